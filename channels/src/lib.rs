@@ -1,0 +1,30 @@
+//! The Channel contract, and the backends that keep it.
+//!
+//! A channel stores the events of one broker and hands them out, subscription by subscription,
+//! as [`Lease`]s. What every backend promises is numbered in [`contract`]; one suite
+//! (`contract_suite`, behind the feature `contract`) tests each promise against each backend.
+//!
+//! What is deliberately absent: filters, triggers and HTTP. A channel learns which subscriptions
+//! want an event by asking a [`Matcher`], and it learns how a delivery ended from the lease.
+//!
+//! ```text
+//!  append ──► [ store ] ──► subscription ──► lease ──► settle   done
+//!                 │              ▲             ├─────► defer    again later, holds no place
+//!                 │              │             ├─────► park     dead-letter store
+//!            Matcher: who        └─────────────┴─ dropped: handed out again
+//!            wants this?
+//! ```
+
+pub mod books;
+pub mod clock;
+pub mod contract;
+pub mod memory;
+
+pub use books::Books;
+pub use clock::{Clock, Timestamp};
+pub use contract::{
+    Admission, AppendError, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
+    DurabilityClass, Exhausted, Lease, LeaseControl, LeasePurpose, Matcher, NextLimit, ParkReason,
+    Position, SeekError, Settled, Start, StoreError, SubscribeError, Subscription, SubscriptionKey,
+    SubscriptionSpec, SubscriptionStatus,
+};

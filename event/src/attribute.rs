@@ -1,0 +1,147 @@
+//! Attribute names and values, validated once at the door.
+//!
+//! A name is kept as the header it travels in (`ce-…`) and a value, where it needs no escaping, as
+//! a header value, so that an event which came as headers leaves as headers without copies.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+
+use crate::error::Fault;
+
+/// The name of an attribute: one or more of a-z and 0-9, not `data`. Kept as its header `ce-NAME`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct AttributeName(HeaderName);
+
+const PREFIX: &str = "ce-";
+
+impl AttributeName {
+    /// Checks a bare name such as `partitionkey`.
+    ///
+    /// # Errors
+    ///
+    /// When it is empty, holds anything but a-z and 0-9, or is `data`.
+    pub fn new(name: &str) -> Result<Self, Fault> {
+        if !Self::is_valid(name) {
+            return Err(Fault::bad_name(name));
+        }
+        let header =
+            HeaderName::try_from(format!("{PREFIX}{name}")).map_err(|_| Fault::bad_name(name))?;
+        Ok(AttributeName(header))
+    }
+
+    /// Takes the name from a header that begins with `ce-`.
+    ///
+    /// # Errors
+    ///
+    /// As [`AttributeName::new`], for what follows the prefix.
+    pub fn from_header(header: &HeaderName) -> Result<Self, Fault> {
+        let bare = header.as_str().strip_prefix(PREFIX).unwrap_or_default();
+        if Self::is_valid(bare) {
+            Ok(AttributeName(header.clone()))
+        } else {
+            Err(Fault::bad_name(bare))
+        }
+    }
+
+    /// Whether `name` may name an attribute.
+    pub fn is_valid(name: &str) -> bool {
+        !name.is_empty()
+            && name != "data"
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    }
+
+    /// The bare name.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str().strip_prefix(PREFIX).unwrap_or_default()
+    }
+
+    /// The header it travels in.
+    pub fn header(&self) -> &HeaderName {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AttributeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The CloudEvents type that a value was received with. Headers carry no types, so a value from
+/// binary mode is a `String` there; JSON tells booleans and integers apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AttributeType {
+    /// Text, or any type whose canonical form is text.
+    #[default]
+    String,
+    /// A JSON `true` or `false`.
+    Boolean,
+    /// A JSON integer within 32 bits.
+    Integer,
+}
+
+/// The canonical text of an attribute. Cheap to clone.
+#[derive(Clone)]
+pub struct AttributeValue(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    /// Printable ASCII that travels in a header as it is.
+    Plain(HeaderValue),
+    /// Anything else: percent-encoded when it leaves as a header.
+    Text(Arc<str>),
+}
+
+impl AttributeValue {
+    /// Keeps `text`, which must hold no control characters, surrogates or noncharacters.
+    ///
+    /// # Errors
+    ///
+    /// When it does.
+    pub fn new(text: &str) -> Result<Self, Fault> {
+        let _ = text;
+        unimplemented!()
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Plain(value) => value.to_str().unwrap_or_default(),
+            Repr::Text(text) => text,
+        }
+    }
+
+    /// The value as it travels in a header: percent-encoded where the HTTP binding asks for it.
+    pub fn to_header(&self) -> HeaderValue {
+        unimplemented!()
+    }
+}
+
+impl fmt::Debug for AttributeValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl PartialEq for AttributeValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for AttributeValue {}
+
+/// One attribute of an event, seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attribute<'a> {
+    /// The bare name.
+    pub name: &'a str,
+    /// The canonical text.
+    pub value: &'a str,
+    /// The type it was received with.
+    pub ty: AttributeType,
+}

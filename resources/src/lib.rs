@@ -1,0 +1,26 @@
+//! Broker, Trigger, BrokerConfig, delivery and destinations: their types, and every rule that a
+//! manifest must keep.
+//!
+//! Text in, objects and diagnostics out: each diagnostic has a code, a place, a caret and a remedy.
+//! Pure: no I/O, no clock, not async. What is deliberately absent: files, directories, Kubernetes.
+
+pub mod broker;
+pub mod broker_config;
+pub mod delivery;
+pub mod destination;
+pub mod diagnostic;
+pub mod manifest;
+pub mod metadata;
+pub mod resolve;
+pub mod trigger;
+pub mod yaml;
+
+pub use broker::Broker;
+pub use broker_config::{BrokerConfig, ChannelConfig, MemoryConfig, WhenFull};
+pub use delivery::{BackoffPolicy, DeliverySpec, EffectiveDelivery, Format, RetryLimit};
+pub use destination::{Destination, KReference};
+pub use diagnostic::{Diagnostic, Severity, Span};
+pub use manifest::{Manifest, Object, Parsed, parse};
+pub use metadata::{Metadata, ObjectName};
+pub use resolve::{ResolveError, ResolveMap};
+pub use trigger::{StartAt, Trigger, TriggerSettings};
