@@ -1,1 +1,3 @@
-//! x
+//! Manifests, ingress, runtime, admin API and command line: the parts of the one binary.
+
+pub mod api;

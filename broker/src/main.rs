@@ -1,1 +1,3 @@
+//! The `sluicegate` program.
+
 fn main() {}

@@ -1,0 +1,42 @@
+//! A broker and the channel behind it.
+
+use serde::{Deserialize, Serialize};
+
+/// A broker as the server serves it now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Broker {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Whether events sent to it are accepted.
+    pub ready: bool,
+    /// Why it is not ready, as one CamelCase word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same as a sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The kind of channel, such as `memory`.
+    pub channel: String,
+    /// What an accepted event survives, as the channel names its class, such as `memory`.
+    pub durability: String,
+    /// Where to send events to.
+    pub url: String,
+    /// Events held, each counted once however many triggers wait for it.
+    pub events: u64,
+    /// Bytes held.
+    pub bytes: u64,
+    /// The bound on `events`; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events_max: Option<u64>,
+    /// The bound on `bytes`; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_max: Option<u64>,
+    /// The age of the oldest event held; absent when none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_age_seconds: Option<f64>,
+    /// How many triggers it has, ready or not.
+    pub triggers: u64,
+}

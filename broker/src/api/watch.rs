@@ -1,0 +1,119 @@
+//! Watches: what becomes of one event that is about to be sent.
+//!
+//! A watch is asked for *before* the event is sent, by its id and source, so that nothing is missed
+//! and the server need not remember every event in case someone asks. The server keeps a bounded
+//! number of watches for a bounded time and forgets the oldest; a forgotten one answers 404.
+
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+
+/// Asks to be told of the event with this id and source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WatchRequest {
+    /// `id`
+    pub id: String,
+    /// `source`
+    pub source: String,
+}
+
+/// A watch that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Watch {
+    /// Names the watch in `GET /api/v1/watches/{token}`: letters and digits.
+    pub token: String,
+}
+
+/// What has become of a watched event so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WatchReport {
+    /// Whether a broker has accepted it. Until then nothing else here means anything.
+    pub seen: bool,
+    /// The broker that accepted it, as `namespace/name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker: Option<String>,
+    /// How many triggers that broker had then.
+    pub triggers_total: u64,
+    /// Those that wanted the event, by namespace and name. Complete once `seen` is true.
+    pub triggers: Vec<WatchedTrigger>,
+    /// Whether nothing more will happen: every trigger's state is final.
+    pub settled: bool,
+}
+
+/// A trigger that wanted a watched event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WatchedTrigger {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// How it stands with this event.
+    pub state: WatchedState,
+    /// Each attempt, oldest first; a bounded number of the latest.
+    pub attempts: Vec<WatchAttempt>,
+}
+
+/// How a trigger stands with a watched event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WatchedState {
+    /// Matched; nothing was tried yet.
+    Matched,
+    /// Matched, and waits for something other than its turn: the trigger is paused, or its
+    /// subscriber cannot be resolved.
+    Waiting,
+    /// The subscriber took it. Final.
+    Delivered,
+    /// An attempt failed; another one follows.
+    Retrying,
+    /// The dead-letter sink took it. Final.
+    DeadLettered,
+    /// In the built-in dead-letter store. Final for a watch.
+    Parked,
+    /// Ended unseen. Final.
+    Discarded,
+}
+
+impl WatchedState {
+    /// Whether nothing more will happen.
+    pub fn is_final(self) -> bool {
+        match self {
+            WatchedState::Matched | WatchedState::Waiting | WatchedState::Retrying => false,
+            WatchedState::Delivered
+            | WatchedState::DeadLettered
+            | WatchedState::Parked
+            | WatchedState::Discarded => true,
+        }
+    }
+}
+
+/// One send of a watched event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WatchAttempt {
+    /// Which one, from 1.
+    pub n: u32,
+    /// When it began.
+    pub at: Time,
+    /// The status it was answered with; absent when there was no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+    /// Why it failed in a few words, such as `connection refused` or `timeout`; absent when it was
+    /// taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// More about it, as a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Where it went.
+    pub url: String,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// In how many milliseconds the next one is due, counted from this report; absent when none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_in_ms: Option<u64>,
+}
