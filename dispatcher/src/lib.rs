@@ -5,10 +5,19 @@
 //!
 //! What is deliberately absent: manifests, files, Kubernetes, listeners.
 
+pub mod http_sender;
 pub mod matcher;
+pub mod observer;
 pub mod plan;
+pub mod retry_after;
 pub mod sender;
+pub mod verdict;
 pub mod worker;
 
+pub use http_sender::{HttpSender, HttpSenderOptions};
 pub use matcher::TriggerMatcher;
+pub use observer::{AttemptReport, Ending, Observer, ReplyReport, Silent};
 pub use plan::{Plan, Target};
+pub use retry_after::RetryAfter;
+pub use sender::{Answer, Content, Failure, Purpose, Reason, Sender, Transmission};
+pub use worker::{Order, Stopped, Worker, WorkerParts};

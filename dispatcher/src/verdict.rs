@@ -1,0 +1,1 @@
+//! The one table: what an answer or a failure means.
