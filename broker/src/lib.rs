@@ -1,3 +1,7 @@
 //! Manifests, ingress, runtime, admin API and command line: the parts of the one binary.
 
 pub mod api;
+pub mod ingress;
+pub mod metrics;
+pub mod problem;
+pub mod server;

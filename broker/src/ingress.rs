@@ -1,0 +1,133 @@
+//! The door: `POST /{namespace}/{broker}` in, 202 out once the event is stored.
+//!
+//! The hot path is recognised before anything else and takes no router, no extractor and no span;
+//! whatever it does not recognise falls through to an axum router (`ingress/router.rs`): the webhook
+//! handshake, 405 and 404. The order of the hot path is the order of cost: the shape of the path,
+//! the broker, the declared length, room in memory, the body, the event, its hops, the append.
+//! So an event for a broker that does not exist is 404 even when it is malformed.
+//!
+//! What it promises: 202 only after the channel said that the whole batch is stored; every refusal
+//! names what is wrong and what to do; memory stays below twice the limit per request and below
+//! [`IngressOptions::in_flight_bytes_max`] in all.
+//!
+//! What is deliberately absent: reading sockets and their deadlines ([`crate::server`]), what a
+//! valid event is (`sluicegate_event`), and which brokers there are ([`Directory`]).
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{Either, Full};
+use hyper::service::Service;
+use sluicegate_channels::{Channel, Position};
+use sluicegate_event::{Event, Limits};
+
+use crate::metrics::ingress::{IngressFamilies, IngressHandles};
+use crate::server::RequestBody;
+
+mod door;
+mod path;
+
+/// Finds brokers. Asked once per request, so it must not block: a snapshot behind a pointer.
+pub trait Directory: Send + Sync + fmt::Debug {
+    /// The broker of that namespace and name, ready or not.
+    fn find(&self, namespace: &str, broker: &str) -> Option<Arc<Entry>>;
+
+    /// The broker that `POST /` means: the only one, else `default/default`.
+    fn default_entry(&self) -> Option<Arc<Entry>>;
+}
+
+/// Whether a broker takes events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It does.
+    Ready,
+    /// It does not now; senders are told 503, this reason, and to come back.
+    NotReady {
+        /// Why, as one clause: lower case, no full stop.
+        reason: Arc<str>,
+    },
+}
+
+/// Told of every event that was stored, after its channel acknowledged it and before the sender
+/// hears of it. Must be quick and must not block.
+pub trait Accepted: Send + Sync + fmt::Debug {
+    /// `event` is stored at `position`.
+    fn accepted(&self, event: &Event, position: Position);
+}
+
+/// One broker as the door sees it: a snapshot, replaced as a whole when anything changes.
+#[derive(Debug)]
+pub struct Entry {
+    /// The broker's namespace.
+    pub namespace: Arc<str>,
+    /// The broker's name.
+    pub name: Arc<str>,
+    /// Where its events are stored.
+    pub channel: Arc<dyn Channel>,
+    /// Hops that an event has which brings no count of its own, and the most that one may bring.
+    /// At least 1.
+    pub hops_max: u8,
+    /// Whether it takes events.
+    pub readiness: Readiness,
+    /// Its instruments, from [`IngressFamilies::handles`].
+    pub metrics: IngressHandles,
+    /// Who is told of accepted events, if anybody. Costs a copy of each event's attributes.
+    pub on_accepted: Option<Arc<dyn Accepted>>,
+}
+
+/// How the door behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngressOptions {
+    /// How large events and batches may be.
+    pub limits: Limits,
+    /// Bytes of request bodies that may be in memory at once, over all requests. Past it, senders
+    /// are told 503. Default 256 MiB.
+    pub in_flight_bytes_max: usize,
+    /// `Retry-After` where nothing knows better. Default 1 s.
+    pub retry_after: Duration,
+}
+
+impl Default for IngressOptions {
+    fn default() -> Self {
+        IngressOptions {
+            limits: Limits::default(),
+            in_flight_bytes_max: 256 << 20,
+            retry_after: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The door as a service for [`crate::server::serve`]. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ingress(Arc<door::Door>);
+
+impl Ingress {
+    /// A door to the brokers of `directory`.
+    pub fn new(
+        directory: Arc<dyn Directory>,
+        options: IngressOptions,
+        families: &IngressFamilies,
+    ) -> Self {
+        Ingress(Arc::new(door::Door::new(directory, options, families)))
+    }
+}
+
+/// The body of an answer: ours is whole, the router's is axum's.
+pub type AnswerBody = Either<Full<Bytes>, axum::body::Body>;
+
+impl Service<Request<RequestBody>> for Ingress {
+    type Response = Response<AnswerBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+        let door = self.0.clone();
+        Box::pin(async move { Ok(door.answer(request).await) })
+    }
+}

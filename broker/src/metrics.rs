@@ -1,0 +1,3 @@
+//! The metrics of the process: one family of instruments per part.
+
+pub mod ingress;

@@ -1,0 +1,323 @@
+//! The one table of refusals: what each is called, which status answers it, and how it is written.
+//!
+//! Every refusal leaves as `application/problem+json` (RFC 9457) with a `type` that names a stable
+//! code, a `detail` that says what was wrong with this very request, and a `hint` that says what to
+//! do. Nothing else in the crate picks a status for an event that is not accepted.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+
+/// The media type of a refusal.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Says in one word why an event was refused, where a machine must tell a loop from other faults.
+pub const REASON: HeaderName = HeaderName::from_static("sluicegate-reason");
+
+const TYPE_BASE: &str = "https://sluicegate.dev/e/";
+
+/// A kind of refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Problem {
+    /// The message is not a valid CloudEvent.
+    NotAnEvent,
+    /// The media type or the content encoding is not understood.
+    Unsupported,
+    /// The event, the batch or the body is past a size limit.
+    TooLarge,
+    /// The path names a broker that does not exist.
+    NoBroker,
+    /// The path is not one that this server answers.
+    NoRoute,
+    /// The path takes another method.
+    MethodNotAllowed,
+    /// The store or the memory for requests is full; another try later may succeed.
+    Full,
+    /// The broker cannot take events now: it is starting, stopping or broken.
+    NotReady,
+    /// The body arrived too slowly.
+    TooSlow,
+    /// The request breaks a rule of HTTP.
+    BadRequest,
+    /// The request target is too long.
+    UriTooLong,
+    /// The header section has too many lines or bytes.
+    HeadTooLarge,
+    /// The event has used up its hops.
+    Loop,
+}
+
+/// One row of the table.
+struct Row {
+    code: &'static str,
+    status: StatusCode,
+    reason: &'static str,
+    title: &'static str,
+    meaning: &'static str,
+}
+
+impl Problem {
+    /// Every kind, in the order of the codes.
+    pub const ALL: &[Problem] = &[
+        Problem::NotAnEvent,
+        Problem::Unsupported,
+        Problem::TooLarge,
+        Problem::NoBroker,
+        Problem::NoRoute,
+        Problem::MethodNotAllowed,
+        Problem::Full,
+        Problem::NotReady,
+        Problem::TooSlow,
+        Problem::BadRequest,
+        Problem::UriTooLong,
+        Problem::HeadTooLarge,
+        Problem::Loop,
+    ];
+
+    const fn row(self) -> Row {
+        let (code, status, reason, title, meaning) = match self {
+            Problem::NotAnEvent => (
+                "W010",
+                StatusCode::BAD_REQUEST,
+                "malformed",
+                "not a CloudEvent",
+                "The message is not a CloudEvent: a required attribute is missing, or a name, a value or the JSON is not allowed.",
+            ),
+            Problem::Unsupported => (
+                "W011",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported",
+                "media type or encoding not understood",
+                "The event format is not JSON, or the body has a content encoding other than identity.",
+            ),
+            Problem::TooLarge => (
+                "W012",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "past a size limit",
+                "The event, the batch or the body is larger than this broker takes.",
+            ),
+            Problem::NoBroker => (
+                "W013",
+                StatusCode::NOT_FOUND,
+                "no_broker",
+                "no such broker",
+                "The path has the right shape, and no broker of that namespace and name is served here.",
+            ),
+            Problem::NoRoute => (
+                "W014",
+                StatusCode::NOT_FOUND,
+                "no_route",
+                "no such path",
+                "The path is neither /{namespace}/{broker} nor /.",
+            ),
+            Problem::MethodNotAllowed => (
+                "W015",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method",
+                "method not allowed",
+                "Events are sent with POST; OPTIONS answers the webhook handshake.",
+            ),
+            Problem::Full => (
+                "W016",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "full",
+                "no room now",
+                "The broker's store, or the memory for requests under way, is full; send again after Retry-After.",
+            ),
+            Problem::NotReady => (
+                "W017",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_ready",
+                "broker not ready",
+                "The broker is starting, stopping or cannot reach its store; send again after Retry-After.",
+            ),
+            Problem::TooSlow => (
+                "W018",
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "body too slow",
+                "The body arrived more slowly than the server waits for.",
+            ),
+            Problem::BadRequest => (
+                "W019",
+                StatusCode::BAD_REQUEST,
+                "bad_request",
+                "not well-formed HTTP",
+                "The request, not the event in it, breaks a rule of HTTP.",
+            ),
+            Problem::UriTooLong => (
+                "W019",
+                StatusCode::URI_TOO_LONG,
+                "uri_too_long",
+                "request target too long",
+                "The path and query are longer than the server takes.",
+            ),
+            Problem::HeadTooLarge => (
+                "W019",
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "head_too_large",
+                "header section too large",
+                "The request has more header lines or bytes than the server takes.",
+            ),
+            Problem::Loop => (
+                "W021",
+                StatusCode::BAD_REQUEST,
+                "loop",
+                "out of hops",
+                "The event has passed through brokers as often as it may, so it is probably going round in a loop.",
+            ),
+        };
+        Row {
+            code,
+            status,
+            reason,
+            title,
+            meaning,
+        }
+    }
+
+    /// The stable code, such as `W010`. Kinds that concern HTTP itself share one.
+    pub const fn code(self) -> &'static str {
+        self.row().code
+    }
+
+    /// The status that answers it.
+    pub const fn status(self) -> StatusCode {
+        self.row().status
+    }
+
+    /// The label `reason` in metrics and logs.
+    pub const fn reason(self) -> &'static str {
+        self.row().reason
+    }
+
+    /// A few words, always the same.
+    pub const fn title(self) -> &'static str {
+        self.row().title
+    }
+
+    /// What it means, in one sentence.
+    pub const fn meaning(self) -> &'static str {
+        self.row().meaning
+    }
+}
+
+/// One refusal, ready to be written as a response.
+///
+/// ```
+/// use sluicegate::problem::{Problem, Refusal};
+///
+/// let refusal = Refusal::new(Problem::NoBroker, "there is no broker shop/order")
+///     .hint("there is shop/orders");
+/// assert_eq!(refusal.into_response().status(), 404);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind.
+    pub problem: Problem,
+    /// What was wrong with this very request.
+    pub detail: String,
+    /// What to do about it.
+    pub hint: String,
+    /// When another try is worthwhile; written in whole seconds, at least 1.
+    pub retry_after: Option<Duration>,
+    /// The methods that the path takes, for `Allow`.
+    pub allow: Option<&'static str>,
+    /// Whether the connection must not be used again.
+    pub closes: bool,
+}
+
+impl Refusal {
+    /// A refusal with nothing but its detail.
+    pub fn new(problem: Problem, detail: impl Into<String>) -> Self {
+        Refusal {
+            problem,
+            detail: detail.into(),
+            hint: String::new(),
+            retry_after: None,
+            allow: None,
+            closes: false,
+        }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Says when another try is worthwhile.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Names the methods that the path takes.
+    #[must_use]
+    pub fn allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// Ends the connection after the answer.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.closes = true;
+        self
+    }
+
+    /// Writes the response.
+    pub fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(self.body()));
+        *response.status_mut() = self.problem.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(wait) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        }
+        if let Some(methods) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        if self.closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if self.problem == Problem::Loop {
+            headers.insert(REASON, HeaderValue::from_static(self.problem.reason()));
+        }
+        response
+    }
+
+    fn body(&self) -> Bytes {
+        let mut members = serde_json::Map::new();
+        let mut member = |name: &str, value: serde_json::Value| {
+            members.insert(name.to_owned(), value);
+        };
+        member("type", format!("{TYPE_BASE}{}", self.problem.code()).into());
+        member("title", self.problem.title().into());
+        member("status", self.problem.status().as_u16().into());
+        member("detail", self.detail.as_str().into());
+        if !self.hint.is_empty() {
+            member("hint", self.hint.as_str().into());
+        }
+        let mut text = serde_json::Value::Object(members).to_string();
+        text.push('\n');
+        text.into()
+    }
+}
+
+/// `Retry-After` has whole seconds; a fraction is rounded up, since earlier would be too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    let seconds = wait.as_secs();
+    let rounded = if wait.subsec_nanos() > 0 {
+        seconds.saturating_add(1)
+    } else {
+        seconds
+    };
+    rounded.max(1)
+}
