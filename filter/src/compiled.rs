@@ -1,7 +1,23 @@
 //! A filter ready to be asked.
+//!
+//! `all`, `any` and `not` cost nothing at run time: what is left of them is the order of the
+//! attribute conditions and, behind each, where to go on when it holds and where when it does not.
+//!
+//! ```text
+//! any:                                            holds        else
+//!   - exact: {type: a, source: s}    1 type = a     2            3
+//!   - not: {prefix: {subject: x}}    2 source = s   match        3
+//!                                    3 subject = x… no match     match
+//! ```
+//!
+//! A condition only ever leads to one written after it, so an event is decided in at most as many
+//! steps as the filter has conditions, and what is written first is asked first.
+
+use std::sync::Arc;
 
 use sluicegate_event::Event;
 
+use crate::check::check;
 use crate::spec::{FilterError, FilterSpec};
 
 /// What a filter says of an event.
@@ -11,28 +27,214 @@ pub enum Outcome {
     Match,
     /// It does not.
     NoMatch,
-    /// It could not be evaluated, which counts as no match.
+    /// It could not be evaluated, which counts as no match. Comparing attributes never fails; an
+    /// expression may.
     Error,
 }
 
-/// A compiled filter: everything that can be checked or prepared has been.
+/// A compiled filter: everything that can be checked or prepared has been. Cheap to clone.
+///
+/// ```
+/// use sluicegate_event::Event;
+/// use sluicegate_filter::{Filter, FilterSpec, Outcome};
+///
+/// let orders = FilterSpec::Prefix(vec![("type".to_owned(), "order.".to_owned())]);
+/// let filter = Filter::compile(&[FilterSpec::Not(Box::new(orders))])?;
+///
+/// let paid = Event::builder("1", "/shop", "order.paid").build()?;
+/// let seen = Event::builder("2", "/shop", "page.seen").build()?;
+/// assert_eq!(filter.evaluate(&paid), Outcome::NoMatch);
+/// assert_eq!(filter.evaluate(&seen), Outcome::Match);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
-pub struct Filter {}
+pub struct Filter {
+    /// Last condition first, because each is made after those it leads to.
+    steps: Arc<[Step]>,
+    start: Next,
+}
+
+#[derive(Debug)]
+struct Step {
+    condition: Condition,
+    if_it_holds: Next,
+    otherwise: Next,
+}
+
+/// Where to go on.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// At the step of this index.
+    Step(usize),
+    Decided(Outcome),
+}
 
 impl Filter {
     /// Checks and prepares; the specs are joined by AND, and none at all accepts every event.
     ///
     /// # Errors
     ///
-    /// The first part that cannot be honoured.
+    /// The first part, in the order written, that cannot be honoured: a dialect without entries,
+    /// an empty value where one is needed, a name that is not `[a-z][a-z0-9]*`, more than
+    /// [`NESTING_MAX`](crate::spec::NESTING_MAX) filters around one another, more than
+    /// [`NODES_MAX`](crate::spec::NODES_MAX) filters and conditions.
     pub fn compile(specs: &[FilterSpec]) -> Result<Self, FilterError> {
-        let _ = specs;
-        unimplemented!()
+        check(specs)?;
+        let mut steps = Vec::new();
+        let accept = Next::Decided(Outcome::Match);
+        let refuse = Next::Decided(Outcome::NoMatch);
+        let start = specs.iter().rfold(accept, |then, spec| {
+            assemble(spec, then, refuse, &mut steps)
+        });
+        Ok(Filter {
+            steps: steps.into(),
+            start,
+        })
     }
 
     /// Asks the filter.
     pub fn evaluate(&self, event: &Event) -> Outcome {
-        let _ = event;
-        unimplemented!()
+        let mut next = self.start;
+        loop {
+            match next {
+                Next::Decided(outcome) => return outcome,
+                Next::Step(index) => {
+                    let step = &self.steps[index];
+                    next = if step.condition.holds(event) {
+                        step.if_it_holds
+                    } else {
+                        step.otherwise
+                    };
+                }
+            }
+        }
     }
 }
+
+/// Adds the steps of `spec`, given where its match and its miss lead; says where it begins.
+/// Recurses as deep as filters nest, which has been checked.
+fn assemble(spec: &FilterSpec, on_match: Next, on_miss: Next, steps: &mut Vec<Step>) -> Next {
+    let mut conditions =
+        |entries: &[(String, String)], condition: fn(&str, &str) -> Condition| -> Next {
+            entries.iter().rfold(on_match, |then, (name, value)| {
+                steps.push(Step {
+                    condition: condition(name, value),
+                    if_it_holds: then,
+                    otherwise: on_miss,
+                });
+                Next::Step(steps.len() - 1)
+            })
+        };
+    match spec {
+        FilterSpec::Attributes(entries) => conditions(entries, Condition::legacy),
+        FilterSpec::Exact(entries) => conditions(entries, Condition::equals),
+        FilterSpec::Prefix(entries) => conditions(entries, Condition::starts_with),
+        FilterSpec::Suffix(entries) => conditions(entries, Condition::ends_with),
+        FilterSpec::All(children) => children.iter().rfold(on_match, |then, child| {
+            assemble(child, then, on_miss, steps)
+        }),
+        FilterSpec::Any(children) => children.iter().rfold(on_miss, |then, child| {
+            assemble(child, on_match, then, steps)
+        }),
+        FilterSpec::Not(child) => assemble(child, on_miss, on_match, steps),
+    }
+}
+
+/// One question about one attribute.
+#[derive(Debug)]
+struct Condition {
+    subject: Subject,
+    test: Test,
+}
+
+/// What is looked at.
+#[derive(Debug)]
+enum Subject {
+    Attribute(Box<str>),
+    /// The legacy name `schemaurl`.
+    SchemaUrl,
+    /// The legacy name `datamediatype`.
+    MediaType,
+}
+
+/// What must hold of it. Nothing holds of an attribute that is absent.
+#[derive(Debug)]
+enum Test {
+    Equals(Box<str>),
+    EqualsIgnoringCase(Box<str>),
+    StartsWith(Box<str>),
+    EndsWith(Box<str>),
+    IsNotEmpty,
+}
+
+impl Condition {
+    fn equals(name: &str, value: &str) -> Self {
+        Condition {
+            subject: Subject::Attribute(name.into()),
+            test: Test::Equals(value.into()),
+        }
+    }
+
+    fn starts_with(name: &str, value: &str) -> Self {
+        Condition {
+            subject: Subject::Attribute(name.into()),
+            test: Test::StartsWith(value.into()),
+        }
+    }
+
+    fn ends_with(name: &str, value: &str) -> Self {
+        Condition {
+            subject: Subject::Attribute(name.into()),
+            test: Test::EndsWith(value.into()),
+        }
+    }
+
+    fn legacy(name: &str, value: &str) -> Self {
+        let subject = match name {
+            "schemaurl" => Subject::SchemaUrl,
+            "datamediatype" => Subject::MediaType,
+            _ => Subject::Attribute(name.into()),
+        };
+        let test = match (&subject, value) {
+            (_, "") => Test::IsNotEmpty,
+            (Subject::MediaType, _) => Test::EqualsIgnoringCase(value.into()),
+            (Subject::Attribute(_) | Subject::SchemaUrl, _) => Test::Equals(value.into()),
+        };
+        Condition { subject, test }
+    }
+
+    fn holds(&self, event: &Event) -> bool {
+        let Some(found) = self.subject.of(event) else {
+            return false;
+        };
+        match &self.test {
+            Test::Equals(wanted) => found == &**wanted,
+            Test::EqualsIgnoringCase(wanted) => found.eq_ignore_ascii_case(wanted),
+            Test::StartsWith(wanted) => found.starts_with(&**wanted),
+            Test::EndsWith(wanted) => found.ends_with(&**wanted),
+            Test::IsNotEmpty => !found.is_empty(),
+        }
+    }
+}
+
+impl Subject {
+    fn of<'e>(&self, event: &'e Event) -> Option<&'e str> {
+        match self {
+            Subject::Attribute(name) => event.attribute(name),
+            Subject::SchemaUrl => event
+                .attribute("schemaurl")
+                .or_else(|| event.attribute("dataschema")),
+            Subject::MediaType => event
+                .attribute("datamediatype")
+                .or_else(|| event.data_content_type().map(without_parameters)),
+        }
+    }
+}
+
+fn without_parameters(content_type: &str) -> &str {
+    let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
+    media_type.trim()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,18 @@
 //! Trigger filters: what a filter says, compiled once, asked for every event.
 //!
-//! Pure: no I/O, no clock, not async. What is deliberately absent: triggers, channels, YAML.
+//! [`FilterSpec`] is a filter as a manifest writes it, [`Filter`] the same filter checked and made
+//! ready, and [`FilterSet`] the filters of a broker, asked together. A filter that cannot be
+//! honoured is refused by [`Filter::compile`], with the place and the remedy; one that compiles
+//! answers for any event, without recursion and without allocating.
+//!
+//! Pure: no I/O, no clock, not async. What is deliberately absent: triggers, channels, YAML, and
+//! looking into an event's data.
 
 pub mod compiled;
 pub mod set;
 pub mod spec;
+
+mod check;
 
 pub use compiled::{Filter, Outcome};
 pub use set::FilterSet;
