@@ -6,9 +6,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use crate::error::Fault;
+use crate::error::{Fault, shown};
+use crate::syntax::text;
 
 /// The name of an attribute: one or more of a-z and 0-9, not `data`. Kept as its header `ce-NAME`.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -103,21 +105,73 @@ impl AttributeValue {
     ///
     /// When it does.
     pub fn new(text: &str) -> Result<Self, Fault> {
-        let _ = text;
-        unimplemented!()
+        Self::named("attribute", text)
+    }
+
+    /// As [`AttributeValue::new`]; a fault names the attribute `name`.
+    pub(crate) fn named(name: &str, text: &str) -> Result<Self, Fault> {
+        if let Some(character) = text::forbidden_character(text) {
+            return Err(Fault::forbidden_character(name, text, character));
+        }
+        match HeaderValue::from_str(text) {
+            Ok(value) if text::is_plain(text.as_bytes()) => Ok(AttributeValue(Repr::Plain(value))),
+            Ok(_) | Err(_) => Ok(AttributeValue(Repr::Text(text.into()))),
+        }
+    }
+
+    /// Reads a header: undoes a quoted-string, then one percent-encoding. Copies nothing when
+    /// there is nothing to undo.
+    pub(crate) fn from_header(name: &str, header: &HeaderValue) -> Result<Self, Fault> {
+        if text::is_plain(header.as_bytes()) {
+            return Ok(AttributeValue(Repr::Plain(header.clone())));
+        }
+        let bytes = text::decode_from_header(header.as_bytes());
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::named(name, text),
+            Err(_) => Err(Fault::new(
+                name,
+                format!(
+                    "{name} {} is not UTF-8 once percent-decoded",
+                    shown(&String::from_utf8_lossy(header.as_bytes()))
+                ),
+                "percent-encode the UTF-8 bytes of the text",
+            )),
+        }
+    }
+
+    /// Keeps text that lies in a message's body, without copying it where it travels as it is.
+    pub(crate) fn from_body(name: &str, text: &str, body: &Bytes) -> Result<Self, Fault> {
+        if text::is_plain(text.as_bytes())
+            && let Ok(value) = HeaderValue::from_maybe_shared(body.slice_ref(text.as_bytes()))
+        {
+            return Ok(AttributeValue(Repr::Plain(value)));
+        }
+        Self::named(name, text)
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Repr::Plain(value) => value.to_str().unwrap_or_default(),
+            Repr::Plain(value) => std::str::from_utf8(value.as_bytes()).unwrap_or_default(),
             Repr::Text(text) => text,
+        }
+    }
+
+    /// Bytes of the text.
+    pub(crate) fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Plain(value) => value.len(),
+            Repr::Text(text) => text.len(),
         }
     }
 
     /// The value as it travels in a header: percent-encoded where the HTTP binding asks for it.
     pub fn to_header(&self) -> HeaderValue {
-        unimplemented!()
+        match &self.0 {
+            Repr::Plain(value) => value.clone(),
+            Repr::Text(text) => HeaderValue::try_from(text::encode_for_header(text))
+                .expect("percent-encoding leaves nothing but printable ASCII"),
+        }
     }
 }
 

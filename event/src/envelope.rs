@@ -1,10 +1,28 @@
 //! The event itself.
+//!
+//! An event is valid from the moment it exists: whatever makes one goes through one set of checks
+//! (`envelope/draft.rs`). It is shared by reference count, so a clone costs one increment, and
+//! changing a clone copies attribute handles but never data.
+//!
+//! Values that came in a message may share its buffer and keep it alive; see [`Event::compact`].
+//!
+//! What is deliberately absent: any idea of what an attribute means beyond the specification.
+
+mod builder;
+mod draft;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderValue;
+use smallvec::SmallVec;
 
-use crate::attribute::{Attribute, AttributeType};
+use crate::attribute::{Attribute, AttributeName, AttributeType, AttributeValue};
 use crate::error::Fault;
+use crate::syntax::media_type::ContentType;
+
+pub use builder::EventBuilder;
+pub(crate) use draft::{Draft, REQUIRED, Surroundings};
 
 /// The version of the CloudEvents specification that an event follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +31,33 @@ pub enum SpecVersion {
     V03,
     /// `1.0`
     V10,
+}
+
+impl SpecVersion {
+    /// As `specversion` writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SpecVersion::V03 => "0.3",
+            SpecVersion::V10 => "1.0",
+        }
+    }
+
+    /// Reads a `specversion`; only these two are known.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "0.3" => Some(SpecVersion::V03),
+            "1.0" => Some(SpecVersion::V10),
+            _ => None,
+        }
+    }
+
+    /// The name of the attribute that points to the schema of the data.
+    pub(crate) fn schema_name(self) -> &'static str {
+        match self {
+            SpecVersion::V03 => "schemaurl",
+            SpecVersion::V10 => "dataschema",
+        }
+    }
 }
 
 /// How an event travels over HTTP.
@@ -27,12 +72,23 @@ pub enum ContentMode {
 /// The data of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// No data at all.
+    /// No data at all. An empty binary mode body is this.
     Absent,
-    /// A JSON value in the very text it arrived in, from a structured event's `data`.
+    /// A JSON value in the very text it arrived in, from a structured event's `data`, without the
+    /// white space around it.
     Json(Bytes),
     /// Bytes: a binary mode body, a string of non-JSON content, or decoded base64.
     Bytes(Bytes),
+}
+
+impl Data {
+    /// The bytes as a binary mode body carries them; empty when there are none.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Data::Absent => &[],
+            Data::Json(bytes) | Data::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 /// The W3C trace context that came with a request, kept apart from the attributes.
@@ -45,67 +101,171 @@ pub struct TraceContext {
 }
 
 /// A valid CloudEvent. Cloning copies no data.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Two events are equal when version, attributes (with their types, in any order) and data are;
+/// how they arrived, [`Event::received_as`] and [`Event::trace_context`], does not count.
+///
+/// ```
+/// use sluicegate_event::{ContentMode, Decoded, Encode, Event, Limits, decode, encode};
+///
+/// let event = Event::builder("1", "/orders", "order.placed")
+///     .attribute("subject", "Café 5")
+///     .data("application/json", r#"{"total": 1.10}"#)
+///     .build()?;
+///
+/// let mut headers = http::HeaderMap::new();
+/// let binary = Encode { mode: ContentMode::Binary, omit: &[] };
+/// let body = encode(&event, binary, &mut headers);
+/// assert_eq!(headers["ce-subject"], "Caf%C3%A9%205");
+/// assert_eq!(headers["content-type"], "application/json");
+///
+/// let Decoded::One(received) = decode(&headers, body, &Limits::default())? else {
+///     panic!("one event was sent");
+/// };
+/// assert_eq!(received, event);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
 pub struct Event {
-    spec_version: SpecVersion,
+    parts: Arc<Parts>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) spec_version: SpecVersion,
+    pub(crate) received_as: ContentMode,
+    pub(crate) id: AttributeValue,
+    pub(crate) source: AttributeValue,
+    pub(crate) ty: AttributeValue,
+    pub(crate) content_type: Option<ContentType>,
+    /// `dataschema`, or `schemaurl` in 0.3.
+    pub(crate) schema: Option<AttributeValue>,
+    pub(crate) subject: Option<AttributeValue>,
+    pub(crate) time: Option<AttributeValue>,
+    pub(crate) extensions: Extensions,
+    pub(crate) data: Data,
+    pub(crate) trace: Option<TraceContext>,
+}
+
+/// Extension attributes in the order they came in, each name once.
+pub(crate) type Extensions = SmallVec<[Extension; 4]>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Extension {
+    pub(crate) name: AttributeName,
+    pub(crate) value: AttributeValue,
+    pub(crate) ty: AttributeType,
 }
 
 impl Event {
+    /// What an event is taken to cost in a store beside its text and data: the envelope itself,
+    /// its handles and a place in a queue. Bytes.
+    pub const OVERHEAD_BYTES: usize = 1024;
+
+    pub(crate) fn from_parts(parts: Parts) -> Self {
+        Event {
+            parts: Arc::new(parts),
+        }
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     /// Begins an event of version 1.0 with its three required attributes.
     pub fn builder(id: &str, source: &str, ty: &str) -> EventBuilder {
-        let _ = (id, source, ty);
-        unimplemented!()
+        EventBuilder::new(id, source, ty)
     }
+
     /// The version it follows.
     pub fn spec_version(&self) -> SpecVersion {
-        self.spec_version
+        self.parts.spec_version
     }
+
     /// `id`
     pub fn id(&self) -> &str {
-        unimplemented!()
+        self.parts.id.as_str()
     }
+
     /// `source`
     pub fn source(&self) -> &str {
-        unimplemented!()
+        self.parts.source.as_str()
     }
+
     /// `type`
     pub fn ty(&self) -> &str {
-        unimplemented!()
+        self.parts.ty.as_str()
     }
+
     /// `datacontenttype`
     pub fn data_content_type(&self) -> Option<&str> {
-        unimplemented!()
+        self.parts.content_type.as_ref().map(ContentType::as_str)
     }
+
     /// The canonical text of any attribute by its bare name, `specversion` and `datacontenttype`
     /// included.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        let _ = name;
-        unimplemented!()
+        let parts = &*self.parts;
+        match name {
+            "specversion" => Some(parts.spec_version.as_str()),
+            "id" => Some(self.id()),
+            "source" => Some(self.source()),
+            "type" => Some(self.ty()),
+            "datacontenttype" => self.data_content_type(),
+            "subject" => parts.subject.as_ref().map(AttributeValue::as_str),
+            "time" => parts.time.as_ref().map(AttributeValue::as_str),
+            _ if name == parts.spec_version.schema_name() => {
+                parts.schema.as_ref().map(AttributeValue::as_str)
+            }
+            _ => parts
+                .extensions
+                .iter()
+                .find(|extension| extension.name.as_str() == name)
+                .map(|extension| extension.value.as_str()),
+        }
     }
-    /// Every attribute, `specversion` first.
+
+    /// Every attribute, `specversion` first, extensions last in the order they came in.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'_>> {
-        std::iter::empty()
+        let parts = &*self.parts;
+        let core = parts.core().map(|(name, value)| Attribute {
+            name,
+            value,
+            ty: AttributeType::String,
+        });
+        core.chain(parts.extensions.iter().map(|extension| Attribute {
+            name: extension.name.as_str(),
+            value: extension.value.as_str(),
+            ty: extension.ty,
+        }))
     }
+
     /// The data.
     pub fn data(&self) -> &Data {
-        unimplemented!()
+        &self.parts.data
     }
+
     /// The mode it arrived in; what is built here counts as binary.
     pub fn received_as(&self) -> ContentMode {
-        unimplemented!()
+        self.parts.received_as
     }
+
     /// The trace context of the request it came with.
     pub fn trace_context(&self) -> Option<&TraceContext> {
-        unimplemented!()
+        self.parts.trace.as_ref()
     }
+
     /// Replaces the trace context.
     pub fn set_trace_context(&mut self, trace: Option<TraceContext>) {
-        let _ = trace;
+        Arc::make_mut(&mut self.parts).trace = trace;
     }
-    /// What it takes in a store: attribute names and values, data, and a fixed overhead. Bytes.
+
+    /// What it takes in a store: attribute names and values, data, and
+    /// [`Event::OVERHEAD_BYTES`]. Bytes.
     pub fn size_bytes(&self) -> usize {
-        unimplemented!()
+        self.parts.content_bytes() + Self::OVERHEAD_BYTES
     }
+
     /// Sets or replaces an extension attribute.
     ///
     /// # Errors
@@ -117,39 +277,86 @@ impl Event {
         value: &str,
         ty: AttributeType,
     ) -> Result<(), Fault> {
-        let _ = (name, value, ty);
-        unimplemented!()
+        let extension = draft::extension(self.parts.spec_version, name, value, ty)?;
+        let extensions = &mut Arc::make_mut(&mut self.parts).extensions;
+        match extensions
+            .iter_mut()
+            .find(|held| held.name == extension.name)
+        {
+            Some(held) => *held = extension,
+            None => extensions.push(extension),
+        }
+        Ok(())
     }
+
     /// Removes an extension attribute; says whether it was there.
     pub fn remove_extension(&mut self, name: &str) -> bool {
-        let _ = name;
-        unimplemented!()
+        let place = self
+            .parts
+            .extensions
+            .iter()
+            .position(|extension| extension.name.as_str() == name);
+        if let Some(index) = place {
+            Arc::make_mut(&mut self.parts).extensions.remove(index);
+        }
+        place.is_some()
     }
 }
 
-/// Builds an [`Event`], checking everything at the end.
-#[derive(Clone, Debug)]
-pub struct EventBuilder {}
+impl Parts {
+    /// The core attributes that are present, in the order of the specification.
+    fn core(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let required = [
+            ("specversion", self.spec_version.as_str()),
+            ("id", self.id.as_str()),
+            ("source", self.source.as_str()),
+            ("type", self.ty.as_str()),
+        ];
+        let content_type = self.content_type.as_ref().map(ContentType::as_str);
+        let optional = [
+            ("datacontenttype", content_type),
+            (
+                self.spec_version.schema_name(),
+                self.schema.as_ref().map(AttributeValue::as_str),
+            ),
+            ("subject", self.subject.as_ref().map(AttributeValue::as_str)),
+            ("time", self.time.as_ref().map(AttributeValue::as_str)),
+        ];
+        let present = optional
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        required.into_iter().chain(present)
+    }
 
-impl EventBuilder {
-    /// Sets an optional core attribute or an extension by its bare name.
-    #[must_use]
-    pub fn attribute(self, name: &str, value: &str) -> Self {
-        let _ = (name, value);
-        self
+    /// Bytes of attribute names and values.
+    pub(crate) fn attribute_bytes(&self) -> usize {
+        let core: usize = self
+            .core()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        let extensions: usize = self
+            .extensions
+            .iter()
+            .map(|extension| extension.name.as_str().len() + extension.value.len())
+            .sum();
+        core + extensions
     }
-    /// Sets data and its content type.
-    #[must_use]
-    pub fn data(self, content_type: &str, data: impl Into<Bytes>) -> Self {
-        let _ = (content_type, data.into());
-        self
-    }
-    /// Checks and gives the event.
-    ///
-    /// # Errors
-    ///
-    /// The first attribute that is not allowed.
-    pub fn build(self) -> Result<Event, Fault> {
-        unimplemented!()
+
+    /// Bytes of attribute names, values and data.
+    pub(crate) fn content_bytes(&self) -> usize {
+        self.attribute_bytes() + self.data.as_bytes().len()
     }
 }
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        let (a, b) = (&*self.parts, &*other.parts);
+        a.core().eq(b.core())
+            && a.data == b.data
+            && a.extensions.len() == b.extensions.len()
+            && a.extensions.iter().all(|held| b.extensions.contains(held))
+    }
+}
+
+#[cfg(test)]
+mod tests;

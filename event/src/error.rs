@@ -27,10 +27,65 @@ impl Fault {
         }
     }
 
-    pub(crate) fn bad_name(name: &str) -> Self {
+    pub(crate) fn forbidden_character(name: &str, value: &str, character: char) -> Self {
         Fault::new(
             name,
-            format!("{name:?} is not a CloudEvents attribute name"),
+            format!(
+                "{name} {} holds U+{:04X}, which CloudEvents allows in no string",
+                shown(value),
+                u32::from(character)
+            ),
+            "remove control characters and noncharacters",
+        )
+    }
+
+    pub(crate) fn duplicate(name: &str) -> Self {
+        Fault::new(
+            name,
+            format!("{name} is given more than once"),
+            "give each attribute once",
+        )
+    }
+
+    pub(crate) fn empty(name: &str) -> Self {
+        Fault::new(
+            name,
+            format!("{name} is empty"),
+            "give it at least one character, or leave it out where it is optional",
+        )
+    }
+
+    pub(crate) fn bad_content_type(value: &str) -> Self {
+        if value.is_empty() {
+            return Fault::empty("datacontenttype");
+        }
+        Fault::new(
+            "datacontenttype",
+            format!("datacontenttype {} is not a media type", shown(value)),
+            "write it like application/json or text/plain; charset=utf-8",
+        )
+    }
+
+    pub(crate) fn bad_spec_version(value: &str) -> Self {
+        Fault::new(
+            "specversion",
+            format!("specversion {} is not known", shown(value)),
+            "send CloudEvents 1.0 or 0.3",
+        )
+    }
+
+    pub(crate) fn too_many_attributes(attributes_max: usize) -> Self {
+        Fault::new(
+            "attributes",
+            format!("the event has more than the {attributes_max} attributes allowed"),
+            "move some into the data",
+        )
+    }
+
+    pub(crate) fn bad_name(name: &str) -> Self {
+        Fault::new(
+            cut(name).0,
+            format!("{} is not a CloudEvents attribute name", shown(name)),
             "use one or more of a-z and 0-9, and not the name data",
         )
     }
@@ -67,4 +122,91 @@ pub enum DecodeError {
         /// Which member of a batch, from 0.
         member: Option<usize>,
     },
+}
+
+impl From<Fault> for DecodeError {
+    fn from(fault: Fault) -> Self {
+        DecodeError::Malformed {
+            fault,
+            member: None,
+        }
+    }
+}
+
+impl DecodeError {
+    /// What is wrong.
+    pub fn fault(&self) -> &Fault {
+        match self {
+            DecodeError::Malformed { fault, .. }
+            | DecodeError::Unsupported(fault)
+            | DecodeError::TooLarge { fault, .. } => fault,
+        }
+    }
+
+    /// Which member of a batch is at fault, from 0.
+    pub fn member(&self) -> Option<usize> {
+        match self {
+            DecodeError::Malformed { member, .. } | DecodeError::TooLarge { member, .. } => *member,
+            DecodeError::Unsupported(_) => None,
+        }
+    }
+
+    pub(crate) fn into_fault(self) -> Fault {
+        match self {
+            DecodeError::Malformed { fault, .. }
+            | DecodeError::Unsupported(fault)
+            | DecodeError::TooLarge { fault, .. } => fault,
+        }
+    }
+
+    pub(crate) fn too_large(fault: Fault) -> Self {
+        DecodeError::TooLarge {
+            fault,
+            member: None,
+        }
+    }
+
+    /// The same, said of one member of a batch.
+    pub(crate) fn in_member(mut self, index: usize) -> Self {
+        match &mut self {
+            DecodeError::Malformed { member, .. } | DecodeError::TooLarge { member, .. } => {
+                *member = Some(index);
+            }
+            DecodeError::Unsupported(_) => {}
+        }
+        self
+    }
+}
+
+/// A value for a message: quoted, with what does not print escaped, cut to 64 characters.
+pub(crate) fn shown(value: &str) -> String {
+    let (start, is_whole) = cut(value);
+    if is_whole {
+        format!("{start:?}")
+    } else {
+        format!("{start:?}… ({} bytes)", value.len())
+    }
+}
+
+/// The first 64 characters, and whether those are all.
+fn cut(value: &str) -> (&str, bool) {
+    match value.char_indices().nth(64) {
+        Some((end, _)) => (value.split_at(end).0, false),
+        None => (value, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_shown_escaped_and_cut_to_64_characters() {
+        assert_eq!(shown("a\nb\u{1b}[31m\""), r#""a\nb\u{1b}[31m\"""#);
+        assert_eq!(shown(&"x".repeat(64)), format!("{:?}", "x".repeat(64)));
+        assert_eq!(
+            shown(&"€".repeat(65)),
+            format!("\"{}\"… (195 bytes)", "€".repeat(64))
+        );
+    }
 }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod http_binding;
 pub mod json_format;
 pub mod limits;
+mod syntax;
 
 pub use attribute::{Attribute, AttributeName, AttributeType, AttributeValue};
 pub use envelope::{ContentMode, Data, Event, EventBuilder, SpecVersion, TraceContext};

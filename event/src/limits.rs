@@ -32,3 +32,16 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// For events made within the process, whose maker answers for their size.
+    pub(crate) const NONE: Limits = Limits {
+        event_bytes_max: usize::MAX,
+        batch_events_max: usize::MAX,
+        batch_bytes_max: usize::MAX,
+        attributes_max: usize::MAX,
+        attribute_bytes_max: usize::MAX,
+        attributes_bytes_max: usize::MAX,
+        json_depth_max: usize::MAX,
+    };
+}
