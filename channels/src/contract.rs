@@ -224,6 +224,10 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// Stops (true) or resumes (false) handing out; unknown names are ignored (P30).
     fn pause(&self, name: &str, paused: bool) -> BoxFuture<'_, ()>;
 
+    /// Changes what happens to an event that a bounded store takes from the subscription; unknown
+    /// names are ignored.
+    fn set_exhausted(&self, name: &str, exhausted: Exhausted) -> BoxFuture<'_, ()>;
+
     /// Ends the subscription and everything it still held (P31); gives its last books.
     fn delete(&self, name: &str) -> BoxFuture<'_, Option<Books>>;
 
@@ -479,6 +483,8 @@ pub struct SubscriptionStatus {
     pub leased: u64,
     /// When the oldest pending event was accepted.
     pub oldest_pending_accepted_at: Option<Timestamp>,
+    /// When the first of the deferred events is due; none when nothing is deferred.
+    pub next_due_at: Option<Timestamp>,
     /// Whether handing out is paused.
     pub paused: bool,
     /// Whether fresh events are held back because too many are deferred.
