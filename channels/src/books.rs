@@ -47,3 +47,18 @@ impl Books {
         self.accepted == self.states()
     }
 }
+
+/// Adds state by state: the books of several replicas, or of a subscription that was made anew.
+impl std::ops::AddAssign for Books {
+    fn add_assign(&mut self, other: Books) {
+        self.accepted += other.accepted;
+        self.filtered += other.filtered;
+        self.delivered += other.delivered;
+        self.dead_lettered += other.dead_lettered;
+        self.parked += other.parked;
+        self.cancelled += other.cancelled;
+        self.expired += other.expired;
+        self.discarded += other.discarded;
+        self.pending += other.pending;
+    }
+}
