@@ -131,6 +131,14 @@ pub enum AppendError {
         /// What the store may hold.
         max_bytes: u64,
     },
+    /// The batch alone has more events than the store may ever hold.
+    #[error("the batch of {events} events is more than the store's {events_max} events")]
+    TooMany {
+        /// How many events of the batch would be stored.
+        events: u64,
+        /// How many the store may hold.
+        events_max: u64,
+    },
     /// The channel is closed; the process is stopping.
     #[error("the channel is closed")]
     Closed,

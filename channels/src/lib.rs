@@ -19,6 +19,7 @@ pub mod books;
 pub mod clock;
 pub mod contract;
 pub mod memory;
+mod telemetry;
 
 pub use books::Books;
 pub use clock::{Clock, Timestamp};
@@ -28,3 +29,4 @@ pub use contract::{
     Position, SeekError, Settled, Start, StoreError, SubscribeError, Subscription, SubscriptionKey,
     SubscriptionSpec, SubscriptionStatus,
 };
+pub use memory::{MemoryChannel, MemoryOptions, WhenFull};

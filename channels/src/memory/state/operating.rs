@@ -1,0 +1,298 @@
+//! What operators do to subscriptions and dead letters, and what they are shown.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::super::queues::{Parked, Ticket, Why};
+use super::super::slots::Holder;
+use super::{NAMED, State, Subscribed, wake};
+use crate::{
+    Books, ChannelStatus, DeadLetter, DeadLetterKey, DurabilityClass, Exhausted, Position,
+    SeekError, Start, SubscriptionStatus, Timestamp,
+};
+
+/// The label of what an operator's command discarded.
+const BY_THE_OPERATOR: &str = "operator";
+
+impl State {
+    pub(in super::super) fn pause(&mut self, name: &str, paused: bool) {
+        if let Some(subscribed) = self.named(name) {
+            subscribed.paused = paused;
+            let waker = subscribed.waker.take();
+            self.woken.extend(waker);
+        }
+    }
+
+    pub(in super::super) fn set_exhausted(&mut self, name: &str, exhausted: Exhausted) {
+        if let Some(subscribed) = self.named(name) {
+            subscribed.exhausted = exhausted;
+        }
+    }
+
+    /// Ends the subscription with everything it held, dead letters too: its name is gone, so
+    /// nobody could ask for them.
+    pub(in super::super) fn delete(&mut self, name: &str) -> Option<Books> {
+        let place = self.by_name.remove(name)?;
+        let mut subscribed = self.subscriptions.remove(place).expect(NAMED);
+        // A key that was given to another name since stands for that one.
+        if self.by_key.get(&subscribed.key) == Some(&place) {
+            self.by_key.remove(&subscribed.key);
+        }
+        self.woken.extend(subscribed.waker.take());
+        let queues = &mut subscribed.queues;
+        let unleased = queues.drain_unleased();
+        let leased = std::mem::take(&mut queues.leased);
+        let parked = std::mem::take(&mut queues.parked);
+        let leased = leased
+            .into_values()
+            .map(|leased| (leased.ticket, leased.handed_over));
+        let parked = parked.into_values().map(|parked| (parked.ticket, false));
+        for (ticket, handed_over) in unleased.into_iter().chain(leased).chain(parked) {
+            subscribed.tally.cancelled += 1;
+            self.let_go_of(ticket, handed_over);
+        }
+        Some(subscribed.books(self.next_offset))
+    }
+
+    /// Ends what waits or is deferred as discarded. What is leased or parked stays.
+    pub(in super::super) fn seek(&mut self, name: &str, to: Start) -> Result<(), SeekError> {
+        let Some(subscribed) = self.named(name) else {
+            return Err(SeekError::Unknown(Arc::from(name)));
+        };
+        match to {
+            Start::Earliest | Start::Time(_) => return Err(SeekError::NotRetained),
+            Start::Latest => {}
+        }
+        let drained = subscribed.queues.drain_unleased();
+        for _ in &drained {
+            subscribed.tally.discard(BY_THE_OPERATOR);
+        }
+        let waker = subscribed.waker.take();
+        self.woken.extend(waker);
+        for (ticket, handed_over) in drained {
+            self.let_go_of(ticket, handed_over);
+        }
+        Ok(())
+    }
+
+    /// Makes a dead letter pending again. A try at its sink that is under way ends without effect.
+    pub(in super::super) fn redrive(&mut self, key: &DeadLetterKey, now: Timestamp) -> bool {
+        let Some(parked) = self.unpark(key) else {
+            return false;
+        };
+        let Some(subscribed) = self.named(&key.subscription) else {
+            return false;
+        };
+        let ticket = Ticket {
+            sends: 0,
+            ..parked.ticket
+        };
+        subscribed
+            .queues
+            .put_again(ticket, false, Why::Redriven, now);
+        if let Some(place) = self.by_name.get(&key.subscription)
+            && let Some(subscribed) = self.subscriptions.get_mut(*place)
+        {
+            wake(&mut self.woken, subscribed);
+        }
+        true
+    }
+
+    /// Ends a dead letter. A try at its sink that is under way ends without effect.
+    pub(in super::super) fn discard(&mut self, key: &DeadLetterKey) -> bool {
+        let Some(parked) = self.unpark(key) else {
+            return false;
+        };
+        if let Some(subscribed) = self.named(&key.subscription) {
+            subscribed.tally.discard(BY_THE_OPERATOR);
+        }
+        self.slots.let_go(parked.ticket.place, Holder::Ordinary);
+        true
+    }
+
+    fn unpark(&mut self, key: &DeadLetterKey) -> Option<Parked> {
+        if key.position.partition != PARTITION {
+            return None;
+        }
+        self.named(&key.subscription)?
+            .queues
+            .remove_parked(key.position.offset)
+    }
+
+    fn named(&mut self, name: &str) -> Option<&mut Subscribed> {
+        let place = *self.by_name.get(name)?;
+        self.subscriptions.get_mut(place)
+    }
+
+    fn let_go_of(&mut self, ticket: Ticket, handed_over: bool) {
+        if handed_over {
+            self.let_go_of_taken(ticket);
+        } else {
+            self.slots.let_go(ticket.place, Holder::Ordinary);
+        }
+    }
+
+    // ---- what is shown ----
+
+    /// Merges the dead letters of the subscriptions asked for, each in order already, by position
+    /// and then by name.
+    pub(in super::super) fn dead_letters(
+        &self,
+        name: Option<&str>,
+        after: Option<&DeadLetterKey>,
+        limit: usize,
+    ) -> Vec<DeadLetter> {
+        let asked_for = self
+            .by_name
+            .iter()
+            .filter(|(known, _)| name.is_none_or(|name| name == &***known));
+        let mut lists: Vec<_> = asked_for
+            .filter_map(|(known, place)| {
+                let subscribed = self.subscriptions.get(*place)?;
+                let from = after.map_or(Bound::Unbounded, |after| first_after(after, known));
+                Some((
+                    known,
+                    subscribed.queues.parked.range((from, Bound::Unbounded)),
+                ))
+            })
+            .collect();
+        let mut heads = BinaryHeap::new();
+        for (index, (known, list)) in lists.iter_mut().enumerate() {
+            if let Some((offset, parked)) = list.next() {
+                heads.push(Reverse(Head {
+                    offset: *offset,
+                    name: known,
+                    index,
+                    parked,
+                }));
+            }
+        }
+        let mut letters = Vec::new();
+        while letters.len() < limit
+            && let Some(Reverse(head)) = heads.pop()
+        {
+            letters.push(self.dead_letter(head.name, head.parked));
+            if let Some((offset, parked)) = lists[head.index].1.next() {
+                heads.push(Reverse(Head {
+                    offset: *offset,
+                    parked,
+                    ..head
+                }));
+            }
+        }
+        letters
+    }
+
+    fn dead_letter(&self, name: &Arc<str>, parked: &Parked) -> DeadLetter {
+        let slot = self.slots.get(parked.ticket.place);
+        DeadLetter {
+            key: DeadLetterKey {
+                subscription: Arc::clone(name),
+                position: position(parked.ticket.offset),
+            },
+            event: Arc::clone(&slot.event),
+            reason: parked.reason.clone(),
+            sends: parked.ticket.sends,
+            accepted_at: slot.accepted_at,
+            parked_at: parked.parked_at,
+            retry_at: parked.retry_at,
+        }
+    }
+
+    /// Looks at each subscription once, and at no event but the oldest of each.
+    pub(in super::super) fn describe(&self) -> ChannelStatus {
+        let named = self
+            .by_name
+            .values()
+            .filter_map(|place| self.subscriptions.get(*place));
+        let oldest = named
+            .clone()
+            .filter_map(|subscribed| subscribed.queues.oldest())
+            .min_by_key(|ticket| ticket.offset);
+        ChannelStatus {
+            class: DurabilityClass::Memory,
+            events: self.slots.used().events,
+            bytes: self.slots.used().bytes,
+            events_max: Some(self.bounds.all.events),
+            bytes_max: Some(self.bounds.all.bytes),
+            oldest_accepted_at: oldest.map(|ticket| self.slots.get(ticket.place).accepted_at),
+            appended: self.next_offset,
+            subscriptions: named.map(|subscribed| self.status(subscribed)).collect(),
+        }
+    }
+
+    fn status(&self, subscribed: &Subscribed) -> SubscriptionStatus {
+        let queues = &subscribed.queues;
+        let oldest = queues.oldest_pending();
+        SubscriptionStatus {
+            name: Arc::clone(&subscribed.name),
+            key: subscribed.key,
+            books: subscribed.books(self.next_offset),
+            waiting: queues.waiting() as u64,
+            deferred: queues.deferred() as u64,
+            leased: queues.leased.len() as u64,
+            oldest_pending_accepted_at: oldest
+                .map(|ticket| self.slots.get(ticket.place).accepted_at),
+            next_due_at: queues.first_deferred_until(),
+            paused: subscribed.paused,
+            stalled: queues.deferred() >= subscribed.deferred_max,
+            discarded_by: subscribed.tally.discarded_by.clone(),
+        }
+    }
+}
+
+const PARTITION: u32 = 0;
+
+/// Where the event of that offset stands, as the contract says it.
+pub(in super::super) fn position(offset: u64) -> Position {
+    Position {
+        partition: PARTITION,
+        offset,
+    }
+}
+
+/// Where the page after `after` begins in the list of `name`.
+fn first_after(after: &DeadLetterKey, name: &Arc<str>) -> Bound<u64> {
+    if *name > after.subscription {
+        Bound::Included(after.position.offset)
+    } else {
+        Bound::Excluded(after.position.offset)
+    }
+}
+
+/// The next dead letter of one list; ordered by position, then by name.
+#[derive(Clone, Copy, Debug)]
+struct Head<'a> {
+    offset: u64,
+    name: &'a Arc<str>,
+    index: usize,
+    parked: &'a Parked,
+}
+
+impl Head<'_> {
+    fn rank(&self) -> (u64, &str) {
+        (self.offset, self.name)
+    }
+}
+
+impl PartialEq for Head<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank() == other.rank()
+    }
+}
+
+impl Eq for Head<'_> {}
+
+impl PartialOrd for Head<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Head<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
