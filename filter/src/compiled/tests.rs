@@ -1,8 +1,9 @@
 use std::cell::Cell;
 
+use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use sluicegate_event::Event;
+use sluicegate_event::{AttributeType, Decoded, Event, Limits};
 
 use super::*;
 
@@ -205,6 +206,63 @@ fn the_legacy_filter_knows_the_names_of_older_events() {
 }
 
 #[test]
+fn the_legacy_filter_reads_an_event_of_version_0_3() {
+    let headers = [
+        ("ce-specversion", "0.3"),
+        ("ce-id", "1"),
+        ("ce-source", "/shop"),
+        ("ce-type", "order.paid"),
+        ("ce-schemaurl", "urn:schema:1"),
+        ("content-type", "text/xml; charset=utf-8"),
+    ]
+    .into_iter()
+    .map(|(name, value)| {
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )
+    })
+    .collect();
+    let decoded = sluicegate_event::decode(&headers, "<paid/>".into(), &Limits::default());
+    let Ok(Decoded::One(event)) = decoded else {
+        panic!("{decoded:?}");
+    };
+    let wanted = legacy(&[
+        ("schemaurl", "urn:schema:1"),
+        ("datamediatype", "text/xml"),
+        ("specversion", "0.3"),
+    ]);
+    assert!(matches(&[wanted], &event));
+    assert!(!matches(&[legacy(&[("dataschema", "")])], &event));
+}
+
+/// Filters are text, whatever the type an extension was received with.
+#[test]
+fn values_of_other_types_are_compared_as_text() {
+    let mut event = event(NONE);
+    for (name, value, ty) in [
+        ("retries", "-7", AttributeType::Integer),
+        ("urgent", "true", AttributeType::Boolean),
+    ] {
+        event.set_extension(name, value, ty).expect("it is valid");
+    }
+    assert!(matches(
+        &[exact(&[("retries", "-7"), ("urgent", "true")])],
+        &event
+    ));
+    assert!(matches(
+        &[legacy(&[("retries", "-7"), ("urgent", "true")])],
+        &event
+    ));
+    assert!(matches(
+        &[prefix(&[("retries", "-")]), suffix(&[("urgent", "e")])],
+        &event
+    ));
+    assert!(!matches(&[exact(&[("retries", "-07")])], &event));
+    assert!(!matches(&[exact(&[("urgent", "True")])], &event));
+}
+
+#[test]
 fn only_the_legacy_filter_knows_those_names() {
     let extra = &[
         ("datacontenttype", "application/json"),
@@ -372,7 +430,7 @@ fn any_condition() -> impl Strategy<Value = (String, String)> {
 
 fn any_legacy_condition() -> impl Strategy<Value = (String, String)> {
     let media_types = prop::sample::select(vec!["", "text/xml", "application/json"]);
-    let schemas = prop::sample::select(vec!["", "a", "b"]);
+    let schemas = prop::sample::select(vec!["", "urn:a", "urn:b"]);
     prop_oneof![
         4 => any_condition(),
         1 => any_condition().prop_map(|(name, _)| (name, String::new())),
@@ -400,12 +458,13 @@ fn any_filter() -> impl Strategy<Value = FilterSpec> {
 
 fn any_event() -> impl Strategy<Value = Event> {
     let value = || prop::sample::select(vec!["a", "b", "ab", "ba", "aba"]);
+    let schema = prop::sample::select(vec!["urn:a", "urn:b"]);
     let content_type = prop::sample::select(vec!["text/xml;a=b", "Application/Json", "text/plain"]);
     let optional = (
         prop::option::of(value()),
         prop::option::of(value()),
         prop::option::of(value()),
-        prop::option::of(value()),
+        prop::option::of(schema),
         prop::option::of(content_type),
     );
     (value(), value(), optional).prop_map(|(source, ty, (subject, one, two, schema, content))| {
@@ -432,7 +491,12 @@ fn a_compiled_filter_says_what_its_definition_says() {
     const CASES: u32 = 5_000;
     let matched = Cell::new(0_u32);
     let cases = (prop::collection::vec(any_filter(), 0..3), any_event());
-    TestRunner::new(Config::with_cases(CASES))
+    let config = Config {
+        cases: CASES,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new(config)
         .run(&cases, |(specs, event)| {
             let expected = specs.iter().all(|spec| by_definition(spec, &event));
             matched.set(matched.get() + u32::from(expected));
