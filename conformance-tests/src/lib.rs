@@ -1,1 +1,19 @@
-//! x
+//! Proof from outside: everything here talks HTTP to a running broker and believes nothing that
+//! the broker says of itself without holding it against what was really sent and really arrived.
+//!
+//! - [`harness`] starts the shipped binary with a configuration of its own, or takes a URL;
+//! - [`subscriber`] is a scripted peer that answers as told, politely or not, and records each
+//!   request exactly;
+//! - [`ledger`] is a process of its own that records every send, 202 and delivery and judges them;
+//!
+//! What is deliberately absent: any other crate of the project. A fault in the broker's own reader
+//! of events must not hide itself, so [`event`] and [`http1`] are readers of this crate's own.
+
+pub mod client;
+pub mod event;
+pub mod harness;
+pub mod http1;
+pub mod ledger;
+pub mod subscriber;
+
+mod artefact;

@@ -1,0 +1,21 @@
+//! The oracle: a process of its own that records every send, 202 and delivery, and judges them.
+//!
+//! ```text
+//!   test ── intent, answer ──▶ ┌────────┐ ──▶ its own log, synced in groups
+//!   subscriber ── delivery ──▶ │ ledger │
+//!   test ── judge(figures) ──▶ └────────┘ ──▶ lost, duplicated, altered, invented,
+//!                                             mis-filtered, books that do not balance
+//! ```
+//!
+//! Newline-delimited JSON over loopback. The broker's own figures are compared, never trusted. It
+//! does not know filters: each send says which triggers must get it.
+
+mod client;
+mod history;
+mod record;
+mod service;
+
+pub use client::Ledger;
+pub use history::{Findings, History, Judgement};
+pub use record::{Books, Figures, Key, Record};
+pub use service::{ServiceError, judge_log, serve};

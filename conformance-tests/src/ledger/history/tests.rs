@@ -1,0 +1,268 @@
+//! The judge is fed wrong histories: each kind of wrong must be reported, and nothing else.
+
+use super::super::record::Books;
+use super::*;
+
+fn key(id: &str) -> Key {
+    Key {
+        source: "/s".to_owned(),
+        id: id.to_owned(),
+    }
+}
+
+fn intent(id: &str, expected: &[&str]) -> Record {
+    Record::Intent {
+        key: key(id),
+        broker: "b".to_owned(),
+        digest: format!("digest {id}"),
+        expected: expected.iter().map(|&trigger| trigger.to_owned()).collect(),
+    }
+}
+
+fn answer(id: &str, status: u16) -> Record {
+    Record::Answer {
+        key: key(id),
+        status,
+    }
+}
+
+fn delivery(id: &str, trigger: &str, status: u16) -> Record {
+    let digest = format!("digest {id}");
+    Record::Delivery {
+        trigger: trigger.to_owned(),
+        key: key(id),
+        digest,
+        status: Some(status),
+    }
+}
+
+fn dead_letter(id: &str, trigger: &str, status: u16) -> Record {
+    let digest = format!("digest {id}");
+    Record::DeadLetter {
+        trigger: trigger.to_owned(),
+        key: key(id),
+        digest,
+        status: Some(status),
+    }
+}
+
+fn parked(id: &str, trigger: &str) -> Record {
+    Record::Parked {
+        trigger: trigger.to_owned(),
+        key: key(id),
+        digest: format!("digest {id}"),
+    }
+}
+
+/// Two events through two triggers as it should be: `t` takes both, `u` wants the second alone.
+fn good() -> Vec<Record> {
+    vec![
+        intent("1", &["t"]),
+        answer("1", 202),
+        intent("2", &["t", "u"]),
+        answer("2", 202),
+        delivery("1", "t", 500),
+        delivery("1", "t", 200),
+        delivery("2", "t", 200),
+        delivery("2", "u", 204),
+    ]
+}
+
+fn judge(records: impl IntoIterator<Item = Record>) -> Judgement {
+    judge_with(records, &[])
+}
+
+fn judge_with(records: impl IntoIterator<Item = Record>, figures: &[Figures]) -> Judgement {
+    let mut history = History::new();
+    records
+        .into_iter()
+        .for_each(|record| history.record(record));
+    history.judge(figures)
+}
+
+fn counts(judgement: &Judgement) -> [u64; 6] {
+    let j = judgement;
+    [
+        &j.lost,
+        &j.duplicated,
+        &j.altered,
+        &j.invented,
+        &j.misfiltered,
+        &j.imbalances,
+    ]
+    .map(|findings| findings.count)
+}
+
+#[test]
+fn a_right_history_has_no_findings() {
+    let judgement = judge(good());
+    assert!(judgement.is_clean(), "{judgement:#?}");
+    assert_eq!(
+        (judgement.sent, judgement.accepted, judgement.delivered),
+        (2, 2, 3)
+    );
+    assert_eq!(judgement.attempts, 4);
+}
+
+#[test]
+fn each_kind_of_wrong_is_reported_as_that_kind_alone() {
+    let altered = Record::Delivery {
+        trigger: "t".to_owned(),
+        key: key("3"),
+        digest: "another".to_owned(),
+        status: Some(200),
+    };
+    let garbage = Record::Garbage {
+        trigger: "t".to_owned(),
+        why: "no id".to_owned(),
+    };
+    let cases: Vec<(&str, Vec<Record>, [u64; 6])> = vec![
+        (
+            "lost",
+            vec![intent("3", &["t"]), answer("3", 202)],
+            [1, 0, 0, 0, 0, 0],
+        ),
+        (
+            "lost after failures",
+            vec![
+                intent("3", &["t"]),
+                answer("3", 202),
+                delivery("3", "t", 500),
+            ],
+            [1, 0, 0, 0, 0, 0],
+        ),
+        (
+            "lost by its dead-letter sink",
+            vec![
+                intent("3", &["t"]),
+                answer("3", 202),
+                dead_letter("3", "t", 503),
+            ],
+            [1, 0, 0, 0, 0, 0],
+        ),
+        (
+            "duplicated",
+            vec![delivery("1", "t", 200)],
+            [0, 1, 0, 0, 0, 0],
+        ),
+        (
+            "altered",
+            vec![intent("3", &["t"]), answer("3", 202), altered],
+            [0, 0, 1, 0, 0, 0],
+        ),
+        (
+            "never sent",
+            vec![delivery("3", "t", 200)],
+            [0, 0, 0, 1, 0, 0],
+        ),
+        ("no event", vec![garbage], [0, 0, 0, 1, 0, 0]),
+        (
+            "refused and delivered",
+            vec![
+                intent("3", &["t"]),
+                answer("3", 400),
+                delivery("3", "t", 200),
+            ],
+            [0, 0, 0, 1, 0, 0],
+        ),
+        (
+            "mis-filtered",
+            vec![delivery("1", "u", 200)],
+            [0, 0, 0, 0, 1, 0],
+        ),
+    ];
+    for (name, records, expected) in cases {
+        let judgement = judge(good().into_iter().chain(records));
+        assert_eq!(counts(&judgement), expected, "{name}: {judgement:#?}");
+    }
+}
+
+#[test]
+fn dead_letters_and_parked_events_are_not_lost() {
+    let sent = |id| [intent(id, &["t"]), answer(id, 202), delivery(id, "t", 500)];
+    let records = sent("3").into_iter().chain(sent("4"));
+    let ends = [dead_letter("3", "t", 202), parked("4", "t")];
+    let judgement = judge(records.chain(ends));
+    assert!(judgement.is_clean(), "{judgement:#?}");
+    assert_eq!(judgement.dead_lettered, 1);
+}
+
+#[test]
+fn a_send_without_an_answer_may_arrive_or_not() {
+    for records in [
+        vec![intent("3", &["t"])],
+        vec![intent("3", &["t"]), delivery("3", "t", 200)],
+    ] {
+        assert!(judge(records).is_clean());
+    }
+}
+
+#[test]
+fn figures_are_held_against_the_history_and_against_themselves() {
+    let right = Books {
+        accepted: 2,
+        filtered: 1,
+        delivered: 1,
+        ..Books::default()
+    };
+    let cases = [
+        (right, 0),
+        (
+            Books {
+                accepted: 3,
+                filtered: 2,
+                ..right
+            },
+            2,
+        ),
+        (
+            Books {
+                delivered: 0,
+                pending: 1,
+                ..right
+            },
+            2,
+        ),
+        (
+            Books {
+                delivered: 0,
+                dead_lettered: 1,
+                ..right
+            },
+            2,
+        ),
+        (
+            Books {
+                delivered: 2,
+                ..right
+            },
+            2,
+        ),
+        (
+            Books {
+                discarded: 1,
+                ..right
+            },
+            2,
+        ),
+    ];
+    for (books, expected) in cases {
+        let figures = Figures {
+            trigger: "u".to_owned(),
+            broker: "b".to_owned(),
+            books,
+        };
+        let judgement = judge_with(good(), &[figures]);
+        assert_eq!(
+            counts(&judgement),
+            [0, 0, 0, 0, 0, expected],
+            "{books:?}: {judgement:#?}"
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "only 2 events of 3 accepted")]
+fn a_run_below_its_floor_is_a_failure() {
+    judge(good()).assert_clean(3);
+}
