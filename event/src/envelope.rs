@@ -22,7 +22,7 @@ use crate::error::Fault;
 use crate::syntax::media_type::ContentType;
 
 pub use builder::EventBuilder;
-pub(crate) use draft::{Draft, REQUIRED, Surroundings};
+pub(crate) use draft::{Draft, REQUIRED, Surroundings, is_core};
 
 /// The version of the CloudEvents specification that an event follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -305,7 +305,7 @@ impl Event {
 
 impl Parts {
     /// The core attributes that are present, in the order of the specification.
-    fn core(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub(crate) fn core(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let required = [
             ("specversion", self.spec_version.as_str()),
             ("id", self.id.as_str()),

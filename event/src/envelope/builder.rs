@@ -56,6 +56,7 @@ impl EventBuilder {
     }
 
     /// Sets data of any kind without touching the content type.
+    #[cfg(any(test, feature = "sdk"))]
     #[must_use]
     pub(crate) fn raw_data(mut self, data: Data) -> Self {
         self.data = data;

@@ -130,13 +130,16 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Whether an extension attribute has this value, in letters of any case.
+    pub(crate) fn has_extension(&self, name: &str, value: &str) -> bool {
+        self.extensions.iter().any(|held| {
+            held.name.as_str() == name && held.value.as_str().eq_ignore_ascii_case(value)
+        })
+    }
+
     /// Removes an extension attribute that a format keeps for itself.
-    pub(crate) fn take_extension(&mut self, name: &str) -> Option<AttributeValue> {
-        let index = self
-            .extensions
-            .iter()
-            .position(|extension| extension.name.as_str() == name)?;
-        Some(self.extensions.remove(index).value)
+    pub(crate) fn remove_extension(&mut self, name: &str) {
+        self.extensions.retain(|held| held.name.as_str() != name);
     }
 
     /// The event, if nothing is missing and no limit is passed. `missing` words the fault for the

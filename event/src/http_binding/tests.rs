@@ -4,6 +4,7 @@ use super::*;
 use crate::envelope::{Data, SpecVersion};
 
 mod binary_mode;
+mod modes;
 
 /// A header map of `pairs`, in their order, repeated names included.
 fn headers(pairs: &[(&str, &[u8])]) -> HeaderMap {

@@ -150,7 +150,12 @@ fn header_values_are_decoded_exactly_once() {
 
 #[test]
 fn malformed_headers_are_refused_by_name() {
-    let cases: &[(&[(&str, &[u8])], &str, &str)] = &[
+    type Case = (
+        &'static [(&'static str, &'static [u8])],
+        &'static str,
+        &'static str,
+    );
+    let cases: &[Case] = &[
         (&[("ce-id", b"")], "id", "id is empty"),
         (&[("ce-source", b"")], "source", "source is empty"),
         (
