@@ -418,15 +418,11 @@ fn nesting_is_limited_and_no_depth_exhausts_the_stack() {
         json_depth_max: usize::MAX,
         ..Limits::default()
     };
-    let deep = format!(
-        "\"data\":{}{}",
-        "[".repeat(1_000_000),
-        "]".repeat(1_000_000)
-    );
+    let deep = format!("\"data\":{}{}", "[".repeat(500_000), "]".repeat(500_000));
     let body = Bytes::from(with_members("1.0", &deep));
     std::thread::Builder::new()
         .stack_size(128 << 10)
-        .spawn(move || assert!(read::event(&body, &unlimited).is_ok()))
+        .spawn(move || assert_eq!(read::event(&body, &unlimited).map(drop), Ok(())))
         .unwrap()
         .join()
         .unwrap();
