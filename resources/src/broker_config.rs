@@ -1,7 +1,15 @@
 //! The BrokerConfig of `sluicegate.dev/v1alpha1`.
+
 use std::num::NonZeroU64;
 
-use crate::Metadata;
+use crate::metadata::read_header;
+use crate::text::listed;
+use crate::trigger::refuse_own_annotations;
+use crate::yaml::{Field, Mapping, Value};
+use crate::{Metadata, codes};
+
+/// The group and version of BrokerConfig.
+pub const API_VERSION: &str = "sluicegate.dev/v1alpha1";
 
 /// What Knative has no word for: the channel of a Broker and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,4 +49,139 @@ pub enum WhenFull {
     Shed,
     /// Refuse new events.
     Refuse,
+}
+
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        const EVENTS: NonZeroU64 = NonZeroU64::new(100_000).expect("not zero");
+        const BYTES: NonZeroU64 = NonZeroU64::new(256 << 20).expect("not zero");
+        MemoryConfig {
+            events_max: EVENTS,
+            bytes_max: BYTES,
+            when_full: WhenFull::default(),
+        }
+    }
+}
+
+/// The largest count or size that a channel can be given; more is a slip of the keyboard.
+const BOUND_MAX: u64 = 1 << 50;
+
+/// The channels of `spec.channel`; all but memory come in a later version.
+const CHANNELS: [&str; 4] = ["memory", "disk", "nats", "kafka"];
+
+/// Reads a config from its document, `apiVersion` and `kind` already read.
+pub(crate) fn read_broker_config(document: &mut Mapping<'_>) -> Option<BrokerConfig> {
+    let header = read_header(document);
+    refuse_own_annotations(&header.annotations, &[]);
+    let spec = document.required("spec");
+    let mut spec = spec.and_then(|field| field.mapping())?;
+    let channel = spec
+        .required("channel")
+        .and_then(|field| read_channel(&field));
+    let hops_max = spec.field("limits").and_then(|field| {
+        let mut limits = field.mapping()?;
+        let hops_max = limits.field("maxHops");
+        limits.finish();
+        u8::try_from(hops_max?.integer(1..=255)?).ok()
+    });
+    for (name, remedy) in [
+        (
+            "retention",
+            "remove it; an event is kept until every trigger has settled it",
+        ),
+        (
+            "deadLetters",
+            "remove it; the store of dead letters has the bounds of the channel",
+        ),
+        (
+            "capture",
+            "remove it; data of events is not kept for the console",
+        ),
+        (
+            "reclaimPolicy",
+            "remove it; what a deleted broker held is deleted",
+        ),
+    ] {
+        if let Some(field) = spec.field(name) {
+            not_available(&field, remedy);
+        }
+    }
+    spec.finish();
+    Some(BrokerConfig {
+        metadata: header.metadata?,
+        channel: channel?,
+        hops_max,
+    })
+}
+
+fn not_available(field: &Field<'_>, remedy: &str) {
+    let message = format!("`{}` is not available in this version", field.path());
+    field.refuse(codes::NOT_AVAILABLE, message, remedy);
+}
+
+fn read_channel(field: &Field<'_>) -> Option<ChannelConfig> {
+    let mut channel = field.mapping()?;
+    let named: Vec<&str> = CHANNELS
+        .into_iter()
+        .filter(|name| channel.contains(name))
+        .collect();
+    if let [first, _, ..] = named[..] {
+        field.refuse(
+            codes::NOT_ALLOWED,
+            format!(
+                "`{}` must name one channel; this names {}",
+                field.path(),
+                listed(named.iter().copied(), "and")
+            ),
+            format!("keep one of them, such as `{first}`"),
+        );
+    }
+    if named.is_empty() {
+        field.refuse(
+            codes::MISSING_FIELD,
+            format!("`{}` must name a channel", field.path()),
+            "  channel:\n    memory: {}",
+        );
+    }
+    for name in CHANNELS.into_iter().skip(1) {
+        let settings = channel.field(name);
+        if named.contains(&name) {
+            not_available(&settings.unwrap_or_else(|| field.clone()), "use `memory`");
+        }
+    }
+    // `memory:` with nothing behind it means all its defaults.
+    let is_memory = channel.contains("memory");
+    let memory = channel.field("memory");
+    channel.finish();
+    match memory {
+        Some(field) => read_memory(&field).map(ChannelConfig::Memory),
+        None => is_memory.then(|| ChannelConfig::Memory(MemoryConfig::default())),
+    }
+}
+
+fn read_memory(field: &Field<'_>) -> Option<MemoryConfig> {
+    if matches!(field.node().value, Value::Refused) {
+        return None;
+    }
+    let mut memory = field.mapping()?;
+    let default = MemoryConfig::default();
+    let events_max = memory
+        .field("maxEvents")
+        .and_then(|field| field.integer(1..=BOUND_MAX));
+    let bytes_max = memory
+        .field("maxBytes")
+        .and_then(|field| field.quantity(1..=BOUND_MAX));
+    let when_full = memory
+        .field("whenFull")
+        .and_then(|field| field.one_of(&[("shed", WhenFull::Shed), ("refuse", WhenFull::Refuse)]));
+    memory.finish();
+    Some(MemoryConfig {
+        events_max: events_max
+            .and_then(NonZeroU64::new)
+            .unwrap_or(default.events_max),
+        bytes_max: bytes_max
+            .and_then(NonZeroU64::new)
+            .unwrap_or(default.bytes_max),
+        when_full: when_full.unwrap_or_default(),
+    })
 }

@@ -1,7 +1,16 @@
 //! DeliverySpec, and what is in effect for a trigger.
+//!
+//! Each field is checked here, once; [`EffectiveDelivery::of`] then leaves nothing to decide. What
+//! is deliberately absent: waiting, sending, and jitter, which belong to the dispatcher.
+
 use std::time::Duration;
 
 use crate::Destination;
+
+mod effective;
+mod read;
+
+pub(crate) use read::read_delivery;
 
 /// A delivery spec as written: each field given or not.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,12 +33,25 @@ pub struct DeliverySpec {
     pub format: Option<Format>,
 }
 
+impl DeliverySpec {
+    /// Whether any field of the group is given that a trigger replaces as a whole: retry, the
+    /// backoff fields, `timeout` and `retryAfterMax`.
+    pub fn has_retry_group(&self) -> bool {
+        self.retry.is_some()
+            || self.backoff_policy.is_some()
+            || self.backoff_delay.is_some()
+            || self.backoff_max.is_some()
+            || self.timeout.is_some()
+            || self.retry_after_max.is_some()
+    }
+}
+
 /// How the wait grows from retry to retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackoffPolicy {
-    /// delay x n
+    /// delay x n, n from 1
     Linear,
-    /// delay x 2^n
+    /// delay, then doubled each time
     Exponential,
 }
 
@@ -72,10 +94,5 @@ pub struct EffectiveDelivery {
     pub format: Option<Format>,
 }
 
-impl EffectiveDelivery {
-    /// Applies inheritance and defaults (docs/reference/delivery.md).
-    pub fn of(trigger: &DeliverySpec, broker: &DeliverySpec) -> Self {
-        let _ = (trigger, broker);
-        unimplemented!()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,16 @@
 
 pub mod broker;
 pub mod broker_config;
+pub mod codes;
 pub mod delivery;
 pub mod destination;
 pub mod diagnostic;
 pub mod manifest;
 pub mod metadata;
 pub mod resolve;
+mod text;
 pub mod trigger;
+mod uri;
 pub mod yaml;
 
 pub use broker::Broker;
@@ -20,7 +23,7 @@ pub use broker_config::{BrokerConfig, ChannelConfig, MemoryConfig, WhenFull};
 pub use delivery::{BackoffPolicy, DeliverySpec, EffectiveDelivery, Format, RetryLimit};
 pub use destination::{Destination, KReference};
 pub use diagnostic::{Diagnostic, Severity, Span};
-pub use manifest::{Manifest, Object, Parsed, parse};
+pub use manifest::{Manifest, Object, Parsed, Places, parse};
 pub use metadata::{Metadata, ObjectName};
 pub use resolve::{ResolveError, ResolveMap};
 pub use trigger::{StartAt, Trigger, TriggerSettings};
