@@ -20,18 +20,27 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{Either, Full};
 use hyper::service::Service;
 use sluicegate_channels::{Channel, Position};
 use sluicegate_event::{Event, Limits};
+use tower::ServiceExt as _;
 
 use crate::metrics::ingress::{IngressFamilies, IngressHandles};
 use crate::server::RequestBody;
 
+mod admission;
+mod answer;
+mod body;
 mod door;
+mod hops;
 mod path;
+mod router;
+
+pub use hops::HEADER as HOPS_HEADER;
 
 /// Finds brokers. Asked once per request, so it must not block: a snapshot behind a pointer.
 pub trait Directory: Send + Sync + fmt::Debug {
@@ -89,8 +98,10 @@ pub struct IngressOptions {
     /// Bytes of request bodies that may be in memory at once, over all requests. Past it, senders
     /// are told 503. Default 256 MiB.
     pub in_flight_bytes_max: usize,
-    /// `Retry-After` where nothing knows better. Default 1 s.
-    pub retry_after: Duration,
+    /// How long a store may take to acknowledge before the sender is told 503. The events may
+    /// have been stored all the same, so a sender that tries again may send duplicates.
+    /// Default 5 s.
+    pub append_timeout: Duration,
 }
 
 impl Default for IngressOptions {
@@ -98,14 +109,17 @@ impl Default for IngressOptions {
         IngressOptions {
             limits: Limits::default(),
             in_flight_bytes_max: 256 << 20,
-            retry_after: Duration::from_secs(1),
+            append_timeout: Duration::from_secs(5),
         }
     }
 }
 
-/// The door as a service for [`crate::server::serve`]. Cheap to clone.
+/// The door as a service for [`serve`](crate::server::serve). Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Ingress(Arc<door::Door>);
+pub struct Ingress {
+    door: Arc<door::Door>,
+    router: Router,
+}
 
 impl Ingress {
     /// A door to the brokers of `directory`.
@@ -114,11 +128,15 @@ impl Ingress {
         options: IngressOptions,
         families: &IngressFamilies,
     ) -> Self {
-        Ingress(Arc::new(door::Door::new(directory, options, families)))
+        let door = Arc::new(door::Door::new(directory, options, families));
+        Ingress {
+            router: router::router(door.clone()),
+            door,
+        }
     }
 }
 
-/// The body of an answer: ours is whole, the router's is axum's.
+/// The body of an answer: the hot path's is whole, the router's is axum's.
 pub type AnswerBody = Either<Full<Bytes>, axum::body::Body>;
 
 impl Service<Request<RequestBody>> for Ingress {
@@ -127,7 +145,14 @@ impl Service<Request<RequestBody>> for Ingress {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        let door = self.0.clone();
-        Box::pin(async move { Ok(door.answer(request).await) })
+        if request.method() == Method::POST {
+            let door = self.door.clone();
+            return Box::pin(async move { Ok(door.post(request).await) });
+        }
+        let answering = self
+            .router
+            .clone()
+            .oneshot(request.map(axum::body::Body::new));
+        Box::pin(async move { Ok(answering.await?.map(Either::Right)) })
     }
 }

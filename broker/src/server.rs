@@ -15,6 +15,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::service::Service;
@@ -23,7 +24,10 @@ use tokio::net::TcpListener;
 mod accept;
 mod body;
 mod connection;
+mod guard;
 mod router;
+mod socket;
+mod watch;
 
 pub use body::{BodyError, RequestBody};
 pub use router::RouterService;
@@ -44,6 +48,10 @@ pub struct ServerOptions {
     pub body_bytes_per_second_min: u32,
     /// How long an answer may wait for a peer that does not read. Default 30 s.
     pub write_timeout: Duration,
+    /// How long a connection that we have shut waits for the peer to shut its side. Default 1 s.
+    pub linger_timeout: Duration,
+    /// Bytes that are read and thrown away in that time. Default 32 KiB.
+    pub linger_bytes_max: usize,
     /// Bytes of a request's header section. Default 64 KiB; at least 8 KiB.
     pub head_bytes_max: usize,
     /// Lines of a request's header section. Default 200.
@@ -61,7 +69,8 @@ pub struct ServerOptions {
     pub http2_ping_interval: Duration,
     /// How long it may take to answer a ping. Default 10 s.
     pub http2_ping_timeout: Duration,
-    /// HTTP/2 streams that the peer may have reset before they were served, at once. Default 20.
+    /// HTTP/2 streams that the peer may have reset before they were served, at once, and that
+    /// we may have reset for its errors. Default 100.
     pub http2_resets_max: usize,
     /// How long requests under way may take to finish after shutdown began. Default 20 s.
     pub drain_timeout: Duration,
@@ -76,6 +85,8 @@ impl Default for ServerOptions {
             body_grace: Duration::from_secs(5),
             body_bytes_per_second_min: 1_024,
             write_timeout: Duration::from_secs(30),
+            linger_timeout: Duration::from_secs(1),
+            linger_bytes_max: 32 << 10,
             head_bytes_max: 64 << 10,
             head_lines_max: 200,
             uri_bytes_max: 8 << 10,
@@ -84,7 +95,7 @@ impl Default for ServerOptions {
             http2_streams_max: 200,
             http2_ping_interval: Duration::from_secs(20),
             http2_ping_timeout: Duration::from_secs(10),
-            http2_resets_max: 20,
+            http2_resets_max: 100,
             drain_timeout: Duration::from_secs(20),
         }
     }
@@ -117,9 +128,8 @@ where
         + Send
         + Sync
         + 'static,
-    S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
+    S::Future: Send + Unpin + 'static,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     accept::run(listener, service, options, shutdown).await

@@ -1,25 +1,43 @@
-//! The order of the hot path.
+//! The hot path, in the order of cost.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Either, Full, Limited};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use http_body_util::{Either, Full};
 use sluicegate_channels::Admission;
-use sluicegate_event::Decoded;
-use tokio::time::Instant;
+use sluicegate_event::{Decoded, Event};
+use tokio::time::{Instant, timeout};
 
+use super::admission::Room;
 use super::path::Target;
-use super::{AnswerBody, Directory, Entry, IngressOptions};
+use super::{AnswerBody, Directory, Entry, IngressOptions, Readiness, answer, body, hops};
 use crate::metrics::ingress::{IngressFamilies, IngressHandles};
 use crate::problem::{Problem, Refusal};
 use crate::server::RequestBody;
 
+/// What all requests share.
 #[derive(Debug)]
 pub(super) struct Door {
     directory: Arc<dyn Directory>,
     options: IngressOptions,
+    room: Arc<Room>,
+    /// Counts what reaches no broker.
     unknown: IngressHandles,
+}
+
+/// A request that was not accepted, and for how many events it stands.
+struct Refused {
+    refusal: Refusal,
+    events: usize,
+}
+
+impl From<Refusal> for Refused {
+    /// What could not be read counts as one event.
+    fn from(refusal: Refusal) -> Self {
+        Refused { refusal, events: 1 }
+    }
 }
 
 impl Door {
@@ -30,69 +48,149 @@ impl Door {
     ) -> Self {
         Door {
             directory,
+            room: Room::new(options.in_flight_bytes_max),
             options,
             unknown: families.unknown(),
         }
     }
 
-    pub(super) async fn answer(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
+    /// Answers a POST, and counts how it ended.
+    pub(super) async fn post(&self, request: Request<RequestBody>) -> Response<AnswerBody> {
         let started = Instant::now();
-        match self.accept(request).await {
-            Ok(()) => {
-                let mut response = Response::new(Either::Left(Full::new(Bytes::new())));
-                *response.status_mut() = StatusCode::ACCEPTED;
-                response
-            }
-            Err(refusal) => {
-                self.unknown.refused(refusal.problem, 1, started.elapsed());
-                refusal.into_response().map(Either::Left)
-            }
-        }
-    }
-
-    async fn accept(&self, request: Request<RequestBody>) -> Result<(), Refusal> {
-        let entry = self.find(&request)?;
         let (head, body) = request.into_parts();
-        let body = Limited::new(body, self.options.limits.batch_bytes_max)
-            .collect()
-            .await
-            .map_err(|error| Refusal::new(Problem::TooLarge, error.to_string()))?
-            .to_bytes();
-        let decoded = sluicegate_event::decode(&head.headers, body, &self.options.limits)
-            .map_err(|error| Refusal::new(Problem::NotAnEvent, error.to_string()))?;
-        let events = match decoded {
-            Decoded::One(event) => vec![event],
-            Decoded::Batch(events) => events,
+        let entry = match self.find(head.uri.path()) {
+            Ok(entry) => entry,
+            Err(refusal) => return refuse(&self.unknown, refusal.into(), started),
         };
-        let positions = entry
-            .channel
-            .append(events, Admission::Ingress)
-            .await
-            .map_err(|error| {
-                Refusal::new(Problem::Full, error.to_string()).retry_after(self.options.retry_after)
-            })?;
-        drop(positions);
-        Ok(())
+        match self.accept(&entry, head, body).await {
+            Ok(events) => {
+                entry.metrics.accepted(events, started.elapsed());
+                accepted()
+            }
+            Err(refused) => refuse(&entry.metrics, refused, started),
+        }
     }
 
-    fn find(&self, request: &Request<RequestBody>) -> Result<Arc<Entry>, Refusal> {
-        if request.method() != Method::POST {
-            return Err(Refusal::new(
-                Problem::MethodNotAllowed,
-                "send events with POST",
-            ));
-        }
-        let path = request.uri().path();
+    /// The broker that a path means.
+    pub(super) fn find(&self, path: &str) -> Result<Arc<Entry>, Refusal> {
         match Target::parse(path) {
-            Some(Target::Default) => self.directory.default_entry(),
-            Some(Target::Broker { namespace, broker }) => self.directory.find(namespace, broker),
-            None => {
-                return Err(Refusal::new(
-                    Problem::NoRoute,
-                    format!("there is no {path}"),
-                ));
+            Some(Target::Broker { namespace, broker }) => self
+                .directory
+                .find(namespace, broker)
+                .ok_or_else(|| answer::no_broker(namespace, broker)),
+            Some(Target::Default) => self
+                .directory
+                .default_entry()
+                .ok_or_else(answer::no_default_broker),
+            None => Err(answer::no_route(path)),
+        }
+    }
+
+    /// Reads, checks and stores; gives the number of events stored.
+    async fn accept(
+        &self,
+        entry: &Entry,
+        mut head: Parts,
+        body: RequestBody,
+    ) -> Result<usize, Refused> {
+        if let Readiness::NotReady { reason } = &entry.readiness {
+            return Err(answer::not_ready(entry, reason).into());
+        }
+        let limits = &self.options.limits;
+        let bytes_max = body::bytes_max(&head.headers, limits);
+        body::check_declared(&head.headers, bytes_max)?;
+        let mut share = self.room.share();
+        let body = body::read(body, bytes_max, &mut share).await?;
+        body::detach(&mut head.headers);
+        let mut events = match sluicegate_event::decode(&head.headers, body, limits) {
+            Ok(Decoded::One(event)) => vec![event],
+            Ok(Decoded::Batch(events)) => events,
+            Err(error) => return Err(answer::undecodable(&error).into()),
+        };
+        stamp_hops(&mut events, &head.headers, entry.hops_max)?;
+        self.append(entry, events).await
+    }
+
+    /// Stores `events` and tells who wants to know.
+    async fn append(&self, entry: &Entry, events: Vec<Event>) -> Result<usize, Refused> {
+        let count = events.len();
+        if count == 0 {
+            // An empty batch is a valid batch, and all of it is stored already.
+            return Ok(0);
+        }
+        let sizes = events.iter().map(Event::size_bytes);
+        sizes.for_each(|size_bytes| entry.metrics.event_size(size_bytes));
+        let told = entry
+            .on_accepted
+            .as_ref()
+            .map(|hook| (hook, events.clone()));
+        let started = Instant::now();
+        let append = entry.channel.append(events, Admission::Ingress);
+        let refused = |refusal| Refused {
+            refusal,
+            events: count,
+        };
+        let positions = match timeout(self.options.append_timeout, append).await {
+            Ok(Ok(positions)) => positions,
+            Ok(Err(error)) => return Err(refused(answer::not_appended(entry, &error))),
+            Err(_) => {
+                return Err(refused(answer::not_ready(
+                    entry,
+                    "its store does not answer",
+                )));
+            }
+        };
+        entry.metrics.append_took(started.elapsed());
+        if let Some((hook, events)) = told {
+            for (event, position) in events.iter().zip(positions) {
+                hook.accepted(event, position);
             }
         }
-        .ok_or_else(|| Refusal::new(Problem::NoBroker, format!("there is no broker at {path}")))
+        Ok(count)
     }
+}
+
+/// Gives every event its count of hops, or refuses them all because one has none left.
+fn stamp_hops(
+    events: &mut [Event],
+    headers: &http::HeaderMap,
+    hops_max: u8,
+) -> Result<(), Refused> {
+    let count = events.len();
+    let is_batch = count > 1;
+    let refused = |refusal| Refused {
+        refusal,
+        events: count,
+    };
+    let allowed = hops::allowed(headers, hops_max)
+        .map_err(|used_up| refused(answer::out_of_hops(&used_up, None)))?;
+    for (index, event) in events.iter_mut().enumerate() {
+        let member = is_batch.then_some(index);
+        let left = hops::left(event, allowed)
+            .map_err(|used_up| refused(answer::out_of_hops(&used_up, member)))?;
+        hops::stamp(event, left).map_err(|fault| {
+            refused(Refusal::new(Problem::NotAnEvent, fault.to_string()).hint(fault.remedy))
+        })?;
+    }
+    Ok(())
+}
+
+fn accepted() -> Response<AnswerBody> {
+    let mut response = Response::new(Either::Left(Full::new(Bytes::new())));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+/// Counts and logs a refusal once, without the event's data, and writes it.
+fn refuse(metrics: &IngressHandles, refused: Refused, started: Instant) -> Response<AnswerBody> {
+    let Refused { refusal, events } = refused;
+    let problem = refusal.problem;
+    metrics.refused(problem, events, started.elapsed());
+    tracing::debug!(
+        code = problem.code(),
+        reason = problem.reason(),
+        status = problem.status().as_u16(),
+        "refused a request"
+    );
+    refusal.into_response().map(Either::Left)
 }

@@ -1,0 +1,136 @@
+//! What each failure on the way in is answered with. Nothing else in the door makes a refusal out
+//! of an error.
+
+use std::time::Duration;
+
+use sluicegate_channels::AppendError;
+use sluicegate_event::{DecodeError, Fault};
+
+use super::Entry;
+use super::hops::UsedUp;
+use crate::problem::{Problem, Refusal};
+use crate::server::BodyError;
+
+/// How long a sender should wait where only time will tell.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+const PATH_SHAPE: &str = "send events with POST to /{namespace}/{broker}, \
+                          or to / for the only broker or default/default";
+
+pub(super) fn no_route(path: &str) -> Refusal {
+    Refusal::new(Problem::NoRoute, format!("there is nothing at {path}")).hint(PATH_SHAPE)
+}
+
+pub(super) fn no_broker(namespace: &str, broker: &str) -> Refusal {
+    Refusal::new(
+        Problem::NoBroker,
+        format!("there is no broker {namespace}/{broker}"),
+    )
+    .hint("`sluicegate get brokers` lists those that there are")
+}
+
+pub(super) fn no_default_broker() -> Refusal {
+    Refusal::new(
+        Problem::NoBroker,
+        "/ means the only broker or default/default, and there is neither",
+    )
+    .hint("name the broker in the path: /{namespace}/{broker}")
+}
+
+pub(super) fn method_not_allowed(method: &http::Method) -> Refusal {
+    Refusal::new(
+        Problem::MethodNotAllowed,
+        format!("a broker does not take {method}"),
+    )
+    .hint("send events with POST")
+    .allow(super::router::ALLOW)
+}
+
+pub(super) fn not_ready(entry: &Entry, reason: &str) -> Refusal {
+    Refusal::new(
+        Problem::NotReady,
+        format!(
+            "broker {}/{} does not take events now: {reason}",
+            entry.namespace, entry.name
+        ),
+    )
+    .hint("send the event again after Retry-After")
+    .retry_after(RETRY_AFTER)
+}
+
+/// The rest of the body is not read, so the connection cannot go on.
+pub(super) fn body_too_large(size: &str, bytes_max: usize) -> Refusal {
+    Refusal::new(
+        Problem::TooLarge,
+        format!("the body has {size}, and at most {bytes_max} bytes are taken here"),
+    )
+    .hint("send less, or put the data elsewhere and a link to it into the event")
+    .closing()
+}
+
+pub(super) fn body_unreadable(error: &BodyError) -> Refusal {
+    let refusal = match error {
+        BodyError::TooSlow { .. } => Refusal::new(Problem::TooSlow, error.to_string())
+            .hint("send the whole body without pauses"),
+        BodyError::Broken(_) => Refusal::new(Problem::BadRequest, error.to_string())
+            .hint("check Content-Length or the chunks against what is really sent"),
+    };
+    refusal.closing()
+}
+
+/// The memory for bodies under way is used up.
+pub(super) fn no_room() -> Refusal {
+    Refusal::new(
+        Problem::Full,
+        "the memory for requests under way is used up",
+    )
+    .hint("send the event again after Retry-After")
+    .retry_after(RETRY_AFTER)
+    .closing()
+}
+
+pub(super) fn undecodable(error: &DecodeError) -> Refusal {
+    match error {
+        DecodeError::Malformed { fault, member } => faulty(Problem::NotAnEvent, fault, *member),
+        DecodeError::Unsupported(fault) => faulty(Problem::Unsupported, fault, None),
+        DecodeError::TooLarge { fault, member } => faulty(Problem::TooLarge, fault, *member),
+        // A kind of fault that is not known here is still the message's fault.
+        other => Refusal::new(Problem::NotAnEvent, other.to_string()),
+    }
+}
+
+fn faulty(problem: Problem, fault: &Fault, member: Option<usize>) -> Refusal {
+    let detail = match member {
+        Some(index) => format!("batch member {index}: {}", fault.problem),
+        None => fault.problem.clone(),
+    };
+    Refusal::new(problem, detail).hint(fault.remedy.as_str())
+}
+
+pub(super) fn out_of_hops(used_up: &UsedUp, member: Option<usize>) -> Refusal {
+    let UsedUp { subject, value } = used_up;
+    let place = member.map_or_else(String::new, |index| format!("batch member {index}: "));
+    Refusal::new(
+        Problem::Loop,
+        format!("{place}{subject} is {value:?}: the event has no hops left"),
+    )
+    .hint("narrow the filter of the trigger whose replies come back to the broker, for example by source")
+}
+
+pub(super) fn not_appended(entry: &Entry, error: &AppendError) -> Refusal {
+    match error {
+        AppendError::Full { retry_after } => {
+            let (namespace, name) = (&entry.namespace, &entry.name);
+            Refusal::new(
+                Problem::Full,
+                format!("the store of broker {namespace}/{name} is full"),
+            )
+            .hint("send the event again after Retry-After; `sluicegate get triggers` shows who is behind")
+            .retry_after(*retry_after)
+        }
+        AppendError::TooLarge { .. } => Refusal::new(Problem::TooLarge, error.to_string())
+            .hint("send fewer or smaller events at once, or give the broker's channel more room"),
+        // Whatever else a store may fail with, nothing is acknowledged and trying again is safe.
+        AppendError::Closed | _ => not_ready(entry, &error.to_string()),
+    }
+}

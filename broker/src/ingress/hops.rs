@@ -1,0 +1,137 @@
+//! The hop limit: how many more times an event may enter a broker.
+//!
+//! The count travels as the extension `knativebrokerttl`, as in Knative, and between brokers also in
+//! a header of ours, since subscribers are not shown the extension. It only ever falls: what comes
+//! in is clamped to the broker's maximum and to the header, and what is used up is refused.
+
+use http::{HeaderMap, HeaderName};
+use sluicegate_event::{AttributeType, Event};
+
+/// The extension attribute that holds the hops left.
+pub(super) const ATTRIBUTE: &str = "knativebrokerttl";
+
+/// The header that holds the hops left, where the event went through a subscriber that forwards it.
+pub const HEADER: HeaderName = HeaderName::from_static("sluicegate-hops");
+
+/// The event has no hops left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UsedUp {
+    /// What said so: the attribute or the header.
+    pub(super) subject: &'static str,
+    /// The value that said so.
+    pub(super) value: String,
+}
+
+/// What a text says about hops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Count {
+    /// It is no number: as if it were missing.
+    Unknown,
+    /// Zero or less.
+    UsedUp,
+    /// That many; more than 255 count as 255, which no broker's maximum exceeds.
+    Left(u8),
+}
+
+impl Count {
+    fn read(text: &str) -> Self {
+        let (is_negative, digits) = match text.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, text),
+        };
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Count::Unknown;
+        }
+        let digits = digits.trim_start_matches('0');
+        match digits.parse() {
+            _ if is_negative || digits.is_empty() => Count::UsedUp,
+            Ok(left) => Count::Left(left),
+            // It is all digits, so the only way to fail is to be too large.
+            Err(_) => Count::Left(u8::MAX),
+        }
+    }
+}
+
+/// The most hops that the request allows any of its events: the broker's maximum, or less where
+/// the header says so.
+pub(super) fn allowed(headers: &HeaderMap, hops_max: u8) -> Result<u8, UsedUp> {
+    let hops_max = hops_max.max(1);
+    let Some(text) = headers.get(HEADER).and_then(|value| value.to_str().ok()) else {
+        return Ok(hops_max);
+    };
+    match Count::read(text) {
+        Count::Unknown => Ok(hops_max),
+        Count::Left(left) => Ok(left.min(hops_max)),
+        Count::UsedUp => Err(UsedUp {
+            subject: "the header sluicegate-hops",
+            value: text.to_owned(),
+        }),
+    }
+}
+
+/// How many hops `event` has left, of those `allowed`.
+pub(super) fn left(event: &Event, allowed: u8) -> Result<u8, UsedUp> {
+    match event.attribute(ATTRIBUTE).map(Count::read) {
+        None | Some(Count::Unknown) => Ok(allowed),
+        Some(Count::Left(left)) => Ok(left.min(allowed)),
+        Some(Count::UsedUp) => Err(UsedUp {
+            subject: ATTRIBUTE,
+            value: event.attribute(ATTRIBUTE).unwrap_or_default().to_owned(),
+        }),
+    }
+}
+
+/// Writes the count into `event`.
+///
+/// # Errors
+///
+/// Never for a name and a value of ours; the envelope cannot know that.
+pub(super) fn stamp(event: &mut Event, left: u8) -> Result<(), sluicegate_event::Fault> {
+    event.set_extension(ATTRIBUTE, &left.to_string(), AttributeType::Integer)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_count_is_read_from_any_text() {
+        for (text, expected) in [
+            ("1", Count::Left(1)),
+            ("007", Count::Left(7)),
+            ("255", Count::Left(255)),
+            ("256", Count::Left(255)),
+            ("99999999999999999999999999", Count::Left(255)),
+            ("0", Count::UsedUp),
+            ("000", Count::UsedUp),
+            ("-1", Count::UsedUp),
+            ("-0", Count::UsedUp),
+            ("-99999999999999999999999999", Count::UsedUp),
+            ("", Count::Unknown),
+            ("-", Count::Unknown),
+            ("+3", Count::Unknown),
+            ("3.0", Count::Unknown),
+            (" 3", Count::Unknown),
+            ("many", Count::Unknown),
+        ] {
+            assert_eq!(Count::read(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_header_only_lowers_what_the_broker_allows() {
+        let allowed = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HEADER, HeaderValue::from_static(text));
+            super::allowed(&headers, 32).map_err(|used_up| used_up.value)
+        };
+        assert_eq!(allowed("5"), Ok(5));
+        assert_eq!(allowed("32"), Ok(32));
+        assert_eq!(allowed("200"), Ok(32));
+        assert_eq!(allowed("soon"), Ok(32));
+        assert_eq!(allowed("0"), Err("0".to_owned()));
+        assert_eq!(super::allowed(&HeaderMap::new(), 32), Ok(32));
+    }
+}
