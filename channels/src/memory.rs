@@ -155,6 +155,12 @@ impl MemoryChannel {
         });
         Arc::new(MemoryChannel { shared })
     }
+
+    /// Goes by other bounds from now on. Nothing that is held is lost: a store that is past its new
+    /// bounds refuses, or takes from who holds most, until it has drained.
+    pub fn reconfigure(&self, options: MemoryOptions) {
+        self.shared.apply(|state, _| state.reconfigure(options));
+    }
 }
 
 /// What the channel, its readers and its leases share.

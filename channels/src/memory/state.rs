@@ -167,13 +167,17 @@ pub(super) struct Appended {
     pub(super) discarded: Vec<(Arc<str>, u64)>,
 }
 
+fn bounds_of(options: MemoryOptions) -> Bounds {
+    Bounds::new(Load {
+        events: options.events_max,
+        bytes: options.bytes_max,
+    })
+}
+
 impl State {
     pub(super) fn new(options: MemoryOptions) -> Self {
         State {
-            bounds: Bounds::new(Load {
-                events: options.events_max,
-                bytes: options.bytes_max,
-            }),
+            bounds: bounds_of(options),
             when_full: options.when_full,
             retry_after: options.retry_after,
             slots: Slots::new(),
@@ -187,6 +191,13 @@ impl State {
             closed: false,
             woken: Vec::new(),
         }
+    }
+
+    /// Goes by other bounds from now on. What is held stays, even past them.
+    pub(super) fn reconfigure(&mut self, options: MemoryOptions) {
+        self.bounds = bounds_of(options);
+        self.when_full = options.when_full;
+        self.retry_after = options.retry_after;
     }
 
     /// Changes whenever the matcher's answer may name a subscription that it could not name
