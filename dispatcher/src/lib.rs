@@ -5,12 +5,17 @@
 //!
 //! What is deliberately absent: manifests, files, Kubernetes, listeners.
 
+pub mod backoff;
+pub mod dead_letter;
+mod delivery;
+pub mod hops;
 pub mod http_sender;
 pub mod matcher;
 pub mod observer;
 pub mod plan;
 pub mod retry_after;
 pub mod sender;
+mod tally;
 pub mod verdict;
 pub mod worker;
 

@@ -46,3 +46,63 @@ impl RetryAfter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    /// 1994-11-06 08:49:37 UTC, the example of the HTTP specification.
+    const EXAMPLE_MS: u64 = 784_111_777_000;
+
+    fn read(values: &[&[u8]]) -> Option<RetryAfter> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(RETRY_AFTER, HeaderValue::from_bytes(value).unwrap());
+        }
+        RetryAfter::read(&headers)
+    }
+
+    #[test]
+    fn seconds_and_dates_are_read_and_nonsense_is_not() {
+        let seconds = |seconds| Some(RetryAfter::In(Duration::from_secs(seconds)));
+        let date = Some(RetryAfter::At(Timestamp(EXAMPLE_MS)));
+        let cases: &[(&[&[u8]], Option<RetryAfter>)] = &[
+            (&[], None),
+            (&[b"0"], seconds(0)),
+            (&[b"1"], seconds(1)),
+            (&[b" 7 "], seconds(7)),
+            (&[b"1000000000"], seconds(1_000_000_000)),
+            (&[b"99999999999999999999999999"], seconds(u64::MAX)),
+            (&[b"-1"], None),
+            (&[b"+1"], None),
+            (&[b"1.5"], None),
+            (&[b""], None),
+            (&[b"soon"], None),
+            (&[b"\xff\xfe"], None),
+            (&[b"Sun, 06 Nov 1994 08:49:37 GMT"], date),
+            (&[b"Sunday, 06-Nov-94 08:49:37 GMT"], date),
+            (&[b"Sun Nov  6 08:49:37 1994"], date),
+            (&[b"Sun, 99 Nov 1994 08:49:37 GMT"], None),
+            // Several: the first that makes sense.
+            (&[b"garbage", b"3", b"4"], seconds(3)),
+            (&[b"3", b"Sun, 06 Nov 1994 08:49:37 GMT"], seconds(3)),
+            (&[b"-1", b"garbage"], None),
+        ];
+        for (values, expected) in cases {
+            assert_eq!(read(values), *expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_a_wait_from_now_and_never_negative() {
+        let at = RetryAfter::At(Timestamp(EXAMPLE_MS));
+        assert_eq!(
+            at.wait(Timestamp(EXAMPLE_MS - 1_500)),
+            Duration::from_millis(1_500)
+        );
+        assert_eq!(at.wait(Timestamp(EXAMPLE_MS)), Duration::ZERO);
+        assert_eq!(at.wait(Timestamp(u64::MAX)), Duration::ZERO);
+    }
+}

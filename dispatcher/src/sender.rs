@@ -86,6 +86,9 @@ pub enum Content {
     Empty,
     /// A body that does not say that it is an event.
     NotAnEvent,
+    /// It says that it is an event where none counts, and was not read as one: in a 202, in an
+    /// answer that is not 2xx, in a dead-letter sink's.
+    Unread,
     /// One event or a batch, valid.
     Events(Vec<Event>),
     /// It says that it is an event, and is none: malformed or larger than an event may be.

@@ -7,12 +7,17 @@
 //! What it leaves out: pausing and deleting, which the channel does; resolving addresses, which
 //! come with the [`Plan`].
 
+mod window;
+
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluicegate_channels::{Channel, Clock, Subscription};
+use sluicegate_channels::{Channel, Clock, Lease, NextLimit, Subscription};
 use tokio::sync::watch;
 
+use self::window::Window;
+use crate::delivery::{Assignment, Delivery};
 use crate::observer::Observer;
 use crate::plan::Plan;
 use crate::sender::Sender;
@@ -36,6 +41,14 @@ pub struct WorkerParts {
     pub seed: u64,
     /// How many bytes of events may be in flight; one event is taken whatever its size.
     pub in_flight_bytes_max: usize,
+}
+
+impl fmt::Debug for WorkerParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerParts")
+            .field("subscription", &self.subscription)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a worker is told to do.
@@ -62,23 +75,111 @@ pub struct Stopped {
 
 /// Delivers the events of one trigger.
 pub struct Worker {
-    parts: WorkerParts,
+    subscription: Box<dyn Subscription>,
+    plan: watch::Receiver<Arc<Plan>>,
+    delivery: Arc<Delivery>,
+    observer: Arc<dyn Observer>,
+    in_flight_bytes_max: usize,
 }
 
 impl Worker {
     /// A worker, not yet running.
     pub fn new(parts: WorkerParts) -> Self {
-        Worker { parts }
+        let delivery = Delivery::new(
+            parts.channel,
+            parts.sender,
+            Arc::clone(&parts.observer),
+            parts.clock,
+            parts.seed,
+        );
+        Worker {
+            subscription: parts.subscription,
+            plan: parts.plan,
+            delivery: Arc::new(delivery),
+            observer: parts.observer,
+            in_flight_bytes_max: parts.in_flight_bytes_max,
+        }
     }
 
     /// Works until told to stop, or until the channel hands out nothing more because it is closed
-    /// or the subscription is deleted. A dropped sender of orders means [`Order::Stop`].
+    /// or the subscription is deleted, and then until the attempts that run have ended. A dropped
+    /// sender of orders means [`Order::Stop`].
     ///
     /// # Cancel safety
     ///
     /// Dropping the future is [`Order::Stop`].
-    pub async fn run(self, orders: watch::Receiver<Order>) -> Stopped {
-        let _ = (self.parts.seed, orders);
-        Stopped { cut_off: 0 }
+    pub async fn run(mut self, mut orders: watch::Receiver<Order>) -> Stopped {
+        let delivery = Arc::clone(&self.delivery);
+        let mut window = Window::new(Arc::clone(&self.observer), |job, lease| {
+            let delivery = Arc::clone(&delivery);
+            async move {
+                let event_bytes = lease.event.size_bytes();
+                delivery.run(job, lease).await;
+                event_bytes
+            }
+        });
+        let mut job = self.next_job();
+        let mut is_plan_kept = true;
+        orders.mark_changed();
+        loop {
+            let limit = job
+                .as_ref()
+                .and_then(|job| window.room(job.plan.in_flight_max, self.in_flight_bytes_max));
+            // Each branch is cancel safe: orders and plans are values that stay, attempts live in
+            // the window, and `next` makes leases only when it completes.
+            tokio::select! {
+                biased;
+                order = next_order(&mut orders) => match order {
+                    Order::Work => {}
+                    Order::Drain { grace } => return window.drain(Some(grace), &mut orders).await,
+                    Order::Stop => return window.cut_off(),
+                },
+                changed = self.plan.changed(), if is_plan_kept => {
+                    is_plan_kept = changed.is_ok();
+                    job = self.next_job();
+                }
+                () = window.one_ended(), if !window.is_empty() => {}
+                leases = next_leases(&mut *self.subscription, limit), if limit.is_some() => {
+                    if leases.is_empty() {
+                        return window.drain(None, &mut orders).await;
+                    }
+                    if let Some(job) = &job {
+                        window.take(job, leases);
+                    }
+                }
+            }
+        }
+    }
+
+    fn next_job(&mut self) -> Option<Arc<Assignment>> {
+        let plan = Arc::clone(&self.plan.borrow_and_update());
+        Assignment::new(plan).map(Arc::new)
     }
 }
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("subscription", &self.subscription)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits for an order that has not been seen yet.
+async fn next_order(orders: &mut watch::Receiver<Order>) -> Order {
+    match orders.changed().await {
+        Ok(()) => *orders.borrow_and_update(),
+        Err(_) => Order::Stop,
+    }
+}
+
+/// Waits for leases; for ever where there is no room for any.
+async fn next_leases(subscription: &mut dyn Subscription, limit: Option<NextLimit>) -> Vec<Lease> {
+    match limit {
+        Some(limit) => subscription.next(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

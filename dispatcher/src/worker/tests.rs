@@ -1,0 +1,6 @@
+mod bench;
+mod dead_letters;
+mod replies;
+mod retries;
+mod stopping;
+mod windows;
