@@ -8,39 +8,55 @@
 //! - **P1** `append` answers only once the events are stored to the channel's durability class.
 //! - **P2** A batch is stored whole or not at all.
 //! - **P3** Positions never go back and are never given twice.
-//! - **P4** The matcher is asked once per event, whatever the number of subscriptions.
+//! - **P4** The matcher is asked once per event, whatever the number of subscriptions; once more
+//!   only where a subscription is made while the event is being appended.
 //! - **P5** Ingress may use 80 % of a bounded store; [`Admission::Internal`] may use all of it.
-//! - **P6** A store past its bound refuses with [`AppendError::Full`]; it never forgets silently.
+//! - **P6** A store past its bound refuses with [`AppendError::Full`] and changes nothing; it never
+//!   forgets silently.
+//! - **P7** A store that sheds takes the oldest event of the subscription that holds most, and only
+//!   while another holds less than half as much. The event comes up once more as
+//!   [`LeasePurpose::DeadLetter`] of kind `shed` where the subscription says
+//!   [`Exhausted::HandOver`]; else, and past the store's share for these, it is counted as
+//!   discarded by `shed`.
 //!
 //! **Subscribe and lease.**
 //! - **P10** From the moment `subscribe` answers, every event accepted that the matcher wants for
 //!   the subscription reaches it.
-//! - **P11** `next` hands out each pending event once at a time, oldest first among those ready,
-//!   within the limit in items and in bytes (one event is handed out whatever its size).
+//! - **P11** `next` hands out each pending event once at a time, within the limit in items and in
+//!   bytes (one event is handed out whatever its size). Fresh events come oldest first. Those that
+//!   come up again take turns with them, so that neither starves the other; what was handed back
+//!   goes first.
 //! - **P12** A lease that is dropped, for whatever reason, is handed out again, with the count of
 //!   sends it had when it was handed out.
 //! - **P13** A dropped `next` loses nothing.
 //! - **P14** The data and attributes of a leased event are those that were appended.
 //! - **P15** A subscription that leaves its events lying does not delay another.
-//! - **P16** Subscribing again under the same name continues where the subscription stood.
+//! - **P16** Subscribing again under the same name continues where the subscription stood; leases
+//!   that are out stay out. While a reading end is alive, the name is refused.
 //!
 //! **How a lease ends.**
 //! - **P20** A settled event is not handed out again, and its storage may be freed.
 //! - **P21** A deferred event is handed out again when it is due, not before, with the count of
-//!   sends given, and holds no place in the meantime: `next` goes on with the events behind it.
+//!   sends given, and holds no place in the meantime: `next` goes on with the events behind it,
+//!   up to `deferred_max` deferred ones; past those it hands out no fresh ones.
 //! - **P22** A parked event is in the dead-letter store with its reason, once per subscription and
-//!   position however often it is parked, and is not handed out for delivery again.
-//! - **P23** A parked event with a retry time comes back as [`LeasePurpose::DeadLetter`] then.
+//!   position however often it is parked, and is not handed out for delivery again. (An event that
+//!   a full store took is discarded instead: it must not fill the store once more.)
+//! - **P23** A parked event with a retry time comes back as [`LeasePurpose::DeadLetter`] then. It
+//!   counts as parked until its sink takes it.
 //! - **P24** A full store still lets leases be settled, deferred and parked: it drains.
 //!
 //! **Operate.**
 //! - **P30** `pause` stops handing out without losing or settling anything; resuming continues.
-//! - **P31** `delete` ends everything pending as cancelled; leases still held end without effect.
+//! - **P31** `delete` ends everything pending or parked as cancelled; leases still held end without
+//!   effect; a waiting `next` answers empty.
 //! - **P32** `redrive` makes a parked event pending again with no sends; `discard` ends it.
 //! - **P33** `describe` gives books that balance at every quiet moment.
 //! - **P34** Nothing waits on a subscription that wants nothing: it holds no events.
 //! - **P35** `seek` to the latest place ends what waits as discarded; what cannot be had back is
 //!   refused with [`SeekError::NotRetained`].
+//! - **P36** `close` refuses what comes in from then on and ends every wait; leases still end.
+//! - **P37** `dead_letters` lists oldest first, page by page, leaving out and repeating none.
 
 use std::fmt;
 use std::future::Future;
@@ -243,7 +259,7 @@ pub trait Channel: Send + Sync + fmt::Debug {
     fn seek(&self, name: &str, to: Start) -> BoxFuture<'_, Result<(), SeekError>>;
 
     /// Up to `limit` dead letters, oldest first, of one subscription or of all, from the place
-    /// after `after`.
+    /// after `after` (P37). Those of all stand by position, then by name.
     fn dead_letters(
         &self,
         name: Option<&str>,
@@ -261,7 +277,7 @@ pub trait Channel: Send + Sync + fmt::Debug {
     fn describe(&self) -> ChannelStatus;
 
     /// Refuses appends from now on and wakes every waiting `next`, which then hands out nothing
-    /// more. Leases already out may still be ended.
+    /// more. Leases already out may still be ended (P36).
     fn close(&self);
 }
 
@@ -497,6 +513,7 @@ pub struct SubscriptionStatus {
     pub paused: bool,
     /// Whether fresh events are held back because too many are deferred.
     pub stalled: bool,
-    /// Why and how many events were discarded, by reason.
+    /// Why and how many events were discarded, by reason: `shed` by a full store, `operator` by a
+    /// command, `lease` by whoever held the lease.
     pub discarded_by: Vec<(&'static str, u64)>,
 }

@@ -18,6 +18,8 @@
 pub mod books;
 pub mod clock;
 pub mod contract;
+#[cfg(feature = "contract")]
+pub mod contract_suite;
 pub mod memory;
 mod telemetry;
 
