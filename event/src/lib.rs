@@ -11,6 +11,8 @@ pub mod error;
 pub mod http_binding;
 pub mod json_format;
 pub mod limits;
+#[cfg(feature = "sdk")]
+pub mod sdk;
 mod syntax;
 
 pub use attribute::{Attribute, AttributeName, AttributeType, AttributeValue};
