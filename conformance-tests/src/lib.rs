@@ -5,12 +5,14 @@
 //! - [`subscriber`] is a scripted peer that answers as told, politely or not, and records each
 //!   request exactly;
 //! - [`ledger`] is a process of its own that records every send, 202 and delivery and judges them;
-//! - [`load`] sends at a constant rate and measures from the time a send was meant to happen.
+//! - [`load`] sends at a constant rate and measures from the time a send was meant to happen;
+//! - [`corpus`] holds events that must pass unaltered, and messages that must be refused.
 //!
 //! What is deliberately absent: any other crate of the project. A fault in the broker's own reader
 //! of events must not hide itself, so [`event`] and [`http1`] are readers of this crate's own.
 
 pub mod client;
+pub mod corpus;
 pub mod event;
 pub mod harness;
 pub mod http1;
