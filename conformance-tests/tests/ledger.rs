@@ -15,11 +15,14 @@ fn event(id: &str) -> Event {
 /// Sends an event on, as a broker would.
 async fn pass_on(subscriber: &Subscriber, path: &str, event: &Event) {
     let request = Request::event(path, event, Mode::Structured);
-    request.send(subscriber.address()).await.unwrap();
+    request
+        .send(subscriber.address())
+        .await
+        .expect("the subscriber answers");
 }
 
 async fn judge(ledger: &Ledger) -> Judgement {
-    ledger.judge(Vec::new()).await.unwrap()
+    ledger.judge(Vec::new()).await.expect("the ledger answers")
 }
 
 #[tokio::test]
