@@ -172,3 +172,6 @@ where
         .http1_max_buf_size(HEADER_SECTION_BYTES_MAX)
         .build(connector)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+mod answers;
+mod connections;
+mod hostile;
+mod peer;
+mod requests;

@@ -1,0 +1,151 @@
+//! Connections: kept, refused, given up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use super::peer::{Peer, TIMEOUT, send, sender, transmission};
+use crate::{Failure, HttpSender, HttpSenderOptions, Reason, Sender};
+
+async fn send_to(url: &str) -> Failure {
+    sender().send(transmission(url)).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_attempt_after_another() {
+    for answer in [
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+        "HTTP/1.1 500 X\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ] {
+        let peer = Peer::saying(answer).await;
+        let sender = sender();
+        for _ in 0..5 {
+            sender.send(transmission(&peer.url)).await.unwrap();
+        }
+        assert_eq!(
+            (peer.requests().len(), peer.connections()),
+            (5, 1),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_replaced() {
+    let peer = Peer::hanging_up("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let sender = sender();
+    for _ in 0..5 {
+        sender.send(transmission(&peer.url)).await.unwrap();
+        // The client hears of the end of a connection in its own time.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(peer.connections(), 5);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_cut_off_costs_its_connection_and_no_more() {
+    let page = "x".repeat(300_000);
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{page}",
+        page.len()
+    );
+    let peer = Peer::saying(answer).await;
+    let sender = sender();
+    for _ in 0..3 {
+        sender.send(transmission(&peer.url)).await.unwrap();
+    }
+    assert_eq!(peer.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_port_where_nothing_listens_refuses() {
+    // The port was free a moment ago.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/events", listener.local_addr().unwrap());
+    drop(listener);
+    let failure = send_to(&url).await;
+    assert_eq!(failure.reason, Reason::Refused);
+    assert_eq!(&*failure.detail, format!("connection refused by {url}"));
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_is_told_apart() {
+    let mut transmission = transmission("http://no-such-host.invalid/");
+    transmission.timeout = Duration::from_secs(10);
+    let failure = sender().send(transmission).await.unwrap_err();
+    assert_eq!(failure.reason, Reason::Dns, "{failure:?}");
+    assert!(failure.detail.contains("no-such-host.invalid"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_receiver_that_speaks_no_tls_is_told_apart() {
+    let peer = Peer::start(|mut connection| async move {
+        connection.write(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        connection.closed().await;
+    })
+    .await;
+    let mut transmission = transmission(&peer.url.replace("http:", "https:"));
+    // The first https target reads the system's certificates.
+    transmission.timeout = Duration::from_secs(10);
+    let failure = sender().send(transmission).await.unwrap_err();
+    assert_eq!(failure.reason, Reason::Tls, "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_handshake_that_hangs_ends_with_the_time_for_connecting() {
+    let peer = Peer::start(|mut connection| async move { connection.closed().await }).await;
+    let mut transmission = transmission(&peer.url.replace("http:", "https:"));
+    transmission.timeout = Duration::from_secs(30);
+    let options = HttpSenderOptions {
+        connect_timeout: TIMEOUT,
+        ..HttpSenderOptions::default()
+    };
+    let failure = HttpSender::new(options)
+        .send(transmission)
+        .await
+        .unwrap_err();
+    assert_eq!(failure.reason, Reason::Timeout);
+    assert!(failure.detail.contains("no connection"), "{failure}");
+}
+
+#[tokio::test]
+async fn silence_ends_with_the_deadline() {
+    // S1.
+    let peer = Peer::start(|mut connection| async move {
+        connection.request().await;
+        connection.closed().await;
+    })
+    .await;
+    let began = tokio::time::Instant::now();
+    let failure = send(&peer).await.unwrap_err();
+    assert_eq!(failure.reason, Reason::Timeout);
+    assert!(began.elapsed() >= TIMEOUT && began.elapsed() < TIMEOUT + Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_dropped_send_closes_its_connection() {
+    let (began, closed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (has_begun, is_closed) = (Arc::clone(&began), Arc::clone(&closed));
+    let peer = Peer::start(move |mut connection| {
+        let (began, closed) = (Arc::clone(&has_begun), Arc::clone(&is_closed));
+        async move {
+            connection.request().await;
+            began.notify_one();
+            connection.closed().await;
+            closed.notify_one();
+        }
+    })
+    .await;
+    let sender = sender();
+    let mut transmission = transmission(&peer.url);
+    transmission.timeout = Duration::from_secs(60);
+    tokio::select! {
+        answer = sender.send(transmission) => panic!("{answer:?}"),
+        () = began.notified() => {}
+    }
+    let closed = tokio::time::timeout(Duration::from_secs(5), closed.notified()).await;
+    assert!(closed.is_ok(), "the connection stayed open");
+}
