@@ -1,3 +1,7 @@
 //! The `sluicegate` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sluicegate::cli::main(std::env::args_os())
+}

@@ -1,0 +1,153 @@
+//! The command line: one verb, one module.
+//!
+//! House rules, the same for every verb: data on standard output and talk on standard error; help
+//! begins with examples; nothing asks, nothing pages; every failure ends with one next step and
+//! with an exit code from [`exit`]; every flag can be set in the environment ([`environment`]).
+//!
+//! A verb's module holds its arguments (`…Args`) and its `execute`. What talks to a server does so
+//! through [`client`], which sets a deadline and a bound on every answer. What it leaves out: the
+//! server itself, which [`run`] hands its settings to.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{FromArgMatches, Parser, Subcommand};
+
+pub mod arguments;
+pub mod client;
+pub mod completion;
+pub mod console;
+pub mod environment;
+pub mod exit;
+pub mod get;
+pub mod new;
+pub mod run;
+pub mod table;
+pub mod version;
+pub mod yaml;
+
+use console::{ColorWhen, Console};
+use exit::{Exit, Failure};
+
+/// A CloudEvents broker and trigger engine
+#[derive(Debug, Parser)]
+#[command(
+    name = "sluicegate",
+    version,
+    before_help = EXAMPLES,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// When to use colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "SLUICEGATE_COLOR"
+    )]
+    pub color: ColorWhen,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sluicegate dev                                       a broker to try things with; no file needed
+  sluicegate new trigger hello --type 'demo.*' --to http://localhost:3000
+  sluicegate get triggers                              see how deliveries go
+  sluicegate run --config sluicegate.yaml              a server for production";
+
+/// How help is laid out: what it is, examples, then everything else.
+const HELP_TEMPLATE: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}";
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Serve on this machine, in memory, watching ./sluicegate; needs no file
+    Dev(run::DevArgs),
+    /// Serve what sluicegate.yaml says, for production
+    Run(run::RunArgs),
+    /// Write the manifest of a broker or trigger
+    New(new::NewArgs),
+    /// List brokers, triggers or dead letters of a server
+    Get(get::GetArgs),
+    /// Print a completion script for a shell
+    Completion(completion::CompletionArgs),
+    /// Print what this build is
+    Version(version::VersionArgs),
+}
+
+/// The parser, with help laid out and the environment mirrored.
+pub fn command() -> clap::Command {
+    let command = <Cli as clap::CommandFactory>::command();
+    environment::mirror(with_template(command))
+}
+
+fn with_template(command: clap::Command) -> clap::Command {
+    command
+        .help_template(HELP_TEMPLATE)
+        .mut_subcommands(with_template)
+}
+
+/// Reads the command line, does what it asks, and gives the exit code.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let parsed = command()
+        .try_get_matches_from(words)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => execute(cli).into(),
+        Err(error) => {
+            // Help that was asked for goes to standard output and is no failure.
+            error.print().ok();
+            if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Done.into()
+            }
+        }
+    }
+}
+
+/// Does what the command line asks and tells a failure.
+fn execute(cli: Cli) -> Exit {
+    let mut console = Console::of_process(cli.color);
+    let done = match cli.verb {
+        Verb::Dev(args) => return run::dev(args, &mut console),
+        Verb::Run(args) => return run::run(args, &mut console),
+        Verb::New(args) => new::execute(&args, &mut console),
+        Verb::Completion(args) => completion::execute(&args, &mut console),
+        Verb::Version(args) => version::execute(&args, &mut console),
+        Verb::Get(args) => until_interrupted(Box::pin(get::execute(&args, &mut console))),
+    };
+    match done {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            console.tell(&failure);
+            failure.exit()
+        }
+    }
+}
+
+/// Runs a command that waits for others, and lets the terminal interrupt it.
+fn until_interrupted(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        tokio::select! {
+            done = command => done,
+            _ = tokio::signal::ctrl_c() => Err(Failure::already_told(Exit::Interrupted)),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! The columns of a broker.
+
+use super::{ListArgs, Listed, age, condition, list_all};
+use crate::api::{self, Broker};
+use crate::cli::console::Console;
+use crate::cli::exit::Failure;
+use crate::cli::table::count;
+
+impl Listed for Broker {
+    const PLURAL: &'static str = "brokers";
+    const COLUMNS: &'static [&'static str] = &[
+        "NAMESPACE",
+        "NAME",
+        "READY",
+        "CHANNEL",
+        "TRIGGERS",
+        "EVENTS",
+        "OLDEST",
+        "URL",
+    ];
+    const MORE_COLUMNS: &'static [&'static str] =
+        &["BYTES", "MAX EVENTS", "MAX BYTES", "DURABILITY", "REASON"];
+
+    fn name(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+
+    fn name_line(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.namespace.clone(),
+            self.name.clone(),
+            condition(self.ready),
+            self.channel.clone(),
+            count(self.triggers),
+            count(self.events),
+            age(self.oldest_age_seconds),
+            self.url.clone(),
+        ]
+    }
+
+    fn more_cells(&self) -> Vec<String> {
+        let bound = |max: Option<u64>| max.map_or_else(|| "-".to_owned(), count);
+        vec![
+            count(self.bytes),
+            bound(self.events_max),
+            bound(self.bytes_max),
+            self.durability.clone(),
+            self.reason.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    }
+
+    fn when_none() -> &'static str {
+        "Write one with `sluicegate new broker NAME`"
+    }
+}
+
+/// Lists brokers.
+pub(super) async fn list(args: &ListArgs, console: &mut Console) -> Result<(), Failure> {
+    list_all::<Broker>(api::BROKERS, args, console).await
+}

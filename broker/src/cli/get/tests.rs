@@ -1,0 +1,137 @@
+use std::io::Write;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::json;
+
+use super::*;
+use crate::api::{DeadLetter, List, Trigger};
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is printed as data, and as talk.
+fn printed<T: Listed>(list: &List<T>, output: Output) -> (String, String) {
+    let (out, talk) = (Kept::default(), Kept::default());
+    print(list, output, &mut Console::plain(out.clone(), talk.clone())).unwrap();
+    let text = |kept: &Kept| String::from_utf8(kept.0.lock().clone()).unwrap();
+    (text(&out), text(&talk))
+}
+
+fn triggers() -> List<Trigger> {
+    let trigger = |name: &str, delivering: serde_json::Value, lag: u64| {
+        json!({"namespace": "shop", "name": name, "uid": "u", "broker": "orders",
+            "filter": "type=refund.*", "subscriber": "http://refunds/",
+            "subscriberUri": "http://refunds/", "ready": true, "delivering": delivering,
+            "paused": false, "waiting": lag, "deferred": 0, "inFlight": 0, "lag": lag,
+            "books": {"accepted": 5014 + lag, "filtered": 1, "delivered": 4101, "deadLettered": 900,
+                "parked": 12, "cancelled": 0, "expired": 0, "discarded": 0, "pending": lag},
+            "delivery": {"retries": 10, "backoffPolicy": "exponential", "backoffDelayMs": 200,
+                "backoffMaxMs": 600_000, "timeoutMs": 30_000, "retryAfterMaxMs": 600_000}})
+    };
+    serde_json::from_value(json!({"items": [
+        trigger("audit", json!({"state": "yes"}), 0),
+        trigger("refunds", json!({"state": "no", "detail": "503"}), 4102),
+    ]}))
+    .unwrap()
+}
+
+#[test]
+fn triggers_have_their_columns() {
+    let (out, talk) = printed(&triggers(), Output::Table);
+    assert_eq!(
+        out,
+        "\
+NAMESPACE  NAME     BROKER  FILTER         SUBSCRIBER       READY  DELIVERING  LAG    OK     DEAD
+shop       audit    orders  type=refund.*  http://refunds/  True   yes         0      4,101  912
+shop       refunds  orders  type=refund.*  http://refunds/  True   NO: 503     4,102  4,101  912
+"
+    );
+    assert_eq!(talk, "");
+}
+
+#[test]
+fn wide_shows_every_term_of_the_books() {
+    let (out, _) = printed(&triggers(), Output::Wide);
+    for column in <Trigger as Listed>::MORE_COLUMNS {
+        assert!(out.contains(column), "{column}");
+    }
+}
+
+#[test]
+fn json_and_yaml_are_one_document_and_name_is_a_line_each() {
+    let list = triggers();
+    let (json, _) = printed(&list, Output::Json);
+    assert_eq!(serde_json::from_str::<List<Trigger>>(&json).unwrap(), list);
+    let (yaml, _) = printed(&list, Output::Yaml);
+    assert!(yaml.starts_with("items:\n  - books:\n"), "{yaml}");
+    let (names, _) = printed(&list, Output::Name);
+    assert_eq!(names, "shop/audit\nshop/refunds\n");
+}
+
+#[test]
+fn an_empty_list_prints_nothing_and_says_what_to_do() {
+    let none: List<Trigger> = List {
+        items: Vec::new(),
+        next: None,
+    };
+    for output in [Output::Table, Output::Wide] {
+        let (out, talk) = printed(&none, output);
+        assert_eq!(out, "");
+        assert!(talk.contains("sluicegate new trigger"), "{talk}");
+    }
+    let (json, _) = printed(&none, Output::Json);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&json).unwrap(),
+        json!({"items": []})
+    );
+}
+
+#[test]
+fn a_dead_letter_shows_why_and_cannot_drive_the_terminal() {
+    let list: List<DeadLetter> = serde_json::from_value(json!({"items": [{
+        "namespace": "shop", "trigger": "refunds", "position": "17",
+        "event": {"id": "1\u{1b}[2J", "source": "/me", "type": "refund.asked", "attributes": {},
+            "dataSizeBytes": 17},
+        "reason": {"kind": "exhausted", "detail": "all 11 attempts failed", "code": 503},
+        "sends": 11, "acceptedAt": "2026-01-05T12:01:07.402Z",
+        "parkedAt": "2026-01-05T12:11:07.402Z"}]}))
+    .unwrap();
+    let (out, _) = printed(&list, Output::Wide);
+    assert!(!out.contains('\u{1b}'));
+    for shown in [
+        "refunds",
+        "exhausted",
+        "503",
+        "11",
+        "2026-01-05T12:11:07.402Z",
+        "17",
+    ] {
+        assert!(out.contains(shown), "{shown}: {out}");
+    }
+    assert_eq!(printed(&list, Output::Name).0, "shop/refunds/17\n");
+}
+
+#[test]
+fn ages_are_spoken_and_nonsense_is_a_dash() {
+    for (seconds, text) in [
+        (None, "-"),
+        (Some(0.2), "200 ms"),
+        (Some(90.0), "1 min 30 s"),
+        (Some(-1.0), "-"),
+        (Some(f64::NAN), "-"),
+    ] {
+        assert_eq!(age(seconds), text);
+    }
+}

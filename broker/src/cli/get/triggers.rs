@@ -1,0 +1,111 @@
+//! The columns of a trigger.
+
+use super::{ListArgs, Listed, age, condition, list_all};
+use crate::api::{self, Delivering, DeliveringState, Trigger};
+use crate::cli::console::Console;
+use crate::cli::exit::Failure;
+use crate::cli::table::count;
+
+impl Listed for Trigger {
+    const PLURAL: &'static str = "triggers";
+    const COLUMNS: &'static [&'static str] = &[
+        "NAMESPACE",
+        "NAME",
+        "BROKER",
+        "FILTER",
+        "SUBSCRIBER",
+        "READY",
+        "DELIVERING",
+        "LAG",
+        "OK",
+        "DEAD",
+    ];
+    const MORE_COLUMNS: &'static [&'static str] = &[
+        "ACCEPTED",
+        "FILTERED",
+        "DELIVERED",
+        "DEAD-LETTERED",
+        "PARKED",
+        "CANCELLED",
+        "EXPIRED",
+        "DISCARDED",
+        "PENDING",
+        "WAITING",
+        "DEFERRED",
+        "IN FLIGHT",
+        "OLDEST",
+        "REASON",
+    ];
+
+    fn name(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+
+    fn name_line(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.namespace.clone(),
+            self.name.clone(),
+            self.broker.clone(),
+            self.filter.clone(),
+            self.subscriber_uri
+                .clone()
+                .unwrap_or_else(|| self.subscriber.clone()),
+            condition(self.ready),
+            delivering(&self.delivering),
+            count(self.lag),
+            count(self.books.delivered),
+            // Both are dead: one sort is with the sink, the other still here.
+            count(self.books.dead_lettered.saturating_add(self.books.parked)),
+        ]
+    }
+
+    fn more_cells(&self) -> Vec<String> {
+        let books = &self.books;
+        let numbers = [
+            books.accepted,
+            books.filtered,
+            books.delivered,
+            books.dead_lettered,
+            books.parked,
+            books.cancelled,
+            books.expired,
+            books.discarded,
+            books.pending,
+            self.waiting,
+            self.deferred,
+            self.in_flight,
+        ];
+        let mut cells: Vec<String> = numbers.into_iter().map(count).collect();
+        cells.push(age(self.oldest_waiting_seconds));
+        cells.push(self.reason.clone().unwrap_or_else(|| "-".to_owned()));
+        cells
+    }
+
+    fn when_none() -> &'static str {
+        "Write one with `sluicegate new trigger NAME --type TYPE --to URL`"
+    }
+}
+
+/// `yes`, `NO: 503`, `paused`, …: what is wrong stands out.
+fn delivering(delivering: &Delivering) -> String {
+    let word = match delivering.state {
+        DeliveringState::Yes => "yes",
+        DeliveringState::No => "NO",
+        DeliveringState::Paused => "paused",
+        DeliveringState::Idle => "idle",
+        DeliveringState::Unknown => "unknown",
+    };
+    match &delivering.detail {
+        Some(detail) => format!("{word}: {detail}"),
+        None => word.to_owned(),
+    }
+}
+
+/// Lists triggers.
+pub(super) async fn list(args: &ListArgs, console: &mut Console) -> Result<(), Failure> {
+    list_all::<Trigger>(api::TRIGGERS, args, console).await
+}

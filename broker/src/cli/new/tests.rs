@@ -1,0 +1,190 @@
+use std::sync::Arc;
+
+use clap::Parser;
+use parking_lot::Mutex;
+use sluicegate_resources::{Object, parse};
+
+use super::*;
+use crate::cli::{Cli, Verb};
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the command line `new …` prints.
+fn printed(words: &[&str]) -> Result<String, Failure> {
+    let cli = Cli::try_parse_from(["sluicegate", "new"].iter().chain(words)).unwrap();
+    let Verb::New(args) = cli.verb else {
+        panic!("not new: {words:?}")
+    };
+    let out = Kept::default();
+    execute(&args, &mut Console::plain(out.clone(), std::io::sink()))?;
+    let bytes = out.0.lock().clone();
+    Ok(String::from_utf8(bytes).unwrap())
+}
+
+/// The only object in `text`, which must be valid without any remark but the one that a trigger
+/// without a filter deserves.
+fn only_object(text: &str) -> Object {
+    let parsed = parse(text);
+    assert_eq!(parsed.diagnostics, [], "{text}");
+    let [manifest] = parsed.manifests.as_slice() else {
+        panic!("not one document: {text}")
+    };
+    let codes: Vec<_> = manifest.diagnostics.iter().map(|it| it.code).collect();
+    let takes_all = text.contains("kind: Trigger") && !text.contains("filters:");
+    assert_eq!(codes, if takes_all { &["W104"][..] } else { &[] }, "{text}");
+    manifest
+        .object
+        .clone()
+        .unwrap_or_else(|| panic!("invalid: {text}"))
+}
+
+#[test]
+fn the_trigger_of_the_first_five_minutes_reads_well() {
+    let text = printed(&[
+        "trigger",
+        "hello",
+        "--type",
+        "demo.*",
+        "--to",
+        "http://localhost:3000",
+        "--stdout",
+    ]);
+    assert_eq!(
+        text.unwrap(),
+        "\
+apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata:
+  name: hello
+spec:
+  broker: default
+  filters:
+    - prefix:
+        type: demo.
+  subscriber:
+    uri: http://localhost:3000/
+"
+    );
+}
+
+/// Every subset of the optional flags, with values that are hard on YAML.
+#[test]
+fn whatever_is_written_is_valid_without_a_remark() {
+    let optional: &[&[&str]] = &[
+        &["--namespace", "shop"],
+        &["--broker", "orders"],
+        &["--type", "it's: \"odd\" #1"],
+        &["--source", "/shop/*"],
+        &["--dead-letter", "http://localhost:3009/a?b=c&d=%20#"],
+        &["--retry", "5", "--backoff", "linear"],
+        &["--backoff-delay", "1500ms"],
+        &["--timeout", "PT5S"],
+    ];
+    for subset in 0_u32..1 << optional.len() {
+        let mut words = vec![
+            "trigger",
+            "hello",
+            "--to",
+            "http://localhost:3000/x",
+            "--stdout",
+        ];
+        for (bit, flags) in optional.iter().enumerate() {
+            if subset & (1 << bit) != 0 {
+                words.extend_from_slice(flags);
+            }
+        }
+        let text = printed(&words).unwrap_or_else(|failure| panic!("{words:?}: {failure}"));
+        let Object::Trigger(trigger) = only_object(&text) else {
+            panic!("no trigger: {text}")
+        };
+        let filters =
+            usize::from(words.contains(&"--type")) + usize::from(words.contains(&"--source"));
+        assert_eq!(trigger.filters.len(), filters, "{text}");
+        assert_eq!(
+            trigger.metadata.name.namespace == "shop",
+            words.contains(&"--namespace")
+        );
+        assert_eq!(trigger.delivery.retry.is_some(), words.contains(&"--retry"));
+        assert_eq!(
+            trigger.delivery.dead_letter_sink.is_some(),
+            words.contains(&"--dead-letter")
+        );
+        if words.contains(&"--backoff-delay") {
+            assert_eq!(
+                trigger.delivery.backoff_delay,
+                Some(std::time::Duration::from_millis(1500))
+            );
+        }
+    }
+}
+
+#[test]
+fn brokers_are_valid_with_and_without_delivery() {
+    for words in [
+        &["broker", "orders", "--stdout"][..],
+        &[
+            "broker",
+            "orders",
+            "-n",
+            "shop",
+            "--retry",
+            "3",
+            "--timeout",
+            "2s",
+            "--stdout",
+        ][..],
+    ] {
+        let text = printed(words).unwrap();
+        let Object::Broker(broker) = only_object(&text) else {
+            panic!("no broker: {text}")
+        };
+        assert_eq!(broker.metadata.name.name, "orders");
+        assert_eq!(broker.delivery.retry.is_some(), words.contains(&"--retry"));
+    }
+}
+
+#[test]
+fn a_file_is_written_once_and_replaced_only_when_forced() {
+    let dir = std::env::temp_dir().join(format!("sluicegate-new-{}", ulid::Ulid::new()));
+    let dir_text = dir.to_str().unwrap();
+    let words = ["broker", "orders", "--dir", dir_text];
+    let path = dir.join("orders.yaml");
+    assert_eq!(
+        printed(&words).unwrap(),
+        format!("wrote {}\n", path.display())
+    );
+    std::fs::write(&path, "# mine\n").unwrap();
+    let failure = printed(&words).unwrap_err();
+    assert_eq!(failure.exit(), Exit::Failed);
+    assert!(failure.next().unwrap().contains("--force"));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "# mine\n");
+    printed(&["broker", "orders", "--dir", dir_text, "--force"]).unwrap();
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .contains("kind: Broker")
+    );
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn what_no_manifest_may_say_is_refused_before_anything_is_written() {
+    let failure = printed(&[
+        "trigger", "hello", "--to", "http://x", "--type", "", "--stdout",
+    ])
+    .expect_err("an empty type can match nothing");
+    assert_eq!(failure.exit(), Exit::Usage);
+    assert!(failure.next().is_some());
+}
