@@ -69,7 +69,7 @@ fn check_class(field: &Field<'_>) {
     let Value::Scalar(class) = &field.node().value else {
         return;
     };
-    if class.text != CLASS {
+    if class.is_string() && class.text != CLASS {
         let message = format!(
             "broker class {} is not served here: only {}",
             quoted(&class.text),

@@ -136,13 +136,6 @@ fn read_channel(field: &Field<'_>) -> Option<ChannelConfig> {
             format!("keep one of them, such as `{first}`"),
         );
     }
-    if named.is_empty() {
-        field.refuse(
-            codes::MISSING_FIELD,
-            format!("`{}` must name a channel", field.path()),
-            "  channel:\n    memory: {}",
-        );
-    }
     for name in CHANNELS.into_iter().skip(1) {
         let settings = channel.field(name);
         if named.contains(&name) {
@@ -152,7 +145,14 @@ fn read_channel(field: &Field<'_>) -> Option<ChannelConfig> {
     // `memory:` with nothing behind it means all its defaults.
     let is_memory = channel.contains("memory");
     let memory = channel.field("memory");
-    channel.finish();
+    // An unknown field is the misspelt channel, which is then said.
+    if channel.finish() && named.is_empty() {
+        field.refuse(
+            codes::MISSING_FIELD,
+            format!("`{}` must name a channel", field.path()),
+            "  channel:\n    memory: {}",
+        );
+    }
     match memory {
         Some(field) => read_memory(&field).map(ChannelConfig::Memory),
         None => is_memory.then(|| ChannelConfig::Memory(MemoryConfig::default())),

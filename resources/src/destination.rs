@@ -54,15 +54,18 @@ pub(crate) fn read_destination(field: &Field<'_>, namespace: &str) -> Option<Des
     let reference = destination.field("ref");
     let uri = destination.field("uri");
     refuse_tls_fields(&mut destination);
-    destination.finish();
+    let all_known = destination.finish();
 
     let has_reference = reference.is_some();
     if !has_reference && uri.is_none() {
-        field.refuse(
-            codes::DESTINATION,
-            format!("`{}` needs `ref` or `uri`", field.path()),
-            "for example   uri: http://localhost:3000/",
-        );
+        // With an unknown field it is the misspelt one of the two, which was said.
+        if all_known {
+            field.refuse(
+                codes::DESTINATION,
+                format!("`{}` needs `ref` or `uri`", field.path()),
+                "for example   uri: http://localhost:3000/",
+            );
+        }
         return None;
     }
     // Both are read before either can fail, so that each fault is reported.
@@ -103,7 +106,13 @@ fn refuse_tls_fields(destination: &mut Mapping<'_>) {
 /// Reads a reference of an object in `namespace`.
 pub(crate) fn read_reference(field: &Field<'_>, namespace: &str) -> Option<KReference> {
     let mut reference = field.mapping()?;
-    if let Some(group) = reference.field("group") {
+    let group = reference.field("group");
+    let api_version = match &group {
+        // One finding: the group is where the version should be.
+        Some(_) => reference.field("apiVersion"),
+        None => reference.required("apiVersion"),
+    };
+    if let Some(group) = group {
         group.refuse(
             codes::NOT_AVAILABLE,
             format!("`{}` is not read here", group.path()),
@@ -117,9 +126,7 @@ pub(crate) fn read_reference(field: &Field<'_>, namespace: &str) -> Option<KRefe
             "remove it; give the URL as `uri` when the object's first address is not the one you mean",
         );
     }
-    let api_version = reference
-        .required("apiVersion")
-        .and_then(|field| read_api_version(&field));
+    let api_version = api_version.and_then(|field| read_api_version(&field));
     let kind = reference
         .required("kind")
         .and_then(|field| read_kind(&field));
@@ -185,7 +192,12 @@ fn read_uri(field: &Field<'_>, has_reference: bool) -> Option<String> {
     match checked {
         Ok(()) => Some(text.to_owned()),
         Err(fault) => {
-            let message = format!("`{}` {} {fault}", field.path(), quoted(text));
+            // A password must not get into the log by way of the message that refuses it.
+            let shown = match fault {
+                UriFault::UserInfo => String::new(),
+                _ => format!(" {}", quoted(text)),
+            };
+            let message = format!("`{}`{shown} {fault}", field.path());
             let mut finding = Diagnostic::error(codes::DESTINATION, message).at(field.span());
             finding.help = remedy(&fault).map(str::to_owned);
             field.findings().report(finding);

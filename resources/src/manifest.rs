@@ -101,6 +101,11 @@ const PLACES: [&str; 11] = [
 ];
 
 impl Places {
+    /// Whether the document has the field.
+    pub fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// The place of the field's key, or of the nearest field around it.
     pub fn of(&self, path: &str) -> Option<Span> {
         let mut path = path;

@@ -82,3 +82,38 @@ fn documents_are_explained() {
 fn metadata_is_explained() {
     check("metadata.txt");
 }
+
+#[test]
+fn brokers_are_explained() {
+    check("brokers.txt");
+}
+
+#[test]
+fn broker_configs_are_explained() {
+    check("broker_configs.txt");
+}
+
+#[test]
+fn triggers_are_explained() {
+    check("triggers.txt");
+}
+
+#[test]
+fn annotations_are_explained() {
+    check("annotations.txt");
+}
+
+#[test]
+fn filters_are_explained() {
+    check("filters.txt");
+}
+
+#[test]
+fn delivery_is_explained() {
+    check("delivery.txt");
+}
+
+#[test]
+fn destinations_are_explained() {
+    check("destinations.txt");
+}

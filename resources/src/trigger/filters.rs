@@ -3,7 +3,7 @@
 use sluicegate_filter::FilterSpec;
 
 use crate::metadata::no_effect;
-use crate::text::{listed, quoted, visible};
+use crate::text::{listed, nearest, quoted, visible};
 use crate::yaml::{Entry, Field, Mapping, Value};
 use crate::{Diagnostic, codes};
 
@@ -71,52 +71,43 @@ fn read_filter(field: &Field<'_>, depth: usize) -> Option<Option<FilterSpec>> {
         return None;
     }
     let mut filter = field.mapping()?;
-    let written: Vec<&str> = DIALECTS
+    filter.ignore(&DIALECTS);
+    let written: Vec<&'static str> = DIALECTS
         .into_iter()
         .filter(|name| filter.contains(name))
         .collect();
-    let read = match written[..] {
+    match written[..] {
         [] => {
-            refuse_empty(field, &filter);
+            refuse_without_dialect(field, filter);
             None
         }
-        [_] => read_dialect(&mut filter, depth),
+        [name] => {
+            let dialect = filter.field(name);
+            if dialect.is_none() {
+                refuse_null(&filter, name);
+            }
+            filter.finish();
+            read_dialect(name, &dialect?, depth)
+        }
         _ => {
             refuse_several(field, &written);
+            filter.finish();
             None
         }
-    };
-    filter.ignore(&DIALECTS);
-    filter.finish();
-    read
+    }
 }
 
-fn read_dialect(filter: &mut Mapping<'_>, depth: usize) -> Option<Option<FilterSpec>> {
-    if let Some(field) = filter.field("exact") {
-        return read_pairs(&field, Empty::Refused).map(|pairs| Some(FilterSpec::Exact(pairs)));
-    }
-    if let Some(field) = filter.field("prefix") {
-        return read_pairs(&field, Empty::Refused).map(|pairs| Some(FilterSpec::Prefix(pairs)));
-    }
-    if let Some(field) = filter.field("suffix") {
-        return read_pairs(&field, Empty::Refused).map(|pairs| Some(FilterSpec::Suffix(pairs)));
-    }
-    if let Some(field) = filter.field("all") {
-        return read_nested(&field, depth).map(|filters| Some(FilterSpec::All(filters)));
-    }
-    if let Some(field) = filter.field("any") {
-        return read_nested(&field, depth).map(|filters| Some(FilterSpec::Any(filters)));
-    }
-    if let Some(field) = filter.field("not") {
-        return read_not(&field, depth);
-    }
-    for name in ["cesql", "sql"] {
-        if let Some(field) = filter.field(name) {
-            return read_cesql(&field);
-        }
-    }
-    refuse_null(filter);
-    None
+fn read_dialect(name: &str, field: &Field<'_>, depth: usize) -> Option<Option<FilterSpec>> {
+    let filter = match name {
+        "exact" => FilterSpec::Exact(read_pairs(field, Empty::Refused)?),
+        "prefix" => FilterSpec::Prefix(read_pairs(field, Empty::Refused)?),
+        "suffix" => FilterSpec::Suffix(read_pairs(field, Empty::Refused)?),
+        "all" => FilterSpec::All(read_nested(field, depth)?),
+        "any" => FilterSpec::Any(read_nested(field, depth)?),
+        "not" => return read_not(field, depth),
+        _ => return read_cesql(field),
+    };
+    Some(Some(filter))
 }
 
 fn read_nested(field: &Field<'_>, depth: usize) -> Option<Vec<FilterSpec>> {
@@ -286,31 +277,41 @@ fn refuse_several(field: &Field<'_>, written: &[&str]) {
     );
 }
 
-fn refuse_empty(field: &Field<'_>, filter: &Mapping<'_>) {
-    let names = listed(DIALECTS.into_iter().take(6), "or");
-    // Somebody who forgets the dialect writes attributes where it belongs.
-    let help = match &field.node().value {
-        Value::Mapping(entries) if !entries.is_empty() => {
-            let inner: Vec<String> = entries.iter().filter_map(pair).collect();
-            format!("perhaps  - exact: {{{}}}", inner.join(", "))
-        }
-        _ => "  - exact: {type: order.paid}".to_owned(),
+fn refuse_without_dialect(field: &Field<'_>, filter: Mapping<'_>) {
+    let keys: Vec<&str> = match &field.node().value {
+        Value::Mapping(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+        Value::Scalar(_) | Value::Sequence(_) | Value::Refused => Vec::new(),
     };
-    filter.findings().report(
-        Diagnostic::error(
-            codes::FILTER_SHAPE,
-            format!("a filter needs a dialect: {names}"),
-        )
-        .at(field.span())
-        .help(help),
+    if keys.iter().any(|key| nearest(key, DIALECTS).is_some()) {
+        filter.finish();
+        return;
+    }
+    let names = listed(DIALECTS.into_iter().take(6), "or");
+    field.refuse(
+        codes::FILTER_SHAPE,
+        format!("a filter needs a dialect: {names}"),
+        perhaps_exact(field),
     );
 }
 
-fn refuse_null(filter: &Mapping<'_>) {
+/// Somebody who forgets the dialect writes attributes where it belongs.
+fn perhaps_exact(field: &Field<'_>) -> String {
+    let pairs: Option<Vec<String>> = match &field.node().value {
+        Value::Mapping(entries) if !entries.is_empty() => entries.iter().map(pair).collect(),
+        Value::Mapping(_) | Value::Scalar(_) | Value::Sequence(_) | Value::Refused => None,
+    };
+    let pairs = pairs.unwrap_or_else(|| vec!["type: order.paid".to_owned()]);
+    format!("  - exact: {{{}}}", pairs.join(", "))
+}
+
+fn refuse_null(filter: &Mapping<'_>, name: &str) {
     filter.findings().report(
-        Diagnostic::error(codes::FILTER_SHAPE, "the dialect is empty")
-            .at(filter.span())
-            .help("  - exact: {type: order.paid}"),
+        Diagnostic::error(
+            codes::FILTER_SHAPE,
+            format!("`{}` is empty", filter.path_of(name)),
+        )
+        .at(filter.span())
+        .help(format!("give it what it asks for, or remove `{name}`")),
     );
 }
 

@@ -67,8 +67,13 @@ fn fixed_length(span: Span) -> Option<Duration> {
     Duration::try_from(duration).ok()
 }
 
-/// The ISO 8601 spelling, as short as it gets: `PT5S`, `PT0.2S`, `PT1H30M`.
+/// The ISO 8601 spelling, as short as it gets: `PT5S`, `PT0.2S`, `PT1H30M`, `P7D`.
 pub fn show_duration(duration: Duration) -> String {
+    const DAY_SECONDS: u64 = 24 * 60 * 60;
+    let days = duration.as_secs() / DAY_SECONDS;
+    if days > 1 && duration == Duration::from_secs(days * DAY_SECONDS) {
+        return format!("P{days}D");
+    }
     SignedDuration::try_from(duration)
         .map(|duration| duration.to_string())
         .unwrap_or_else(|_| format!("PT{}S", duration.as_secs()))

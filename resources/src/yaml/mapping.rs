@@ -59,13 +59,13 @@ impl<'a> Mapping<'a> {
 
     /// The field `name`, when it is there and not empty.
     pub fn field(&mut self, name: &'static str) -> Option<Field<'a>> {
-        self.asked.push(name);
+        self.ignore(&[name]);
         self.entry(name).filter(|field| !field.node().is_null())
     }
 
     /// The field `name`; reports when it is missing or empty.
     pub fn required(&mut self, name: &'static str) -> Option<Field<'a>> {
-        self.asked.push(name);
+        self.ignore(&[name]);
         match self.entry(name) {
             Some(field) if !field.node().is_null() => Some(field),
             empty => {
@@ -104,7 +104,11 @@ impl<'a> Mapping<'a> {
 
     /// Fields that exist and mean nothing here: they count as asked for.
     pub fn ignore(&mut self, names: &[&'static str]) {
-        self.asked.extend(names);
+        for name in names {
+            if !self.asked.contains(name) {
+                self.asked.push(name);
+            }
+        }
     }
 
     /// Where the mapping begins.
@@ -128,12 +132,13 @@ impl<'a> Mapping<'a> {
     }
 
     /// Reports every field that was not asked for, with the name it was probably meant to have.
-    pub fn finish(self) {
-        for entry in self.entries {
-            if !self.asked.contains(&entry.key.as_str()) {
-                self.findings.report(self.unknown(entry));
-            }
-        }
+    /// Says whether there was none.
+    pub fn finish(self) -> bool {
+        let is_unknown = |entry: &&Entry| !self.asked.contains(&entry.key.as_str());
+        let mut unknown = self.entries.iter().filter(is_unknown).peekable();
+        let all_known = unknown.peek().is_none();
+        unknown.for_each(|entry| self.findings.report(self.unknown(entry)));
+        all_known
     }
 
     fn unknown(&self, entry: &Entry) -> Diagnostic {
