@@ -87,10 +87,9 @@ impl Client {
                 self.unread.drain(..length);
                 return Some(answer);
             }
-            let mut bytes = [0; 4_096];
-            match self.stream.read(&mut bytes).await {
+            match self.stream.read_buf(&mut self.unread).await {
                 Ok(0) | Err(_) => return None,
-                Ok(count) => self.unread.extend_from_slice(&bytes[..count]),
+                Ok(_) => {}
             }
         }
     }

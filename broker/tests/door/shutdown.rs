@@ -58,8 +58,10 @@ async fn shutdown_cuts_what_outlasts_the_drain_and_says_so() {
 
 #[tokio::test]
 async fn connections_past_the_cap_wait_until_one_closes() {
-    let mut options = ServerOptions::default();
-    options.connections_max = 1;
+    let options = ServerOptions {
+        connections_max: 1,
+        ..ServerOptions::default()
+    };
     let server = TestServer::start(options).await;
     let mut first = server.client().await;
     first.send(REQUEST).await;
@@ -74,8 +76,10 @@ async fn connections_past_the_cap_wait_until_one_closes() {
 
 #[tokio::test]
 async fn connections_past_the_cap_of_their_address_are_closed() {
-    let mut options = ServerOptions::default();
-    options.connections_per_peer_max = Some(2);
+    let options = ServerOptions {
+        connections_per_peer_max: Some(2),
+        ..ServerOptions::default()
+    };
     let server = TestServer::start(options).await;
     let mut clients = [server.client().await, server.client().await];
     for client in &mut clients {
