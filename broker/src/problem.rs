@@ -84,14 +84,16 @@ impl Problem {
                 StatusCode::BAD_REQUEST,
                 "malformed",
                 "not a CloudEvent",
-                "The message is not a CloudEvent: a required attribute is missing, or a name, a value or the JSON is not allowed.",
+                "The message is not a CloudEvent: a required attribute is missing, or a name, \
+                 a value or the JSON is not allowed.",
             ),
             Problem::Unsupported => (
                 "W011",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported",
                 "media type or encoding not understood",
-                "The event format is not JSON, or the body has a content encoding other than identity.",
+                "The event format is not JSON, or the body has a content encoding other than \
+                 identity.",
             ),
             Problem::TooLarge => (
                 "W012",
@@ -105,7 +107,8 @@ impl Problem {
                 StatusCode::NOT_FOUND,
                 "no_broker",
                 "no such broker",
-                "The path has the right shape, and no broker of that namespace and name is served here.",
+                "The path has the right shape, and no broker of that namespace and name is \
+                 served here.",
             ),
             Problem::NoRoute => (
                 "W014",
@@ -126,14 +129,16 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "full",
                 "no room now",
-                "The broker's store, or the memory for requests under way, is full; send again after Retry-After.",
+                "The broker's store, or the memory for requests under way, is full; send \
+                 again after Retry-After.",
             ),
             Problem::NotReady => (
                 "W017",
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not_ready",
                 "broker not ready",
-                "The broker is starting, stopping or cannot reach its store; send again after Retry-After.",
+                "The broker is starting, stopping or cannot reach its store; send again after \
+                 Retry-After.",
             ),
             Problem::TooSlow => (
                 "W018",
@@ -168,7 +173,8 @@ impl Problem {
                 StatusCode::BAD_REQUEST,
                 "loop",
                 "out of hops",
-                "The event has passed through brokers as often as it may, so it is probably going round in a loop.",
+                "The event has passed through brokers as often as it may, so it is probably \
+                 going round in a loop.",
             ),
         };
         Row {
@@ -320,4 +326,54 @@ fn whole_seconds(wait: Duration) -> u64 {
         seconds
     };
     rounded.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_names_one_kind_and_a_code_at_most_one_status_of_events() {
+        for (index, problem) in Problem::ALL.iter().enumerate() {
+            assert!(problem.status().is_client_error() || problem.status() == 503);
+            for other in &Problem::ALL[..index] {
+                assert_ne!(problem.reason(), other.reason());
+                assert!(problem.code() != other.code() || problem.code() == "W019");
+            }
+        }
+    }
+
+    #[test]
+    fn retry_after_is_in_whole_seconds_and_never_too_early() {
+        for (wait, expected) in [
+            (Duration::ZERO, 1),
+            (Duration::from_millis(1), 1),
+            (Duration::from_secs(1), 1),
+            (Duration::from_millis(1_001), 2),
+            (Duration::MAX, u64::MAX),
+        ] {
+            assert_eq!(whole_seconds(wait), expected, "{wait:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_written_with_what_it_has_and_no_more() {
+        let plain = Refusal::new(Problem::NoRoute, "there is nothing at /a").into_response();
+        let names: Vec<&str> = plain.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["content-type"]);
+        let full = Refusal::new(Problem::Loop, "out of hops")
+            .hint("narrow the filter")
+            .retry_after(Duration::from_millis(1_500))
+            .allow("POST")
+            .closing()
+            .into_response();
+        for (name, expected) in [
+            (RETRY_AFTER, "2"),
+            (ALLOW, "POST"),
+            (CONNECTION, "close"),
+            (REASON, "loop"),
+        ] {
+            assert_eq!(full.headers()[name], expected);
+        }
+    }
 }

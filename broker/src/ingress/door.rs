@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::admission::Room;
 use super::path::Target;
 use super::{AnswerBody, Directory, Entry, IngressOptions, Readiness, answer, body, hops};
-use crate::metrics::ingress::{IngressFamilies, IngressHandles};
+use crate::metrics::ingress::{IngressFamilies, Refusals};
 use crate::problem::{Problem, Refusal};
 use crate::server::RequestBody;
 
@@ -24,7 +24,7 @@ pub(super) struct Door {
     options: IngressOptions,
     room: Arc<Room>,
     /// Counts what reaches no broker.
-    unknown: IngressHandles,
+    nowhere: Refusals,
 }
 
 /// A request that was not accepted, and for how many events it stands.
@@ -50,7 +50,7 @@ impl Door {
             directory,
             room: Room::new(options.in_flight_bytes_max),
             options,
-            unknown: families.unknown(),
+            nowhere: families.nowhere(),
         }
     }
 
@@ -60,14 +60,21 @@ impl Door {
         let (head, body) = request.into_parts();
         let entry = match self.find(head.uri.path()) {
             Ok(entry) => entry,
-            Err(refusal) => return refuse(&self.unknown, refusal.into(), started),
+            Err(refusal) => {
+                self.nowhere.count(refusal.problem, 1);
+                return refused(refusal);
+            }
         };
         match self.accept(&entry, head, body).await {
             Ok(events) => {
                 entry.metrics.accepted(events, started.elapsed());
                 accepted()
             }
-            Err(refused) => refuse(&entry.metrics, refused, started),
+            Err(Refused { refusal, events }) => {
+                let elapsed = started.elapsed();
+                entry.metrics.refused(refusal.problem, events, elapsed);
+                refused(refusal)
+            }
         }
     }
 
@@ -181,11 +188,9 @@ fn accepted() -> Response<AnswerBody> {
     response
 }
 
-/// Counts and logs a refusal once, without the event's data, and writes it.
-fn refuse(metrics: &IngressHandles, refused: Refused, started: Instant) -> Response<AnswerBody> {
-    let Refused { refusal, events } = refused;
+/// Logs a refusal once, without the event's data, and writes it.
+fn refused(refusal: Refusal) -> Response<AnswerBody> {
     let problem = refusal.problem;
-    metrics.refused(problem, events, started.elapsed());
     tracing::debug!(
         code = problem.code(),
         reason = problem.reason(),

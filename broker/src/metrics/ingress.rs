@@ -24,6 +24,8 @@ enum Outcome {
 }
 
 impl Outcome {
+    const ALL: [Outcome; 3] = [Outcome::Accepted, Outcome::Rejected, Outcome::Overloaded];
+
     fn as_str(self) -> &'static str {
         match self {
             Outcome::Accepted => "accepted",
@@ -46,6 +48,33 @@ impl Outcome {
 struct BrokerLabels {
     namespace: Arc<str>,
     broker: Arc<str>,
+}
+
+impl BrokerLabels {
+    fn of_accepted(&self) -> EventLabels {
+        self.of_event(Outcome::Accepted, "")
+    }
+
+    fn of_refused(&self, problem: Problem) -> EventLabels {
+        self.of_event(Outcome::of(problem), problem.reason())
+    }
+
+    fn of_event(&self, outcome: Outcome, reason: &'static str) -> EventLabels {
+        EventLabels {
+            namespace: self.namespace.clone(),
+            broker: self.broker.clone(),
+            result: outcome.as_str(),
+            reason,
+        }
+    }
+
+    fn with_result(&self, outcome: Outcome) -> DurationLabels {
+        DurationLabels {
+            namespace: self.namespace.clone(),
+            broker: self.broker.clone(),
+            result: outcome.as_str(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -140,68 +169,54 @@ impl IngressFamilies {
 
     /// The handles of one broker; `channel` names the kind of its store, such as `memory`.
     pub fn handles(&self, namespace: &str, broker: &str, channel: &'static str) -> IngressHandles {
-        let namespace: Arc<str> = namespace.into();
-        let broker: Arc<str> = broker.into();
-        let duration = |outcome: Outcome| {
-            self.duration.get_or_create_owned(&DurationLabels {
-                namespace: namespace.clone(),
-                broker: broker.clone(),
-                result: outcome.as_str(),
-            })
+        let labels = BrokerLabels {
+            namespace: namespace.into(),
+            broker: broker.into(),
+        };
+        let duration = |outcome| {
+            self.duration
+                .get_or_create_owned(&labels.with_result(outcome))
         };
         IngressHandles(Arc::new(Handles {
-            accepted: self.events.get_or_create_owned(&EventLabels {
-                namespace: namespace.clone(),
-                broker: broker.clone(),
-                result: Outcome::Accepted.as_str(),
-                reason: "",
-            }),
+            accepted: self.events.get_or_create_owned(&labels.of_accepted()),
             accepted_seconds: duration(Outcome::Accepted),
             rejected_seconds: duration(Outcome::Rejected),
             overloaded_seconds: duration(Outcome::Overloaded),
-            event_bytes: self.event_size.get_or_create_owned(&BrokerLabels {
-                namespace: namespace.clone(),
-                broker: broker.clone(),
-            }),
+            event_bytes: self.event_size.get_or_create_owned(&labels),
             append_seconds: self.append_duration.get_or_create_owned(&AppendLabels {
-                broker: broker.clone(),
+                broker: labels.broker.clone(),
                 channel,
             }),
-            events: self.events.clone(),
-            namespace,
-            broker,
+            refusals: Refusals {
+                events: self.events.clone(),
+                labels,
+            },
         }))
     }
 
-    /// The handles for requests that reach no broker.
-    pub(crate) fn unknown(&self) -> IngressHandles {
-        self.handles("", "", "")
+    /// Counts what reaches no broker.
+    pub(crate) fn nowhere(&self) -> Refusals {
+        Refusals {
+            events: self.events.clone(),
+            labels: BrokerLabels {
+                namespace: "".into(),
+                broker: "".into(),
+            },
+        }
     }
 
-    /// Forgets a broker that is gone, so that its series end.
+    /// Forgets a broker that is gone, so that its series end. How long appends took stays: brokers
+    /// of one name in several namespaces share it.
     pub fn remove(&self, handles: &IngressHandles) {
-        let handles = &handles.0;
-        let (namespace, broker) = (&handles.namespace, &handles.broker);
+        let labels = &handles.0.refusals.labels;
         for problem in Problem::ALL {
-            self.events.remove(&handles.refusal(*problem));
+            self.events.remove(&labels.of_refused(*problem));
         }
-        self.events.remove(&EventLabels {
-            namespace: namespace.clone(),
-            broker: broker.clone(),
-            result: Outcome::Accepted.as_str(),
-            reason: "",
-        });
-        for outcome in [Outcome::Accepted, Outcome::Rejected, Outcome::Overloaded] {
-            self.duration.remove(&DurationLabels {
-                namespace: namespace.clone(),
-                broker: broker.clone(),
-                result: outcome.as_str(),
-            });
+        self.events.remove(&labels.of_accepted());
+        for outcome in Outcome::ALL {
+            self.duration.remove(&labels.with_result(outcome));
         }
-        self.event_size.remove(&BrokerLabels {
-            namespace: namespace.clone(),
-            broker: broker.clone(),
-        });
+        self.event_size.remove(labels);
     }
 }
 
@@ -217,20 +232,23 @@ struct Handles {
     overloaded_seconds: Histogram,
     event_bytes: Histogram,
     append_seconds: Histogram,
-    /// Refusals are rare and of many kinds, so they are looked up when they happen.
-    events: Family<EventLabels, Counter>,
-    namespace: Arc<str>,
-    broker: Arc<str>,
+    refusals: Refusals,
 }
 
-impl Handles {
-    fn refusal(&self, problem: Problem) -> EventLabels {
-        EventLabels {
-            namespace: self.namespace.clone(),
-            broker: self.broker.clone(),
-            result: Outcome::of(problem).as_str(),
-            reason: problem.reason(),
-        }
+/// Counts refusals of one broker, or of none. They are rare and of many kinds, so their series are
+/// looked up, and made, when they happen.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusals {
+    events: Family<EventLabels, Counter>,
+    labels: BrokerLabels,
+}
+
+impl Refusals {
+    /// Counts `events` that were refused. A request that could not be read counts as one event.
+    pub(crate) fn count(&self, problem: Problem, events: usize) {
+        self.events
+            .get_or_create(&self.labels.of_refused(problem))
+            .inc_by(events as u64);
     }
 }
 
@@ -241,12 +259,9 @@ impl IngressHandles {
         self.0.accepted_seconds.observe(elapsed.as_secs_f64());
     }
 
-    /// Counts `events` that were refused. A request that could not be read counts as one event.
+    /// Counts `events` that were refused, in an answer that took `elapsed`.
     pub(crate) fn refused(&self, problem: Problem, events: usize, elapsed: Duration) {
-        self.0
-            .events
-            .get_or_create(&self.0.refusal(problem))
-            .inc_by(events as u64);
+        self.0.refusals.count(problem, events);
         let seconds = match Outcome::of(problem) {
             Outcome::Accepted | Outcome::Rejected => &self.0.rejected_seconds,
             Outcome::Overloaded => &self.0.overloaded_seconds,
@@ -262,5 +277,44 @@ impl IngressHandles {
     /// Notes how long the channel took to acknowledge a batch.
     pub(crate) fn append_took(&self, elapsed: Duration) {
         self.0.append_seconds.observe(elapsed.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrape(registry: &Registry) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_broker_that_is_gone_leaves_no_series_of_its_own() {
+        let mut registry = Registry::default();
+        let families = IngressFamilies::register(&mut registry);
+        let kept = families.handles("shop", "kept", "memory");
+        let gone = families.handles("shop", "gone", "memory");
+        for handles in [&kept, &gone] {
+            handles.accepted(1, Duration::from_millis(1));
+            handles.event_size(100);
+            for problem in Problem::ALL {
+                handles.refused(*problem, 1, Duration::from_millis(1));
+            }
+        }
+        families.remove(&gone);
+        let text = scrape(&registry);
+        let of_gone = |line: &&str| line.contains("gone") && !line.contains("store_append");
+        assert_eq!(text.lines().find(of_gone), None);
+        assert!(text.lines().any(|line| line.contains("kept")), "{text}");
+    }
+
+    #[test]
+    fn only_what_may_be_sent_again_counts_as_overload() {
+        for problem in Problem::ALL {
+            let is_overload = Outcome::of(*problem) == Outcome::Overloaded;
+            assert_eq!(is_overload, problem.status() == 503, "{problem:?}");
+        }
     }
 }

@@ -196,3 +196,41 @@ impl Drop for Seat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Row O2: a shortage of descriptors must not turn the loop into a busy one.
+    #[tokio::test(start_paused = true)]
+    async fn failures_to_accept_are_waited_out_longer_and_longer_up_to_a_second() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut accepting = Accepting::new(listener);
+        let error = io::Error::other("too many open files");
+        let mut waited = Vec::new();
+        for _ in 0..9 {
+            let begun = Instant::now();
+            accepting.wait_out(&error).await;
+            waited.push(begun.elapsed().as_millis());
+        }
+        assert_eq!(waited, [10, 20, 40, 80, 160, 320, 640, 1_000, 1_000]);
+        accepting.recovered();
+        assert!(accepting.pause.is_zero());
+    }
+
+    #[test]
+    fn a_seat_is_free_again_once_it_is_dropped() {
+        let peers = Peers::new(1);
+        let [one, other] = [[127, 0, 0, 1], [127, 0, 0, 2]].map(IpAddr::from);
+        let seat = Peers::take_seat(Some(&peers), one);
+        assert!(seat.is_some());
+        assert!(Peers::take_seat(Some(&peers), one).is_none());
+        assert!(Peers::take_seat(Some(&peers), other).is_some());
+        drop(seat);
+        assert!(Peers::take_seat(Some(&peers), one).is_some());
+        assert!(peers.counts.lock().is_empty());
+        assert!(Peers::take_seat(None, one).is_some());
+    }
+}

@@ -10,7 +10,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::client::PATIENCE;
+use crate::client::{Client, PATIENCE};
+use crate::door::TestDoor;
 use crate::server::{TestServer, short_options};
 
 struct Connection {
@@ -18,8 +19,8 @@ struct Connection {
     task: JoinHandle<Result<(), hyper::Error>>,
 }
 
-async fn connect(server: &TestServer) -> Connection {
-    let stream = server.client().await.into_stream();
+async fn connect(client: Client) -> Connection {
+    let stream = client.into_stream();
     let (requests, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
         .unwrap();
@@ -37,7 +38,7 @@ fn post(path: &str, body: &'static str) -> Request<Full<Bytes>> {
 #[tokio::test]
 async fn requests_are_served_at_once_on_one_connection() {
     let server = TestServer::start(short_options()).await;
-    let mut connection = connect(&server).await;
+    let mut connection = connect(server.client().await).await;
     let hanging = connection.requests.send_request(post("/hang", ""));
     server.signals.begun.notified().await;
     for _ in 0..3 {
@@ -57,7 +58,7 @@ async fn requests_are_served_at_once_on_one_connection() {
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
     let server = TestServer::start(short_options()).await;
-    let mut connection = connect(&server).await;
+    let mut connection = connect(server.client().await).await;
     connection
         .requests
         .send_request(post("/", ""))
@@ -70,7 +71,7 @@ async fn an_idle_connection_is_closed() {
 #[tokio::test]
 async fn heads_have_the_same_limits() {
     let server = TestServer::start(short_options()).await;
-    let mut connection = connect(&server).await;
+    let mut connection = connect(server.client().await).await;
     let long = format!("/{}", "u".repeat(9 << 10));
     let response = connection
         .requests
@@ -106,7 +107,7 @@ async fn heads_have_the_same_limits() {
 #[tokio::test]
 async fn shutdown_lets_streams_under_way_finish() {
     let mut server = TestServer::start(short_options()).await;
-    let mut connection = connect(&server).await;
+    let mut connection = connect(server.client().await).await;
     let hanging = connection.requests.send_request(post("/hang", ""));
     server.signals.begun.notified().await;
     server.stop();
@@ -115,4 +116,36 @@ async fn shutdown_lets_streams_under_way_finish() {
     drop(connection);
     let served = timeout(Duration::from_secs(15), server.served()).await;
     assert_eq!(served.unwrap().cut_off, 0);
+}
+
+#[tokio::test]
+async fn the_door_answers_on_http2_as_on_http1() {
+    let door = TestDoor::plain().await;
+    let mut connection = connect(door.client().await).await;
+    let mut event = post("/shop/orders", "hello");
+    for (name, value) in [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/test"),
+        ("ce-type", "test.made"),
+    ] {
+        let value = http::HeaderValue::from_static(value);
+        event.headers_mut().insert(name, value);
+    }
+    let response = connection.requests.send_request(event).await.unwrap();
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    assert_eq!(door.accepted.take_one().id(), "1");
+
+    let large = Request::post("http://test/shop/orders")
+        .body(Full::new(vec![b'.'; 2 << 20].into()))
+        .unwrap();
+    let response = connection.requests.send_request(large).await.unwrap();
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+
+    let response = connection
+        .requests
+        .send_request(post("/shop/orders", "{}"))
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
 }
