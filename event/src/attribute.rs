@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
 
 use crate::error::{Fault, shown};
@@ -149,6 +149,14 @@ impl AttributeValue {
         Self::named(name, text)
     }
 
+    /// Moves a value that shares a message's buffer into `buffer`.
+    pub(crate) fn compact(&mut self, buffer: &mut BytesMut) {
+        match &mut self.0 {
+            Repr::Plain(value) => move_into(buffer, value),
+            Repr::Text(_) => {}
+        }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         match &self.0 {
@@ -172,6 +180,14 @@ impl AttributeValue {
             Repr::Text(text) => HeaderValue::try_from(text::encode_for_header(text))
                 .expect("percent-encoding leaves nothing but printable ASCII"),
         }
+    }
+}
+
+/// Copies a header value to the end of `buffer` and lets it share that instead.
+pub(crate) fn move_into(buffer: &mut BytesMut, value: &mut HeaderValue) {
+    buffer.extend_from_slice(value.as_bytes());
+    if let Ok(copy) = HeaderValue::from_maybe_shared(buffer.split().freeze()) {
+        *value = copy;
     }
 }
 

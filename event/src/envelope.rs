@@ -13,7 +13,7 @@ mod draft;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use smallvec::SmallVec;
 
@@ -162,6 +162,9 @@ impl Event {
     /// its handles and a place in a queue. Bytes.
     pub const OVERHEAD_BYTES: usize = 1024;
 
+    /// See [`Event::compact`].
+    pub const COMPACTED_BYTES_MAX: usize = 64 << 10;
+
     pub(crate) fn from_parts(parts: Parts) -> Self {
         Event {
             parts: Arc::new(parts),
@@ -266,6 +269,16 @@ impl Event {
         self.parts.content_bytes() + Self::OVERHEAD_BYTES
     }
 
+    /// Copies what the event shares with the message it came in, so that it keeps no more memory
+    /// alive than it needs itself. For what will hold the event for long: a small event can pin a
+    /// connection's whole read buffer, and one member the body of its batch.
+    ///
+    /// Data of [`Event::COMPACTED_BYTES_MAX`] or more is left where it is: a body of that size has
+    /// most of its buffer to itself.
+    pub fn compact(&mut self) {
+        Arc::make_mut(&mut self.parts).compact();
+    }
+
     /// Sets or replaces an extension attribute.
     ///
     /// # Errors
@@ -326,6 +339,29 @@ impl Parts {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
         required.into_iter().chain(present)
+    }
+
+    fn compact(&mut self) {
+        let mut buffer = BytesMut::with_capacity(self.attribute_bytes());
+        for value in [&mut self.id, &mut self.source, &mut self.ty] {
+            value.compact(&mut buffer);
+        }
+        let optional = [&mut self.schema, &mut self.subject, &mut self.time];
+        for value in optional.into_iter().flatten() {
+            value.compact(&mut buffer);
+        }
+        for extension in &mut self.extensions {
+            extension.value.compact(&mut buffer);
+        }
+        if let Some(content_type) = &mut self.content_type {
+            content_type.compact(&mut buffer);
+        }
+        match &mut self.data {
+            Data::Json(bytes) | Data::Bytes(bytes) if bytes.len() < Event::COMPACTED_BYTES_MAX => {
+                *bytes = Bytes::copy_from_slice(bytes);
+            }
+            Data::Absent | Data::Json(_) | Data::Bytes(_) => {}
+        }
     }
 
     /// Bytes of attribute names and values.

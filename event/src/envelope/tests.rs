@@ -206,3 +206,27 @@ fn equality_looks_at_content_not_at_order_or_arrival() {
     two.set_extension("a", "1", AttributeType::Integer).unwrap();
     assert_ne!(one, two);
 }
+
+#[test]
+fn a_compacted_event_shares_nothing_with_its_message() {
+    let text = concat!(
+        r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"a b","x":"y","#,
+        r#""datacontenttype":"application/json","data":{"a":1}}"#
+    );
+    let body = Bytes::from(text.to_owned());
+    let received = crate::json_format::read::event(&body, &crate::Limits::default()).unwrap();
+    let mut kept = received.clone();
+    kept.compact();
+    assert_eq!(kept, received);
+
+    drop(received);
+    assert!(body.try_into_mut().is_ok(), "nobody else holds the body");
+    let large = vec![0; Event::COMPACTED_BYTES_MAX];
+    let mut large = Event::builder("1", "/", "t")
+        .data("a/b", large)
+        .build()
+        .unwrap();
+    let address = large.data().as_bytes().as_ptr();
+    large.compact();
+    assert_eq!(large.data().as_bytes().as_ptr(), address);
+}

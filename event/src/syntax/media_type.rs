@@ -3,7 +3,10 @@
 
 use std::fmt;
 
+use bytes::BytesMut;
 use http::HeaderValue;
+
+use crate::attribute::move_into;
 
 /// A media type taken apart; the text behind it is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +114,10 @@ impl ContentType {
     /// Keeps a header value; `None` when it is not a media type in printable ASCII.
     pub(crate) fn from_header(header: HeaderValue) -> Option<Self> {
         let text = std::str::from_utf8(header.as_bytes()).ok()?;
+        if text.ends_with([' ', '\t']) {
+            // A header cannot end in white space, so it would not come out as it went in.
+            return None;
+        }
         let is_json = MediaType::parse(text)?.is_json();
         Some(ContentType { header, is_json })
     }
@@ -130,6 +137,11 @@ impl ContentType {
 
     pub(crate) fn is_json(&self) -> bool {
         self.is_json
+    }
+
+    /// See [`crate::AttributeValue`]'s method of the same name.
+    pub(crate) fn compact(&mut self, buffer: &mut BytesMut) {
+        move_into(buffer, &mut self.header);
     }
 }
 
@@ -198,6 +210,20 @@ mod tests {
             "text/pl(ain)",
         ] {
             assert_eq!(MediaType::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_content_type_is_what_a_header_can_carry_unchanged() {
+        let text = "Text/Plain; charset=\"utf-8\"";
+        assert_eq!(ContentType::new(text).unwrap().as_str(), text);
+        for text in [
+            "text/plain ",
+            "text/plain;\t",
+            "text/plain\n",
+            "text/plain; a=\"é\"",
+        ] {
+            assert_eq!(ContentType::new(text), None, "{text:?}");
         }
     }
 }
