@@ -84,6 +84,37 @@ async fn a_chunked_reply_is_read() {
 }
 
 #[tokio::test]
+async fn a_structured_reply_and_a_batch_of_replies_are_read() {
+    let event = r#"{"specversion":"1.0","id":"r","source":"/b","type":"t","data":"x"}"#;
+    for (media_type, body, expected) in [
+        ("application/cloudevents+json", event.to_owned(), 1),
+        (
+            "application/cloudevents-batch+json",
+            format!("[{event},{event}]"),
+            2,
+        ),
+        ("application/cloudevents-batch+json", "[]".to_owned(), 0),
+    ] {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {media_type}\r\n");
+        let peer = Peer::saying(with_body(&head, &body)).await;
+        match send(&peer).await.unwrap().content {
+            Content::Events(events) => assert_eq!(events.len(), expected, "{body}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_trace_of_an_answer_is_that_of_its_event() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let head = format!("HTTP/1.1 200 OK\r\n{EVENT_HEADERS}traceparent: {PARENT}\r\n");
+    let peer = Peer::saying(with_body(&head, "paid")).await;
+    let answer = send(&peer).await.unwrap();
+    let trace = only_event(&answer.content).trace_context().unwrap();
+    assert_eq!(trace.traceparent, PARENT);
+}
+
+#[tokio::test]
 async fn an_event_counts_only_in_a_2xx_that_is_not_202_of_a_subscriber() {
     for (status, purpose) in [
         (202, Purpose::Deliver),

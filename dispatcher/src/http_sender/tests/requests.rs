@@ -1,11 +1,14 @@
 //! What a receiver gets.
 
-use http::HeaderValue;
-use sluicegate_event::TraceContext;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use sluicegate_event::{Decoded, Event, Limits, TraceContext, decode};
+use sluicegate_resources::Format;
 
 use super::peer::{Peer, header, sender, transmission};
 use crate::{Purpose, Sender, Transmission};
-use std::sync::Arc;
 
 const OK: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
@@ -78,7 +81,7 @@ async fn the_trace_context_travels_on() {
 #[tokio::test]
 async fn an_event_without_data_says_so_with_its_length() {
     let request = request_of(|sent| {
-        let empty = sluicegate_event::Event::builder("1", "/shop", "ping").build();
+        let empty = Event::builder("1", "/shop", "ping").build();
         sent.event = Arc::new(empty.unwrap());
     })
     .await;
@@ -97,4 +100,49 @@ async fn a_path_and_query_reach_the_receiver_as_written() {
         request.starts_with("POST /events/a%20b?key=%2F HTTP/1.1\r\n"),
         "{request}"
     );
+}
+
+/// An event as it comes in structured mode.
+fn structured() -> Event {
+    let mut headers = HeaderMap::new();
+    let media_type = HeaderValue::from_static("application/cloudevents+json");
+    headers.insert("content-type", media_type);
+    let body = br#"{"specversion":"1.0","id":"s","source":"/s","type":"t","data":{"n": 1.50}}"#;
+    match decode(&headers, Bytes::from_static(body), &Limits::default()) {
+        Ok(Decoded::One(event)) => event,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_event_leaves_in_the_mode_asked_for_and_else_as_it_came() {
+    // RK-14, T26.
+    for (is_structured, format, leaves_structured) in [
+        (false, None, false),
+        (false, Some(Format::Binary), false),
+        (false, Some(Format::Json), true),
+        (true, None, true),
+        (true, Some(Format::Binary), false),
+        (true, Some(Format::Json), true),
+    ] {
+        let request = request_of(|sent| {
+            sent.format = format;
+            if is_structured {
+                sent.event = Arc::new(structured());
+            }
+        })
+        .await;
+        let content_type = header(&request, "content-type").unwrap();
+        let body = request.split_once("\r\n\r\n").unwrap().1;
+        if leaves_structured {
+            assert!(content_type.starts_with("application/cloudevents+json"));
+            assert_eq!(header(&request, "ce-id"), None);
+            assert!(!body.contains("knativebrokerttl"), "{body}");
+        } else {
+            assert_eq!(content_type, "application/json");
+            assert_eq!(body, "{\"n\": 1.50}");
+        }
+        // The data is what was sent, to the last blank.
+        assert!(body.contains("{\"n\": 1.50}"), "{body}");
+    }
 }

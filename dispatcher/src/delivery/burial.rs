@@ -1,0 +1,50 @@
+//! The way of an event that is given up on to its dead-letter sink.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluicegate_channels::{Lease, ParkReason};
+
+use super::ending::Step;
+use super::{Assignment, Delivery};
+use crate::dead_letter::{annotated, kind};
+use crate::sender::Purpose;
+
+impl Delivery {
+    /// Brings an event that is given up on to its sink, if it has one.
+    pub(super) async fn bury(&self, job: &Assignment, lease: &Lease, reason: ParkReason) -> Step {
+        let Some(sink) = &job.plan.dead_letter else {
+            return park_or_discard(reason, None);
+        };
+        let subscriber = job.subscriber.uri.to_string();
+        let event = match annotated(&lease.event, &reason, &subscriber) {
+            Ok(event) => Arc::new(event),
+            Err(fault) => {
+                // Only an event at the very limit of what an event may be can't say why it died.
+                tracing::warn!(trigger = %job.plan.trigger, %fault, "a dead letter goes unexplained");
+                Arc::clone(&lease.event)
+            }
+        };
+        let number = self.sink_tries.add(lease.position);
+        let attempt = self
+            .attempt(job, sink, Purpose::DeadLetter, event, number)
+            .await;
+        if attempt.is_taken() {
+            attempt.report(&*self.observer, lease, None, None);
+            return Step::DeadLettered(reason);
+        }
+        let wait = self.sink_wait(job, &attempt);
+        attempt.report(&*self.observer, lease, Some(&attempt.trouble()), Some(wait));
+        park_or_discard(reason, Some(wait))
+    }
+}
+
+/// Parks, except what was shed: it was taken out of a full store to make room, so it must not go
+/// back there.
+fn park_or_discard(reason: ParkReason, retry_in: Option<Duration>) -> Step {
+    if reason.kind == kind::SHED {
+        Step::Discard(reason)
+    } else {
+        Step::Park { reason, retry_in }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a lease comes to, and how it is brought there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluicegate_channels::{Lease, ParkReason, Position, Settled, StoreError};
+use sluicegate_event::Event;
+
+use super::Delivery;
+use crate::observer::Ending;
+
+/// How long a place in the window rests after the channel could not store an ending: the event
+/// comes back at once, and a broken store must not make that a hot loop.
+pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What to do with a lease.
+pub(super) enum Step {
+    Delivered,
+    DeadLettered(ParkReason),
+    Discard(ParkReason),
+    Defer {
+        wait: Duration,
+        sends: u32,
+    },
+    Park {
+        reason: ParkReason,
+        retry_in: Option<Duration>,
+    },
+}
+
+impl Delivery {
+    pub(super) async fn end(&self, lease: Lease, step: Step) {
+        let event = Arc::clone(&lease.event);
+        let (position, accepted_at) = (lease.position, lease.accepted_at);
+        let observer = &*self.observer;
+        match step {
+            Step::Delivered => {
+                lease.settle(Settled::Delivered);
+                let end_to_end = self.clock.now().since(accepted_at);
+                observer.lease_ended(&event, &Ending::Delivered { end_to_end });
+                self.panics.forget(position);
+            }
+            Step::DeadLettered(reason) => {
+                lease.settle(Settled::DeadLettered);
+                observer.lease_ended(&event, &Ending::DeadLettered(&reason));
+                self.forget(position);
+            }
+            Step::Discard(reason) => {
+                lease.settle(Settled::Discarded);
+                observer.lease_ended(&event, &Ending::Discarded(&reason));
+                self.forget(position);
+            }
+            Step::Defer { wait, sends } => {
+                let until = self.clock.now() + wait;
+                let stored = lease.defer(until, sends).await;
+                self.is_stored(&event, stored).await;
+            }
+            Step::Park { reason, retry_in } => {
+                let retry_at = retry_in.map(|wait| self.clock.now() + wait);
+                let stored = lease.park(reason.clone(), retry_at).await;
+                if self.is_stored(&event, stored).await {
+                    let reason = &reason;
+                    observer.lease_ended(&event, &Ending::Parked { reason, retry_at });
+                    self.panics.forget(position);
+                }
+            }
+        }
+    }
+
+    fn forget(&self, position: Position) {
+        self.panics.forget(position);
+        self.sink_tries.forget(position);
+    }
+
+    async fn is_stored(&self, event: &Event, stored: Result<(), StoreError>) -> bool {
+        let Err(fault) = stored else { return true };
+        self.observer.store_failed(event, &fault.0);
+        tokio::time::sleep(STORE_PAUSE).await;
+        false
+    }
+}

@@ -1,0 +1,62 @@
+//! When an event is tried again, and whether.
+
+use std::time::Duration;
+
+use backoff::backoff::Backoff;
+use sluicegate_channels::Lease;
+use sluicegate_resources::RetryLimit;
+
+use super::attempt::Attempt;
+use super::{Assignment, Delivery};
+use crate::backoff::Schedule;
+use crate::retry_after::RetryAfter;
+use crate::verdict::{Verdict, verdict};
+
+/// The longest wait between two tries of a dead-letter sink (G7).
+const SINK_WAIT_MAX: Duration = Duration::from_secs(600);
+
+impl Delivery {
+    pub(super) fn is_exhausted(&self, job: &Assignment, lease: &Lease, sends: u32) -> bool {
+        match job.plan.delivery.limit {
+            RetryLimit::Count(retries) => sends > retries,
+            RetryLimit::Age(age) => self.clock.now().since(lease.accepted_at) >= age,
+        }
+    }
+
+    /// The wait before the retry after `sends` sends: the schedule's, or what the subscriber asks
+    /// for where that is longer, as far as the plan lets it.
+    pub(super) fn wait(
+        &self,
+        job: &Assignment,
+        sends: u32,
+        retry_after: Option<RetryAfter>,
+    ) -> Duration {
+        let retries = sends.saturating_sub(1);
+        let schedule = Schedule::after(&job.plan.delivery, retries, self.rng.lock().fork());
+        self.longer_of(job, schedule, retry_after)
+    }
+
+    pub(super) fn sink_wait(&self, job: &Assignment, attempt: &Attempt<'_>) -> Duration {
+        let retry_after = match verdict(&attempt.outcome) {
+            Verdict::Again { retry_after } => retry_after,
+            Verdict::Delivered(_) | Verdict::Refused(_) => None,
+        };
+        let retries = attempt.number.saturating_sub(1);
+        let schedule = Schedule::after(&job.plan.delivery, retries, self.rng.lock().fork())
+            .with_max(SINK_WAIT_MAX);
+        self.longer_of(job, schedule, retry_after)
+    }
+
+    fn longer_of(
+        &self,
+        job: &Assignment,
+        mut schedule: Schedule,
+        retry_after: Option<RetryAfter>,
+    ) -> Duration {
+        let asked = retry_after.map_or(Duration::ZERO, |asked| {
+            let wait = asked.wait(self.clock.now());
+            wait.min(job.plan.delivery.retry_after_max)
+        });
+        schedule.next_backoff().unwrap_or_default().max(asked)
+    }
+}
