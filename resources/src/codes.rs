@@ -36,6 +36,7 @@ codes! {
     BROKER_CHOICE = "W031": "A trigger that does not name exactly one broker of its own namespace.";
     NO_SUCH_CONFIG = "W032": "A broker names a BrokerConfig that does not exist.";
     DUPLICATE_KEY = "W033": "A mapping holds the same key twice.";
+    TOO_MANY = "W034": "A document has more findings than are shown.";
     NO_EFFECT = "W101": "Something is written that has no effect here.";
     LEFT_OUT = "W102": "A document of a kind that other programs serve is left out.";
     CLAMPED = "W103": "A delivery setting takes effect only in part.";

@@ -39,7 +39,7 @@ mod quantity;
 pub use compose::{DEPTH_MAX, Documents, NODES_MAX, TEXT_BYTES_MAX, documents};
 pub use duration::{DurationFault, parse_duration, show_duration};
 pub use field::Field;
-pub use findings::Findings;
+pub use findings::{Findings, SHOWN_MAX};
 pub use mapping::Mapping;
 pub use node::{Document, Entry, Node, Scalar, Value};
 pub use quantity::parse_quantity;

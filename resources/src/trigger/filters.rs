@@ -1,14 +1,12 @@
 //! `spec.filters`, a list of dialects, and the older `spec.filter`.
 
-use sluicegate_filter::FilterSpec;
+use sluicegate_filter::spec::NESTING_MAX;
+use sluicegate_filter::{Filter, FilterSpec};
 
 use crate::metadata::no_effect;
 use crate::text::{listed, nearest, quoted, visible};
 use crate::yaml::{Entry, Field, Mapping, Value};
 use crate::{Diagnostic, codes};
-
-/// Deepest nesting of `all`, `any` and `not`.
-const DEPTH_MAX: usize = 64;
 
 /// What one object of a list of filters may hold, exactly one at a time.
 const DIALECTS: [&str; 8] = [
@@ -22,7 +20,7 @@ pub(super) fn read_filters(spec: &mut Mapping<'_>) -> Option<Vec<FilterSpec>> {
     let list_field = spec.field("filters");
     // Both are checked, whichever is in effect.
     let legacy = legacy_field.as_ref().map(read_legacy);
-    let list = list_field.as_ref().map(|field| read_list(field, 1));
+    let list = list_field.as_ref().map(|field| read_list(field, 0));
     let (legacy, list) = (legacy.unwrap_or(Some(None))?, list.unwrap_or(Some(vec![]))?);
     let filters = if list.is_empty() {
         legacy.into_iter().collect()
@@ -32,7 +30,25 @@ pub(super) fn read_filters(spec: &mut Mapping<'_>) -> Option<Vec<FilterSpec>> {
         }
         list
     };
+    check_as_a_whole(&filters, list_field.or(legacy_field))?;
     Some(filters)
+}
+
+/// What only all filters of the trigger together can break, and whatever else the engine that will
+/// run them does not take.
+fn check_as_a_whole(filters: &[FilterSpec], field: Option<Field<'_>>) -> Option<()> {
+    let error = Filter::compile(filters).err();
+    if let (Some(error), Some(field)) = (&error, field) {
+        field.findings().report(
+            Diagnostic::error(
+                codes::FILTER_SHAPE,
+                format!("`spec.{}`: {}", error.path, error.problem),
+            )
+            .at(field.key_span())
+            .help(&error.remedy),
+        );
+    }
+    error.is_none().then_some(())
 }
 
 /// `filter: {attributes: {...}}`, where an empty value means "present".
@@ -60,12 +76,13 @@ fn read_list(field: &Field<'_>, depth: usize) -> Option<Vec<FilterSpec>> {
     Some(filters?.into_iter().flatten().collect())
 }
 
-/// One filter object. The outer `None` means refused; the inner that nothing is in effect.
+/// One filter object with `depth` of `all`, `any` and `not` around it. The outer `None` means
+/// refused; the inner that nothing is in effect.
 fn read_filter(field: &Field<'_>, depth: usize) -> Option<Option<FilterSpec>> {
-    if depth > DEPTH_MAX {
+    if depth > NESTING_MAX {
         field.refuse(
             codes::FILTER_SHAPE,
-            format!("filters are nested deeper than {DEPTH_MAX} levels"),
+            format!("filters nest deeper than {NESTING_MAX} levels"),
             "write it flatter: `all` in `all` and `any` in `any` can be one list",
         );
         return None;

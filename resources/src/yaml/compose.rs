@@ -12,7 +12,7 @@ pub const TEXT_BYTES_MAX: usize = 1 << 20;
 /// Most nodes that are read from one text.
 pub const NODES_MAX: usize = 100_000;
 
-/// Deepest nesting of lists and mappings. Filters may nest 64 levels, and a level of `all` takes
+/// Deepest nesting of lists and mappings. 64 filters may stand around one, and a level of `all` takes
 /// two of YAML's: the list and the mapping in it.
 pub const DEPTH_MAX: usize = 160;
 
