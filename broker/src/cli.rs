@@ -22,6 +22,7 @@ pub mod exit;
 pub mod get;
 pub mod new;
 pub mod run;
+mod serve;
 pub mod table;
 pub mod version;
 pub mod yaml;

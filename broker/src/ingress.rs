@@ -66,6 +66,10 @@ pub enum Readiness {
 /// Told of every event that was stored, after its channel acknowledged it and before the sender
 /// hears of it. Must be quick and must not block.
 pub trait Accepted: Send + Sync + fmt::Debug {
+    /// Whether anyone wants to be told now. Asked before each append, since telling costs a copy of
+    /// each event's attributes.
+    fn is_listening(&self) -> bool;
+
     /// `event` is stored at `position`.
     fn accepted(&self, event: &Event, position: Position);
 }

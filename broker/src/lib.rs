@@ -1,9 +1,19 @@
 //! Manifests, ingress, runtime, admin API and command line: the parts of the one binary.
 
+pub mod admin;
 pub mod api;
 pub mod cli;
+pub mod config;
+pub mod identities;
 pub mod ingress;
 pub mod logging;
+pub mod manifests;
 pub mod metrics;
 pub mod problem;
+pub mod readiness;
+pub mod registry;
+pub mod runtime;
 pub mod server;
+#[cfg(test)]
+mod testing;
+pub mod watch_list;

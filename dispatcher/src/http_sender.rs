@@ -41,7 +41,7 @@ use crate::sender::{Answer, Failure, Sender, Transmission};
 const HEADER_SECTION_BYTES_MAX: usize = 16 << 10;
 
 /// How connections are made and kept, and how much of an answer is read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpSenderOptions {
     /// How large a reply may be: as any event that is accepted.
     pub limits: Limits,

@@ -24,7 +24,6 @@ pub struct BrokerConfig {
 
 /// `spec.channel`: exactly one of the kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum ChannelConfig {
     /// `memory`
     Memory(MemoryConfig),
@@ -119,7 +118,8 @@ fn not_available(field: &Field<'_>, remedy: &str) {
     field.refuse(codes::NOT_AVAILABLE, message, remedy);
 }
 
-fn read_channel(field: &Field<'_>) -> Option<ChannelConfig> {
+/// Reads `spec.channel`, or anything of its shape: exactly one kind with its settings.
+pub fn read_channel(field: &Field<'_>) -> Option<ChannelConfig> {
     let mut channel = field.mapping()?;
     let named: Vec<&str> = CHANNELS
         .into_iter()

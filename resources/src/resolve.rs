@@ -83,6 +83,15 @@ impl ResolveMap {
         Ok(ResolveMap { entries: checked })
     }
 
+    /// This map with the entries of `over` laid over it: an entry of the same key is replaced.
+    #[must_use]
+    pub fn overlaid_with(mut self, over: ResolveMap) -> Self {
+        self.entries
+            .retain(|entry| !over.entries.iter().any(|other| other.has_key_of(entry)));
+        self.entries.extend(over.entries);
+        self
+    }
+
     /// The absolute URL of a destination.
     ///
     /// # Errors

@@ -170,6 +170,11 @@ impl Console {
         self.out_paint.paint(tone, text)
     }
 
+    /// Colours talk.
+    pub fn paint_talk(&self, tone: Tone, text: impl Display) -> String {
+        self.talk_paint.paint(tone, text)
+    }
+
     /// Whether talk is coloured.
     pub fn talks_in_colour(&self) -> bool {
         self.talk_paint.enabled

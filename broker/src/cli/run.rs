@@ -13,6 +13,7 @@ use http::Uri;
 use super::arguments::http_url;
 use super::console::Console;
 use super::exit::{Exit, Failure};
+use super::serve;
 use crate::logging::{self, LogFormat, LogGuard};
 
 const DEV_EXAMPLES: &str = "\
@@ -157,7 +158,7 @@ fn start(log: &LogArgs, request: ServeRequest, console: &mut Console) -> Exit {
             return failure.exit();
         }
     };
-    let done = serve(request, console);
+    let done = serve::serve(request, console);
     if let Err(failure) = &done {
         tell(failure, log, console);
     }
@@ -182,15 +183,6 @@ fn tell(failure: &Failure, log: &LogArgs, console: &mut Console) {
     if let (Some(message), Some(next)) = (failure.message(), failure.next()) {
         tracing::error!(exit = failure.exit().code(), next, "{message}");
     }
-}
-
-/// Hands over to the server.
-fn serve(request: ServeRequest, _console: &mut Console) -> Result<(), Failure> {
-    Err(Failure::new(
-        Exit::Failed,
-        format!("the server is not linked into this build: {request:?}"),
-        "build from a revision that has broker/src/runtime.rs",
-    ))
 }
 
 /// Reads `svc:ns/name=URL`, `ksvc:ns/name=URL`, or a whole key, `[group/]version/Kind/ns/name=URL`.

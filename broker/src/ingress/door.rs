@@ -130,6 +130,7 @@ impl Door {
         let told = entry
             .on_accepted
             .as_ref()
+            .filter(|hook| hook.is_listening())
             .map(|hook| (hook, events.clone()));
         let started = Instant::now();
         let append = entry.channel.append(events, Admission::Ingress);

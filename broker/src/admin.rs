@@ -1,0 +1,113 @@
+//! The admin listener: probes, metrics and the API that the command line uses.
+//!
+//! What it promises: no web page can drive it ([`guard`]); no answer waits on a subscriber or a
+//! store; nothing here changes manifests.
+//!
+//! What it leaves out: the console, and everything that needs the history of events.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, middleware};
+
+use crate::api;
+use crate::metrics::{Metrics, TEXT_FORMAT};
+use crate::problem::{Problem, Refusal};
+use crate::readiness::Readiness;
+use crate::registry::Registry;
+use crate::watch_list::WatchList;
+
+mod dead_letters;
+mod filter_words;
+pub mod guard;
+mod listing;
+mod watches;
+
+pub use guard::Guard;
+
+/// Everything that the admin API shows.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// What runs.
+    pub registry: Arc<Registry>,
+    /// What was counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether the server is ready, and what is invalid.
+    pub readiness: Arc<Readiness>,
+    /// Events that are watched.
+    pub watches: Arc<WatchList>,
+    /// Where the door is reached, without a trailing slash.
+    pub ingress_url: Arc<str>,
+}
+
+impl Admin {
+    /// The router, behind `guard`.
+    pub fn router(self, guard: Guard) -> Router {
+        Router::new()
+            .route("/livez", get(livez))
+            .route("/readyz", get(crate::readiness::answer))
+            .route("/metrics", get(metrics))
+            .route(api::VERSION, get(version))
+            .route(api::BROKERS, get(listing::brokers))
+            .route(api::TRIGGERS, get(listing::triggers))
+            .route(api::DEAD_LETTERS, get(dead_letters::list))
+            .route(api::DEAD_LETTERS_REDRIVE, post(dead_letters::redrive))
+            .route(api::DEAD_LETTERS_DISCARD, post(dead_letters::discard))
+            .route(api::WATCHES, post(watches::begin))
+            .route("/api/v1/watches/{token}", get(watches::report))
+            .fallback(no_route)
+            .method_not_allowed_fallback(no_method)
+            .layer(middleware::from_fn_with_state(
+                Arc::new(guard),
+                guard::check,
+            ))
+            .with_state(self)
+    }
+}
+
+/// The process is alive; never depends on a channel or a subscriber.
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    ([(CONTENT_TYPE, TEXT_FORMAT)], admin.metrics.render()).into_response()
+}
+
+async fn version() -> Json<api::Version> {
+    Json(api::Version::of_this_build())
+}
+
+async fn no_route() -> Response {
+    refuse(
+        Refusal::new(Problem::NoRoute, "the admin API has no such path")
+            .hint("it has /livez, /readyz, /metrics, /version and what stands under /api/v1"),
+    )
+}
+
+async fn no_method() -> Response {
+    refuse(
+        Refusal::new(Problem::MethodNotAllowed, "the path takes another method")
+            .hint("lists are read with GET; redrive, discard and watches are begun with POST"),
+    )
+}
+
+fn refuse(refusal: Refusal) -> Response {
+    refusal.into_response().map(axum::body::Body::new)
+}
+
+/// A refusal of a request body that is not what the path takes.
+fn bad_request(detail: impl Into<String>, hint: &str) -> Response {
+    refuse(Refusal::new(Problem::BadRequest, detail).hint(hint))
+}
+
+fn not_found(detail: impl Into<String>, hint: &str) -> Response {
+    let response = refuse(Refusal::new(Problem::NoRoute, detail).hint(hint));
+    debug_assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    response
+}

@@ -1,0 +1,98 @@
+//! A trigger's filter in a few words, for lists: `type=order.paid + 1 more`.
+
+use sluicegate_filter::FilterSpec;
+
+/// The first condition of a filter, and how many there are besides.
+pub(super) fn in_words(filters: &[FilterSpec]) -> String {
+    let Some(first) = filters.iter().find_map(first_condition) else {
+        return "all events".to_owned();
+    };
+    match filters.iter().map(count).sum::<usize>() {
+        0 | 1 => first,
+        more => format!("{first} + {} more", more - 1),
+    }
+}
+
+/// Nesting is bounded by validation, so that recursion is too.
+fn first_condition(filter: &FilterSpec) -> Option<String> {
+    match filter {
+        FilterSpec::Attributes(entries) => entries.first().map(|(name, value)| match &**value {
+            "" => format!("{name} present"),
+            value => format!("{name}={value}"),
+        }),
+        FilterSpec::Exact(entries) => entries
+            .first()
+            .map(|(name, value)| format!("{name}={value}")),
+        FilterSpec::Prefix(entries) => entries
+            .first()
+            .map(|(name, value)| format!("{name}={value}*")),
+        FilterSpec::Suffix(entries) => entries
+            .first()
+            .map(|(name, value)| format!("{name}=*{value}")),
+        FilterSpec::All(nested) => nested.iter().find_map(first_condition),
+        FilterSpec::Any(nested) => nested
+            .iter()
+            .find_map(first_condition)
+            .map(|first| format!("any of {first}")),
+        FilterSpec::Not(nested) => first_condition(nested).map(|first| format!("not {first}")),
+    }
+}
+
+fn count(filter: &FilterSpec) -> usize {
+    match filter {
+        FilterSpec::Attributes(entries)
+        | FilterSpec::Exact(entries)
+        | FilterSpec::Prefix(entries)
+        | FilterSpec::Suffix(entries) => entries.len(),
+        FilterSpec::All(nested) | FilterSpec::Any(nested) => nested.iter().map(count).sum(),
+        FilterSpec::Not(nested) => count(nested),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(entries: &[(&str, &str)]) -> Vec<(String, String)> {
+        entries
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_filter_is_told_by_its_first_condition() {
+        let paid = || FilterSpec::Exact(entries(&[("type", "order.paid")]));
+        let cases = [
+            (vec![], "all events"),
+            (vec![paid()], "type=order.paid"),
+            (
+                vec![FilterSpec::Prefix(entries(&[("type", "refund.")]))],
+                "type=refund.*",
+            ),
+            (
+                vec![FilterSpec::Suffix(entries(&[("source", "/shop")]))],
+                "source=*/shop",
+            ),
+            (
+                vec![FilterSpec::Attributes(entries(&[("subject", "")]))],
+                "subject present",
+            ),
+            (
+                vec![paid(), FilterSpec::Not(Box::new(paid()))],
+                "type=order.paid + 1 more",
+            ),
+            (
+                vec![FilterSpec::Not(Box::new(paid()))],
+                "not type=order.paid",
+            ),
+            (
+                vec![FilterSpec::Any(vec![paid(), paid()])],
+                "any of type=order.paid + 1 more",
+            ),
+        ];
+        for (filters, words) in cases {
+            assert_eq!(in_words(&filters), words);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Brokers and triggers as they stand.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::State;
+use sluicegate_channels::{SubscriptionKey, SubscriptionStatus, Timestamp};
+use sluicegate_resources::ObjectName;
+
+use super::Admin;
+use crate::api::{self, Delivering, DeliveringState};
+use crate::registry::{Condition, RunningBroker, Table, TriggerView};
+
+pub(super) async fn brokers(State(admin): State<Admin>) -> Json<api::List<api::Broker>> {
+    let table = admin.registry.table();
+    let now = admin.registry.clock().now();
+    let served = table
+        .brokers
+        .values()
+        .map(|broker| served(&admin, &table, broker, now));
+    let unserved = table
+        .unserved
+        .iter()
+        .map(|(name, condition)| unserved(&admin, name, condition));
+    let mut items: Vec<_> = served.chain(unserved).collect();
+    items.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    Json(api::List { items, next: None })
+}
+
+fn served(admin: &Admin, table: &Table, broker: &RunningBroker, now: Timestamp) -> api::Broker {
+    let status = broker.channel.describe();
+    api::Broker {
+        channel: broker.channel_kind.to_owned(),
+        durability: status.class.to_string(),
+        events: status.events,
+        bytes: status.bytes,
+        events_max: status.events_max,
+        bytes_max: status.bytes_max,
+        oldest_age_seconds: status
+            .oldest_accepted_at
+            .map(|at| now.since(at).as_secs_f64()),
+        triggers: table.triggers_of(&broker.name).count() as u64,
+        ..unserved(admin, &broker.name, &broker.condition)
+    }
+}
+
+fn unserved(admin: &Admin, name: &ObjectName, condition: &Condition) -> api::Broker {
+    api::Broker {
+        namespace: name.namespace.clone(),
+        name: name.name.clone(),
+        ready: condition.is_ready(),
+        reason: condition.reason().map(str::to_owned),
+        message: condition.message().map(str::to_owned),
+        channel: String::new(),
+        durability: String::new(),
+        url: format!("{}/{}/{}", admin.ingress_url, name.namespace, name.name),
+        events: 0,
+        bytes: 0,
+        events_max: None,
+        bytes_max: None,
+        oldest_age_seconds: None,
+        triggers: 0,
+    }
+}
+
+pub(super) async fn triggers(State(admin): State<Admin>) -> Json<api::List<api::Trigger>> {
+    let table = admin.registry.table();
+    let now = admin.registry.clock().now();
+    let mut statuses: HashMap<(ObjectName, SubscriptionKey), SubscriptionStatus> = HashMap::new();
+    for broker in table.brokers.values() {
+        let described = broker.channel.describe().subscriptions;
+        statuses.extend(
+            described
+                .into_iter()
+                .map(|it| ((broker.name.clone(), it.key), it)),
+        );
+    }
+    let items = table.triggers.values().map(|view| {
+        let key = view
+            .service
+            .as_ref()
+            .map(|service| (view.broker(), service.key));
+        describe(view, key.and_then(|key| statuses.get(&key)), now)
+    });
+    Json(api::List {
+        items: items.collect(),
+        next: None,
+    })
+}
+
+fn describe(
+    view: &TriggerView,
+    status: Option<&SubscriptionStatus>,
+    now: Timestamp,
+) -> api::Trigger {
+    let trigger = &view.trigger;
+    let plan = view.service.as_ref().map(|service| &service.plan);
+    let uri = |target: &sluicegate_dispatcher::Target| target.uri.to_string();
+    let (waiting, deferred, in_flight) =
+        status.map_or((0, 0, 0), |it| (it.waiting, it.deferred, it.leased));
+    api::Trigger {
+        namespace: trigger.metadata.name.namespace.clone(),
+        name: trigger.metadata.name.name.clone(),
+        uid: view
+            .service
+            .as_ref()
+            .map(|service| service.uid.clone())
+            .unwrap_or_default(),
+        broker: trigger.broker.clone(),
+        filter: super::filter_words::in_words(&trigger.filters),
+        subscriber: trigger.subscriber.to_string(),
+        subscriber_uri: plan.and_then(|plan| plan.subscriber.as_ref()).map(uri),
+        dead_letter_sink_uri: plan.and_then(|plan| plan.dead_letter.as_ref()).map(uri),
+        ready: view.condition.is_ready(),
+        reason: view.condition.reason().map(str::to_owned),
+        message: view.condition.message().map(str::to_owned),
+        delivering: delivering(view),
+        paused: trigger.settings.paused,
+        books: status.map(|it| it.books.into()).unwrap_or_default(),
+        waiting,
+        deferred,
+        in_flight,
+        lag: waiting + deferred + in_flight,
+        oldest_waiting_seconds: status
+            .and_then(|it| it.oldest_pending_accepted_at)
+            .map(|at| now.since(at).as_secs_f64()),
+        delivery: api::Delivery::from(&view.delivery),
+    }
+}
+
+fn delivering(view: &TriggerView) -> Delivering {
+    match &view.service {
+        _ if view.trigger.settings.paused => Delivering {
+            state: DeliveringState::Paused,
+            detail: None,
+        },
+        Some(service) if service.plan.subscriber.is_some() => service.observer.delivering(),
+        Some(_) | None => Delivering {
+            state: DeliveringState::No,
+            detail: view.condition.reason().map(str::to_owned),
+        },
+    }
+}

@@ -1,0 +1,35 @@
+//! Watches: begin one before sending an event, then ask what became of it.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+
+use super::{Admin, bad_request, not_found};
+use crate::api;
+
+pub(super) async fn begin(
+    State(admin): State<Admin>,
+    body: Result<Json<api::WatchRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(api::WatchRequest { id, source })) => {
+            let token = admin.watches.begin(id, source);
+            Json(api::Watch { token }).into_response()
+        }
+        Err(rejection) => bad_request(
+            rejection.body_text(),
+            "send {\"id\":…,\"source\":…} as application/json",
+        ),
+    }
+}
+
+pub(super) async fn report(State(admin): State<Admin>, Path(token): Path<String>) -> Response {
+    match admin.watches.report(&token) {
+        Some(report) => Json(report).into_response(),
+        None => not_found(
+            format!("there is no watch {token:?}"),
+            "watches are forgotten after 10 minutes; begin another before sending",
+        ),
+    }
+}

@@ -1,0 +1,162 @@
+//! From a [`ServeRequest`] to a running server, and from its end to an exit code.
+
+use std::path::Path;
+
+use sluicegate_resources::ResolveMap;
+
+use super::console::{Console, Tone};
+use super::exit::{Exit, Failure};
+use super::run::{Overrides, ServeRequest};
+use crate::api::Version;
+use crate::config::{Config, ConfigError};
+use crate::runtime::{self, Addresses, End, Settings, StartError};
+
+/// Starts the server and serves until it is told to stop.
+pub(super) fn serve(request: ServeRequest, console: &mut Console) -> Result<(), Failure> {
+    let (settings, is_dev, check) = match request {
+        ServeRequest::Dev(overrides) => {
+            let config = Config {
+                has_default_broker: true,
+                ..Config::default()
+            };
+            (
+                Settings {
+                    config: lay_over(config, overrides)?,
+                    strict: false,
+                },
+                true,
+                false,
+            )
+        }
+        ServeRequest::Run {
+            config,
+            strict,
+            check,
+            overrides,
+        } => {
+            let config = lay_over(load(&config)?, overrides)?;
+            (Settings { config, strict }, false, check)
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        let next = "raise the limit on threads (`ulimit -u`) and try again";
+        Failure::new(Exit::Failed, format!("cannot start threads: {error}"), next)
+    })?;
+    if check {
+        return runtime.block_on(checked(&settings, console));
+    }
+    let announce = |addresses: &Addresses| {
+        if is_dev {
+            banner(addresses, console);
+        }
+    };
+    match runtime.block_on(runtime::run(settings, announce)) {
+        Ok(End::Stopped) => Ok(()),
+        Ok(End::Interrupted) => Err(Failure::already_told(Exit::Interrupted)),
+        Err(error) => Err(not_started(error)),
+    }
+}
+
+fn load(path: &Path) -> Result<Config, Failure> {
+    Config::load(path).map_err(|error| {
+        let next = match &error {
+            ConfigError::Unreadable { .. } => {
+                "name the settings with --config FILE; `sluicegate dev` needs none"
+            }
+            ConfigError::Invalid { .. } => {
+                "mend the settings and start again; nothing was listening yet"
+            }
+        };
+        Failure::new(Exit::BadConfiguration, error.to_string(), next)
+    })
+}
+
+/// What the command line says stands over the settings.
+fn lay_over(mut config: Config, overrides: Overrides) -> Result<Config, Failure> {
+    let Overrides {
+        listen,
+        admin_listen,
+        manifests,
+        map,
+    } = overrides;
+    config.listen = listen.unwrap_or(config.listen);
+    config.admin.listen = admin_listen.unwrap_or(config.admin.listen);
+    config.manifests = manifests.unwrap_or(config.manifests);
+    let entries = map
+        .into_iter()
+        .map(|it| (it.key, it.url.to_string()))
+        .collect();
+    let over = ResolveMap::new(entries)
+        .map_err(|problem| Failure::usage(format!("--map: {problem}"), "give each object once"))?;
+    config.resolve = config.resolve.overlaid_with(over);
+    Ok(config)
+}
+
+async fn checked(settings: &Settings, console: &mut Console) -> Result<(), Failure> {
+    let review = runtime::review(&settings.config).await;
+    for finding in &review.findings {
+        console.say(finding.rendered.trim_end());
+    }
+    if review.has_errors() {
+        return Err(Failure::new(
+            Exit::InvalidManifests,
+            "a manifest is invalid",
+            "mend what is marked above, and check again with `sluicegate validate`",
+        ));
+    }
+    console.say("the settings and all manifests are valid");
+    Ok(())
+}
+
+fn not_started(error: StartError) -> Failure {
+    let (exit, next) = match &error {
+        StartError::Listen { flag, .. } => (
+            Exit::Failed,
+            format!("free the address, or take another with {flag} (port 0 takes any free one)"),
+        ),
+        StartError::Data(_) => (
+            Exit::BadConfiguration,
+            "give the server a data folder of its own with `data` in the settings".to_owned(),
+        ),
+        StartError::Manifests { .. } => (
+            Exit::InvalidManifests,
+            "mend what is marked above, or start without --strict to serve what is valid"
+                .to_owned(),
+        ),
+        StartError::System { .. } => (Exit::Failed, "try again".to_owned()),
+    };
+    Failure::new(exit, error.to_string(), next)
+}
+
+/// What someone who tries things needs to know.
+fn banner(addresses: &Addresses, console: &mut Console) {
+    let Addresses {
+        ingress,
+        admin,
+        manifests,
+        manifests_exist,
+    } = addresses;
+    let version = Version::of_this_build().version;
+    let title = console.paint_talk(Tone::Strong, format!("sluicegate {version}"));
+    let watched = match manifests_exist {
+        true => "(watched)",
+        false => "(not there yet; it is watched, create it when you like)",
+    };
+    console.say(format_args!(
+        "{title}  dev · in-memory
+
+  send events to   {ingress}        broker default/default
+  admin            {admin}
+  manifests        {}  {watched}
+
+  try   sluicegate send demo.hello '{{\"hello\":\"world\"}}'
+  or    curl {ingress} -H 'content-type: application/json' \\
+          -H 'ce-specversion: 1.0' -H 'ce-id: 1' -H 'ce-source: /me' -H 'ce-type: demo.hello' \\
+          -d '{{\"hello\":\"world\"}}'
+",
+        manifests.display(),
+    ));
+}

@@ -1,0 +1,228 @@
+//! The uid of each trigger, made when it is first seen and kept.
+//!
+//! In a cluster the API server gives every object a uid; standalone we make one, so that a trigger
+//! which is deleted and made again is told apart from one that was only edited. With a data folder
+//! they survive a restart in `identities.json`; the folder is locked by the process that uses it.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sluicegate_resources::ObjectName;
+
+/// Why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// Another process holds it.
+    #[error("the data folder {} is in use by another sluicegate{}", .folder.display(), by(*.pid))]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
+        /// The process that holds it, when it could be read.
+        pid: Option<u32>,
+    },
+    /// It cannot be read or written.
+    #[error("cannot use {}: {error}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A file in it is not what we wrote.
+    #[error("{} is damaged: {error}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+}
+
+fn by(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
+}
+
+/// The uids, and the data folder that keeps them.
+#[derive(Debug, Default)]
+pub struct Identities {
+    uids: BTreeMap<String, String>,
+    store: Option<Store>,
+}
+
+#[derive(Debug)]
+struct Store {
+    file: PathBuf,
+    /// Held for as long as the process lives; the system drops the lock with it.
+    _lock: File,
+}
+
+impl Identities {
+    /// Kept for the life of the process only.
+    pub fn in_memory() -> Self {
+        Self::default()
+    }
+
+    /// Kept in `folder`, which is made if needed and locked.
+    ///
+    /// # Errors
+    ///
+    /// When the folder is in use, cannot be written, or holds a damaged file.
+    pub fn open(folder: &Path) -> Result<Self, DataError> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |error| DataError::Io { path, error }
+        };
+        std::fs::create_dir_all(folder).map_err(at(folder))?;
+        let lock = lock(folder)?;
+        let file = folder.join("identities.json");
+        let uids = match std::fs::read(&file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| DataError::Damaged {
+                path: file.clone(),
+                error,
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(at(&file)(error)),
+        };
+        Ok(Identities {
+            uids,
+            store: Some(Store { file, _lock: lock }),
+        })
+    }
+
+    /// The uid of a trigger, made now if it is new.
+    ///
+    /// # Errors
+    ///
+    /// When a new one cannot be stored; then there is none.
+    pub fn uid_of(&mut self, trigger: &ObjectName) -> Result<String, DataError> {
+        let name = trigger.to_string();
+        if let Some(uid) = self.uids.get(&name) {
+            return Ok(uid.clone());
+        }
+        let uid = ulid::Ulid::new().to_string();
+        self.uids.insert(name.clone(), uid.clone());
+        if let Err(error) = self.store() {
+            self.uids.remove(&name);
+            return Err(error);
+        }
+        Ok(uid)
+    }
+
+    /// Forgets a deleted trigger: one of that name made later is another.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be stored.
+    pub fn forget(&mut self, trigger: &ObjectName) -> Result<(), DataError> {
+        match self.uids.remove(&trigger.to_string()) {
+            Some(_) => self.store(),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes beside and renames, so that a crash leaves the old file or the new one.
+    fn store(&self) -> Result<(), DataError> {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        let beside = store.file.with_extension("json.new");
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&beside)?;
+            file.write_all(&serde_json::to_vec_pretty(&self.uids)?)?;
+            file.sync_all()?;
+            std::fs::rename(&beside, &store.file)?;
+            match store.file.parent() {
+                Some(folder) => File::open(folder)?.sync_all(),
+                None => Ok(()),
+            }
+        };
+        write().map_err(|error| DataError::Io {
+            path: store.file.clone(),
+            error,
+        })
+    }
+}
+
+fn lock(folder: &Path) -> Result<File, DataError> {
+    let path = folder.join("lock");
+    let io = |error| DataError::Io {
+        path: path.clone(),
+        error,
+    };
+    let mut file = File::options()
+        .create(true)
+        .read(true)
+        .write(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let pid = std::fs::read_to_string(&path)
+                .ok()
+                .and_then(|text| text.trim().parse().ok());
+            return Err(DataError::Locked {
+                folder: folder.to_owned(),
+                pid,
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(io(error)),
+    }
+    file.set_len(0).map_err(io)?;
+    writeln!(file, "{}", std::process::id()).map_err(io)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    fn name(name: &str) -> ObjectName {
+        ObjectName {
+            namespace: "shop".to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_uid_survives_a_restart_and_not_a_deletion() {
+        let dir = TempDir::new();
+        let mut first = Identities::open(dir.path()).unwrap();
+        let uid = first.uid_of(&name("billing")).unwrap();
+        assert_eq!(first.uid_of(&name("billing")).unwrap(), uid);
+        drop(first);
+        let mut second = Identities::open(dir.path()).unwrap();
+        assert_eq!(second.uid_of(&name("billing")).unwrap(), uid);
+        second.forget(&name("billing")).unwrap();
+        assert_ne!(second.uid_of(&name("billing")).unwrap(), uid);
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused_and_the_refusal_names_the_process() {
+        let dir = TempDir::new();
+        let _held = Identities::open(dir.path()).unwrap();
+        let refused = Identities::open(dir.path()).unwrap_err().to_string();
+        assert!(refused.contains("in use"), "{refused}");
+        assert!(
+            refused.contains(&format!("pid {}", std::process::id())),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_is_reported_not_overwritten() {
+        let dir = TempDir::new();
+        std::fs::write(dir.path().join("identities.json"), "{").unwrap();
+        let refused = Identities::open(dir.path()).unwrap_err();
+        assert!(matches!(refused, DataError::Damaged { .. }), "{refused}");
+        assert_eq!(
+            std::fs::read(dir.path().join("identities.json")).unwrap(),
+            b"{"
+        );
+    }
+}

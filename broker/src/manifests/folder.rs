@@ -1,0 +1,147 @@
+//! The manifest folder as it is now: file names and texts, or why a file could not be read.
+//!
+//! Files end in `.yaml` or `.yml` and stand directly in the folder; folders below it are not entered
+//! (as with `kubectl apply -f DIR`), and names that begin with a dot are passed over, which is where
+//! editors keep their temporary copies. Bounded: 10,000 files of at most 1 MiB each.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Files beyond this many are not read, and the reading says so.
+const FILES_MAX: usize = 10_000;
+/// A larger file is unreadable.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What one file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// Its text.
+    Text(String),
+    /// Why it has none.
+    Unreadable(String),
+}
+
+/// The folder at one moment, by file name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folder {
+    /// Each manifest file's contents.
+    pub files: BTreeMap<PathBuf, Contents>,
+    /// Whether the folder exists.
+    pub exists: bool,
+    /// Why the folder itself could not be read; then `files` says nothing.
+    pub fault: Option<String>,
+}
+
+impl Folder {
+    /// Reads the folder at `path`. Blocking; never fails as a whole: faults are part of the answer.
+    pub fn read(path: &Path) -> Folder {
+        match Self::list(path) {
+            Ok(paths) => Folder {
+                files: paths
+                    .into_iter()
+                    .map(|path| (path.clone(), read_file(&path)))
+                    .collect(),
+                exists: true,
+                fault: None,
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Folder::default(),
+            Err(error) => Folder {
+                exists: true,
+                fault: Some(format!(
+                    "cannot read the folder {}: {error}",
+                    path.display()
+                )),
+                ..Folder::default()
+            },
+        }
+    }
+
+    fn list(path: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let path = entry?.path();
+            // Follows links: a mounted ConfigMap is made of them.
+            if is_manifest_name(&path) && path.is_file() {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        if paths.len() > FILES_MAX {
+            return Err(io::Error::other(format!(
+                "it holds {} manifest files; at most {FILES_MAX} are read",
+                paths.len()
+            )));
+        }
+        Ok(paths)
+    }
+}
+
+fn is_manifest_name(path: &Path) -> bool {
+    let hidden = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .is_none_or(|name| name.starts_with('.'));
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    !hidden && matches!(extension, Some("yaml" | "yml"))
+}
+
+/// Reads one file within the bound.
+pub fn read_file(path: &Path) -> Contents {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)?
+            .take(FILE_BYTES_MAX + 1)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    match read() {
+        Err(error) => Contents::Unreadable(format!("cannot be read: {error}")),
+        Ok(bytes) if bytes.len() as u64 > FILE_BYTES_MAX => {
+            Contents::Unreadable(format!("is larger than {FILE_BYTES_MAX} bytes"))
+        }
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Contents::Text(text),
+            Err(_) => Contents::Unreadable("is not UTF-8 text".to_owned()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_visible_yaml_files_directly_in_the_folder_are_manifests() {
+        let dir = crate::testing::TempDir::new();
+        for name in ["b.yml", "a.yaml", ".hidden.yaml", "notes.txt", "a.yaml~"] {
+            std::fs::write(dir.path().join(name), "x: 1").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("tests.yaml")).unwrap();
+        let folder = Folder::read(dir.path());
+        let names: Vec<_> = folder
+            .files
+            .keys()
+            .map(|path| path.file_name().unwrap().to_str().unwrap())
+            .collect();
+        assert_eq!(names, ["a.yaml", "b.yml"]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_empty_and_says_that_it_does_not_exist() {
+        let dir = crate::testing::TempDir::new();
+        let folder = Folder::read(&dir.path().join("nowhere"));
+        assert!(!folder.exists && folder.fault.is_none() && folder.files.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_or_not_text_is_unreadable_and_says_why() {
+        let dir = crate::testing::TempDir::new();
+        let large = dir.path().join("large.yaml");
+        std::fs::write(&large, vec![b'#'; 1 + (1 << 20)]).unwrap();
+        let binary = dir.path().join("binary.yaml");
+        std::fs::write(&binary, [0xff, 0xfe]).unwrap();
+        assert!(matches!(read_file(&large), Contents::Unreadable(why) if why.contains("larger")));
+        assert!(matches!(read_file(&binary), Contents::Unreadable(why) if why.contains("UTF-8")));
+    }
+}

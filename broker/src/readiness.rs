@@ -1,0 +1,144 @@
+//! Whether the server is ready, and what is invalid, for `/readyz`.
+//!
+//! Ready means: every valid broker accepts, and every valid trigger's start is fixed, so that
+//! whatever is accepted from now on reaches it. An invalid manifest does not make a running server
+//! unready, since its last valid version is still served; `/readyz?verbose` says so.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use parking_lot::Mutex;
+
+use crate::admin::Admin;
+use crate::manifests::Finding;
+use crate::registry::Registry;
+
+/// The phase that the server is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The manifests have not been applied yet.
+    Starting,
+    /// Everything is served.
+    Serving,
+    /// Told to stop.
+    Stopping,
+}
+
+/// The phase, and the faults found at the last look at the manifests.
+#[derive(Debug)]
+pub struct Readiness {
+    phase: Mutex<Phase>,
+    findings: ArcSwap<Vec<Finding>>,
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Readiness {
+            phase: Mutex::new(Phase::Starting),
+            findings: ArcSwap::default(),
+        }
+    }
+}
+
+impl Readiness {
+    /// Enters a phase. There is no way back from stopping.
+    pub fn enter(&self, phase: Phase) {
+        let mut current = self.phase.lock();
+        if *current != Phase::Stopping {
+            *current = phase;
+        }
+    }
+
+    /// The phase now.
+    pub fn phase(&self) -> Phase {
+        *self.phase.lock()
+    }
+
+    /// Shows what the last look at the manifests found.
+    pub fn show(&self, findings: Vec<Finding>) {
+        self.findings.store(Arc::new(findings));
+    }
+
+    fn report(&self, registry: &Registry) -> String {
+        let phase = self.phase();
+        let mark = |ok: bool| if ok { "[+]" } else { "[-]" };
+        let mut text = format!(
+            "{}serving {}\n",
+            mark(phase == Phase::Serving),
+            phase.word()
+        );
+        let table = registry.table();
+        for (name, broker) in &table.brokers {
+            let condition = &broker.condition;
+            let message = condition.message().unwrap_or("ok");
+            text.push_str(&format!(
+                "{}broker {name} {message}\n",
+                mark(condition.is_ready())
+            ));
+        }
+        for (name, condition) in &table.unserved {
+            let message = condition.message().unwrap_or_default();
+            text.push_str(&format!("[-]broker {name} {message}\n"));
+        }
+        for (name, view) in &table.triggers {
+            let condition = &view.condition;
+            let message = condition.message().unwrap_or("ok");
+            text.push_str(&format!(
+                "{}trigger {name} {message}\n",
+                mark(condition.is_ready())
+            ));
+        }
+        let findings = self.findings.load();
+        let errors = findings
+            .iter()
+            .filter(|it| it.diagnostic.is_error())
+            .count();
+        text.push_str(&format!("{}manifests {errors} errors\n", mark(errors == 0)));
+        for finding in findings.iter() {
+            if finding.keeps_earlier {
+                text.push_str("the last valid version stays in force:\n");
+            }
+            text.push_str(finding.rendered.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl Phase {
+    fn word(self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::Serving => "ok",
+            Phase::Stopping => "stopping",
+        }
+    }
+}
+
+/// Answers `/readyz` and `/readyz?verbose`.
+pub(crate) async fn answer(
+    State(admin): State<Admin>,
+    Query(query): Query<HashMap<String, String>>,
+) -> (StatusCode, String) {
+    let phase = admin.readiness.phase();
+    let status = match phase {
+        Phase::Serving => StatusCode::OK,
+        Phase::Starting | Phase::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let summary = match phase {
+        Phase::Serving => "ready\n",
+        Phase::Starting | Phase::Stopping => "not ready\n",
+    };
+    let is_verbose = query
+        .get("verbose")
+        .is_some_and(|value| value != "0" && value != "false");
+    let details = if is_verbose {
+        admin.readiness.report(&admin.registry)
+    } else {
+        String::new()
+    };
+    (status, details + summary)
+}

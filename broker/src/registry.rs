@@ -1,0 +1,276 @@
+//! What runs: brokers with their channels, triggers with their workers.
+//!
+//! One owner, the [`Operator`], makes the objects in force come true; everyone else reads the
+//! [`Registry`], whose [`Table`] is swapped as a whole, so that a request never sees half a change.
+//!
+//! ```text
+//!  Objects ──► Operator ──► Channel, Matcher, Worker …
+//!                 │
+//!                 └──swap──► Registry(Table) ◄── door, admin API, metrics
+//! ```
+//!
+//! What it leaves out: where objects come from ([`crate::manifests`]) and how events come in
+//! ([`crate::ingress`]).
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use sluicegate_channels::{
+    Books, Channel, ChannelStatus, Clock, SubscriptionKey, SubscriptionStatus, Timestamp,
+};
+use sluicegate_dispatcher::{Plan, TriggerMatcher};
+use sluicegate_resources::{EffectiveDelivery, ObjectName, Trigger};
+
+use crate::ingress;
+use crate::metrics::figures::{BrokerFigures, FiguresSource, TriggerFigures};
+
+pub mod conditions;
+pub mod observer;
+pub mod operator;
+mod watching;
+
+pub use conditions::Condition;
+pub use observer::TriggerObserver;
+pub use operator::{Operator, OperatorOptions, OperatorParts};
+
+/// Deleted triggers whose last books are remembered, so that their ends stay in the metrics.
+const DEPARTED_MAX: usize = 1_000;
+
+/// A broker that is served.
+#[derive(Debug)]
+pub struct RunningBroker {
+    /// Its namespace and name.
+    pub name: ObjectName,
+    /// Its channel.
+    pub channel: Arc<dyn Channel>,
+    /// The kind of its channel.
+    pub channel_kind: &'static str,
+    /// The filters of its triggers.
+    pub matcher: Arc<TriggerMatcher>,
+    /// What the door sees of it.
+    pub entry: Arc<ingress::Entry>,
+    /// Whether it is ready, and if not, why.
+    pub condition: Condition,
+}
+
+/// A trigger that is in force, whether or not it can be served.
+#[derive(Debug)]
+pub struct TriggerView {
+    /// As it was written.
+    pub trigger: Trigger,
+    /// Whether it is ready, and if not, why.
+    pub condition: Condition,
+    /// Retry, backoff, timeout and format in effect.
+    pub delivery: EffectiveDelivery,
+    /// How it is served; absent while its broker is not.
+    pub service: Option<TriggerService>,
+}
+
+impl TriggerView {
+    /// The broker that it names, in its own namespace.
+    pub fn broker(&self) -> ObjectName {
+        broker_of(&self.trigger)
+    }
+}
+
+/// The broker that a trigger names, in its own namespace.
+fn broker_of(trigger: &Trigger) -> ObjectName {
+    ObjectName {
+        namespace: trigger.metadata.name.namespace.clone(),
+        name: trigger.broker.clone(),
+    }
+}
+
+/// A trigger that is being served.
+#[derive(Clone, Debug)]
+pub struct TriggerService {
+    /// What tells it from an earlier trigger of its name.
+    pub uid: String,
+    /// The durable name of its subscription.
+    pub subscription: Arc<str>,
+    /// Stands for the subscription in the matcher's answers.
+    pub key: SubscriptionKey,
+    /// What its worker goes by.
+    pub plan: Arc<Plan>,
+    /// Hears what its worker does.
+    pub observer: Arc<TriggerObserver>,
+}
+
+/// Everything that runs, at one moment.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// Brokers in force, by name.
+    pub brokers: BTreeMap<ObjectName, Arc<RunningBroker>>,
+    /// Brokers in force that cannot be served, and why.
+    pub unserved: BTreeMap<ObjectName, Condition>,
+    /// Triggers in force, by name.
+    pub triggers: BTreeMap<ObjectName, Arc<TriggerView>>,
+    /// The broker that `POST /` means.
+    pub default_broker: Option<ObjectName>,
+}
+
+impl Table {
+    fn choose_default(brokers: &BTreeMap<ObjectName, Arc<RunningBroker>>) -> Option<ObjectName> {
+        let only = (brokers.len() == 1)
+            .then(|| brokers.keys().next().cloned())
+            .flatten();
+        let usual = ObjectName {
+            namespace: "default".to_owned(),
+            name: "default".to_owned(),
+        };
+        only.or_else(|| brokers.contains_key(&usual).then_some(usual))
+    }
+
+    /// The triggers of `broker`.
+    pub fn triggers_of(&self, broker: &ObjectName) -> impl Iterator<Item = &Arc<TriggerView>> {
+        self.triggers.values().filter(|view| {
+            view.trigger.broker == broker.name
+                && view.trigger.metadata.name.namespace == broker.namespace
+        })
+    }
+}
+
+/// What everyone but the operator sees of what runs.
+pub struct Registry {
+    table: ArcSwap<Table>,
+    clock: Clock,
+    departed: Mutex<VecDeque<(ObjectName, Books)>>,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("table", &self.table.load())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// Nothing runs yet.
+    pub fn new(clock: Clock) -> Self {
+        Registry {
+            table: ArcSwap::default(),
+            clock,
+            departed: Mutex::default(),
+        }
+    }
+
+    /// What runs now.
+    pub fn table(&self) -> Arc<Table> {
+        self.table.load_full()
+    }
+
+    /// The clock that all of it goes by.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn swap(&self, table: Table) {
+        self.table.store(Arc::new(table));
+    }
+
+    /// Remembers how the events of a deleted trigger ended, in a bounded list.
+    fn remember(&self, trigger: ObjectName, books: Books) {
+        let mut departed = self.departed.lock();
+        if departed.len() == DEPARTED_MAX {
+            departed.pop_front();
+        }
+        departed.push_back((trigger, books));
+    }
+}
+
+impl ingress::Directory for Registry {
+    fn find(&self, namespace: &str, broker: &str) -> Option<Arc<ingress::Entry>> {
+        // Two short strings are made to ask an ordered map; a map of maps would save them and cost
+        // every other reader its simplicity.
+        let name = ObjectName {
+            namespace: namespace.to_owned(),
+            name: broker.to_owned(),
+        };
+        self.table
+            .load()
+            .brokers
+            .get(&name)
+            .map(|broker| Arc::clone(&broker.entry))
+    }
+
+    fn default_entry(&self) -> Option<Arc<ingress::Entry>> {
+        let table = self.table.load();
+        let broker = table.brokers.get(table.default_broker.as_ref()?)?;
+        Some(Arc::clone(&broker.entry))
+    }
+}
+
+impl FiguresSource for Registry {
+    fn triggers(&self) -> Vec<TriggerFigures> {
+        let now = self.clock.now();
+        let table = self.table();
+        let mut figures: BTreeMap<ObjectName, TriggerFigures> = BTreeMap::new();
+        for broker in table.brokers.values() {
+            let status = broker.channel.describe();
+            let by_key: HashMap<_, _> = status
+                .subscriptions
+                .iter()
+                .map(|status| (status.key, status))
+                .collect();
+            for view in table.triggers_of(&broker.name) {
+                let found = view
+                    .service
+                    .as_ref()
+                    .and_then(|service| by_key.get(&service.key));
+                if let Some(status) = found {
+                    let name = view.trigger.metadata.name.clone();
+                    figures.insert(name.clone(), figures_of(&name, status, now));
+                }
+            }
+        }
+        // A trigger that was deleted and made again is one line: a metric has one sample a label set.
+        for (name, books) in self.departed.lock().iter() {
+            let entry = figures
+                .entry(name.clone())
+                .or_insert_with(|| TriggerFigures::named(name));
+            entry.books += *books;
+        }
+        figures.into_values().collect()
+    }
+
+    fn brokers(&self) -> Vec<BrokerFigures> {
+        let now = self.clock.now();
+        let table = self.table();
+        let figures = table.brokers.values().map(|broker| {
+            let ChannelStatus {
+                events,
+                bytes,
+                oldest_accepted_at,
+                ..
+            } = broker.channel.describe();
+            BrokerFigures {
+                namespace: Arc::clone(&broker.entry.namespace),
+                broker: Arc::clone(&broker.entry.name),
+                channel: broker.channel_kind,
+                events,
+                bytes,
+                oldest_event_age_seconds: age_seconds(oldest_accepted_at, now),
+            }
+        });
+        figures.collect()
+    }
+}
+
+fn age_seconds(since: Option<Timestamp>, now: Timestamp) -> f64 {
+    since.map_or(0.0, |since| now.since(since).as_secs_f64())
+}
+
+fn figures_of(name: &ObjectName, status: &SubscriptionStatus, now: Timestamp) -> TriggerFigures {
+    TriggerFigures {
+        books: status.books,
+        waiting: status.waiting,
+        in_flight: status.leased,
+        oldest_waiting_seconds: age_seconds(status.oldest_pending_accepted_at, now),
+        discarded_by: status.discarded_by.clone(),
+        ..TriggerFigures::named(name)
+    }
+}

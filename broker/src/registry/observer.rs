@@ -1,0 +1,300 @@
+//! Hears what a trigger's worker does, and tells metrics, log and watchers.
+//!
+//! The way of a healthy event costs a few atomic additions. Failures are logged when they begin, and
+//! then at most every [`LOG_EVERY`], with a count of what was left out: a subscriber that is down
+//! for a day writes a line, not a flood.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sluicegate_channels::{Clock, Timestamp};
+use sluicegate_dispatcher::sender::{Purpose, Reason};
+use sluicegate_dispatcher::{AttemptReport, Ending, Observer, ReplyReport};
+use sluicegate_event::Event;
+use sluicegate_resources::ObjectName;
+use tokio::time::Instant;
+
+use crate::api::{Delivering, DeliveringState, Time, WatchAttempt, WatchedState};
+use crate::metrics::delivery::DeliveryHandles;
+use crate::watch_list::WatchList;
+
+/// A failing subscriber is logged at most this often.
+pub const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// The observer of one trigger.
+#[derive(Debug)]
+pub struct TriggerObserver {
+    trigger: ObjectName,
+    broker: String,
+    metrics: DeliveryHandles,
+    watches: Arc<WatchList>,
+    clock: Clock,
+    last: LastAttempt,
+    gate: Mutex<LogGate>,
+}
+
+impl TriggerObserver {
+    /// An observer that has heard nothing yet.
+    pub fn new(
+        trigger: ObjectName,
+        broker: String,
+        metrics: DeliveryHandles,
+        watches: Arc<WatchList>,
+        clock: Clock,
+    ) -> Self {
+        let last = LastAttempt::default();
+        let gate = Mutex::default();
+        TriggerObserver {
+            trigger,
+            broker,
+            metrics,
+            watches,
+            clock,
+            last,
+            gate,
+        }
+    }
+
+    /// Whether the subscriber takes what it is sent, judged by the last attempt.
+    pub fn delivering(&self) -> Delivering {
+        self.last.read()
+    }
+
+    fn watch_attempt(&self, event: &Event, attempt: &AttemptReport<'_>) {
+        if !self.watches.is_watched(event) {
+            return;
+        }
+        let state = match attempt.purpose {
+            Purpose::Deliver => WatchedState::Retrying,
+            Purpose::DeadLetter => return,
+        };
+        let began = Timestamp(self.clock.now().0.saturating_sub(millis(attempt.duration)));
+        let taken = attempt.reason == Reason::Ok;
+        let report = WatchAttempt {
+            n: attempt.attempt,
+            at: Time(began),
+            code: attempt.status,
+            reason: (!taken).then(|| words(attempt.reason).to_owned()),
+            detail: (!attempt.detail.is_empty()).then(|| attempt.detail.to_owned()),
+            url: attempt.target.uri.to_string(),
+            duration_ms: millis(attempt.duration),
+            next_in_ms: None,
+        };
+        self.watches
+            .note(event, &self.trigger, state, Some((report, attempt.next)));
+    }
+
+    fn log_failure(&self, event: &Event, attempt: &AttemptReport<'_>) {
+        let Some(suppressed) = self.gate.lock().admit(Instant::now()) else {
+            return;
+        };
+        let status = attempt
+            .status
+            .map_or_else(String::new, |status| status.to_string());
+        tracing::warn!(
+            code = "W020",
+            namespace = self.trigger.namespace,
+            broker = self.broker,
+            trigger = self.trigger.name,
+            event_id = event.id(),
+            event_type = event.ty(),
+            event_source = event.source(),
+            attempt = attempt.attempt,
+            reason = attempt.reason.label(),
+            status,
+            retry_in_s = attempt.next.map(|wait| wait.as_secs_f64()),
+            url = %attempt.target.uri,
+            suppressed,
+            "{}: {}",
+            match attempt.purpose {
+                Purpose::Deliver => "the subscriber did not take an event",
+                Purpose::DeadLetter => "the dead-letter sink did not take an event",
+            },
+            if attempt.detail.is_empty() { attempt.reason.label() } else { attempt.detail },
+        );
+    }
+}
+
+impl Observer for TriggerObserver {
+    fn attempt_ended(&self, event: &Event, attempt: &AttemptReport<'_>) {
+        self.metrics
+            .attempt(attempt.status, attempt.reason, attempt.duration);
+        if attempt.purpose == Purpose::Deliver {
+            self.last.write(attempt.status, attempt.reason);
+        }
+        if attempt.reason != Reason::Ok {
+            self.log_failure(event, attempt);
+        }
+        self.watch_attempt(event, attempt);
+    }
+
+    fn lease_ended(&self, event: &Event, ending: &Ending<'_>) {
+        let state = match ending {
+            Ending::Delivered { end_to_end } => {
+                self.metrics.delivered(*end_to_end);
+                WatchedState::Delivered
+            }
+            Ending::DeadLettered(reason) => {
+                self.metrics.dead_letter(reason.kind);
+                WatchedState::DeadLettered
+            }
+            Ending::Parked { reason, retry_at } => {
+                self.metrics.dead_letter(reason.kind);
+                tracing::debug!(
+                    namespace = self.trigger.namespace,
+                    trigger = self.trigger.name,
+                    event_id = event.id(),
+                    reason = reason.kind,
+                    has_sink = retry_at.is_some(),
+                    "an event is in the dead-letter store"
+                );
+                WatchedState::Parked
+            }
+            Ending::Discarded(reason) => {
+                tracing::warn!(
+                    namespace = self.trigger.namespace,
+                    trigger = self.trigger.name,
+                    event_id = event.id(),
+                    event_source = event.source(),
+                    reason = reason.kind,
+                    "discarded: {}",
+                    reason.detail
+                );
+                WatchedState::Discarded
+            }
+        };
+        if self.watches.is_watched(event) {
+            self.watches.note(event, &self.trigger, state, None);
+        }
+    }
+
+    fn replied(&self, cause: &Event, reply: &ReplyReport<'_>) {
+        self.metrics.reply(reply);
+        match reply {
+            ReplyReport::Loop { detail } => tracing::warn!(
+                code = "W021",
+                namespace = self.trigger.namespace,
+                trigger = self.trigger.name,
+                event_id = cause.id(),
+                "a reply has no hops left and was not taken: {detail}; narrow the filter"
+            ),
+            ReplyReport::Rejected { detail } => tracing::debug!(
+                namespace = self.trigger.namespace,
+                trigger = self.trigger.name,
+                event_id = cause.id(),
+                "a reply was refused: {detail}"
+            ),
+            ReplyReport::Accepted { .. } | ReplyReport::Ignored202 | ReplyReport::NotAnEvent => {}
+        }
+    }
+
+    fn store_failed(&self, event: &Event, detail: &str) {
+        tracing::error!(
+            namespace = self.trigger.namespace,
+            trigger = self.trigger.name,
+            event_id = event.id(),
+            "the channel could not store how a delivery ended; it will be repeated: {detail}"
+        );
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A reason in the words that a person would use.
+fn words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Ok => "taken",
+        Reason::Http => "refused by status",
+        Reason::Timeout => "timeout",
+        Reason::Refused => "connection refused",
+        Reason::Tls => "TLS failed",
+        Reason::Dns => "host not found",
+        Reason::Reset => "connection lost",
+        Reason::Protocol => "not HTTP",
+        Reason::Reply => "reply not usable",
+        Reason::Panic => "internal fault",
+    }
+}
+
+/// How the last attempt ended, in one atomic number: 0 when there was none, else the status in the
+/// low 16 bits and the reason's place above them, plus one.
+#[derive(Debug, Default)]
+struct LastAttempt(AtomicU64);
+
+impl LastAttempt {
+    fn write(&self, status: Option<u16>, reason: Reason) {
+        let place = Reason::ALL
+            .iter()
+            .position(|it| *it == reason)
+            .unwrap_or_default() as u64;
+        self.0.store(
+            ((place + 1) << 16) | u64::from(status.unwrap_or(0)),
+            Ordering::Relaxed,
+        );
+    }
+
+    fn read(&self) -> Delivering {
+        let packed = self.0.load(Ordering::Relaxed);
+        let status = packed & 0xffff;
+        let reason = usize::try_from(packed >> 16)
+            .ok()
+            .and_then(|place| Reason::ALL.get(place.wrapping_sub(1)));
+        let (state, detail) = match reason {
+            None => (DeliveringState::Idle, None),
+            Some(Reason::Ok) => (DeliveringState::Yes, None),
+            Some(Reason::Http) => (DeliveringState::No, Some(status.to_string())),
+            Some(reason) => (DeliveringState::No, Some(words(*reason).to_owned())),
+        };
+        Delivering { state, detail }
+    }
+}
+
+/// Lets a line through at most every [`LOG_EVERY`] and counts the others.
+#[derive(Debug, Default)]
+struct LogGate {
+    opens_at: Option<Instant>,
+    suppressed: u64,
+}
+
+impl LogGate {
+    fn admit(&mut self, now: Instant) -> Option<u64> {
+        if self.opens_at.is_some_and(|opens_at| now < opens_at) {
+            self.suppressed += 1;
+            return None;
+        }
+        self.opens_at = Some(now + LOG_EVERY);
+        Some(std::mem::take(&mut self.suppressed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_attempt_is_told_in_words() {
+        let last = LastAttempt::default();
+        assert_eq!(last.read().state, DeliveringState::Idle);
+        last.write(Some(503), Reason::Http);
+        assert_eq!(last.read().detail.as_deref(), Some("503"));
+        last.write(None, Reason::Timeout);
+        assert_eq!(last.read().detail.as_deref(), Some("timeout"));
+        last.write(Some(200), Reason::Ok);
+        assert_eq!(last.read().state, DeliveringState::Yes);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_failures_is_one_line_and_a_count() {
+        let mut gate = LogGate::default();
+        assert_eq!(gate.admit(Instant::now()), Some(0));
+        for _ in 0..40 {
+            assert_eq!(gate.admit(Instant::now()), None);
+        }
+        tokio::time::advance(LOG_EVERY).await;
+        assert_eq!(gate.admit(Instant::now()), Some(40));
+    }
+}

@@ -1,0 +1,251 @@
+//! The one owner of what runs: makes the objects in force come true, change by change.
+//!
+//! [`Operator::apply`] compares what is wanted with what runs and ends, begins and edits until they
+//! agree; then it swaps the [`Table`] that everyone else reads. What it promises:
+//!
+//! - Editing a trigger keeps its subscription and its place. Deleting one cuts its attempts at once
+//!   and ends what it still held as cancelled.
+//! - A trigger is shown as ready only when its subscription exists, so that whatever is accepted from
+//!   then on reaches it.
+//! - A broker whose configuration is missing does not touch another.
+//!
+//! What it leaves out: judging manifests ([`crate::manifests`]), and making attempts (the worker).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use sluicegate_channels::{ChannelStatus, SubscriptionKey};
+use sluicegate_dispatcher::{Order, Sender};
+use sluicegate_resources::{
+    Broker, ChannelConfig, DeliverySpec, Destination, EffectiveDelivery, KReference, Metadata,
+    ObjectName, ResolveError, ResolveMap,
+};
+
+use super::{Condition, Registry, RunningBroker, Table, TriggerView};
+use crate::identities::Identities;
+use crate::manifests::Objects;
+use crate::metrics::Metrics;
+use crate::watch_list::WatchList;
+
+mod brokers;
+mod plans;
+mod triggers;
+
+use brokers::BrokerState;
+use triggers::TriggerState;
+
+/// What the operator goes by besides the objects.
+#[derive(Clone, Debug)]
+pub struct OperatorOptions {
+    /// The channel of a broker that names no configuration.
+    pub default_channel: ChannelConfig,
+    /// The hop limit of a broker that sets none.
+    pub hops_max: u8,
+    /// How references become URLs.
+    pub resolve: ResolveMap,
+    /// Where the door is reached, without a trailing slash: for references to brokers.
+    pub ingress_url: String,
+    /// Whether the broker `default/default` exists without being written down.
+    pub has_default_broker: bool,
+    /// How many bytes of events one trigger may have in flight.
+    pub in_flight_bytes_max: usize,
+}
+
+/// What the operator works with.
+#[derive(Debug)]
+pub struct OperatorParts {
+    /// Shows what runs to everyone else.
+    pub registry: Arc<Registry>,
+    /// Where a trigger's instruments come from.
+    pub metrics: Arc<Metrics>,
+    /// Makes the attempts of every trigger.
+    pub sender: Arc<dyn Sender>,
+    /// Hears of events that are watched.
+    pub watches: Arc<WatchList>,
+    /// The uids of triggers.
+    pub identities: Identities,
+    /// Seeds the jitter of each worker.
+    pub random: fastrand::Rng,
+}
+
+/// The owner of everything that runs.
+#[derive(Debug)]
+pub struct Operator {
+    options: OperatorOptions,
+    parts: OperatorParts,
+    brokers: BTreeMap<ObjectName, BrokerState>,
+    triggers: BTreeMap<ObjectName, TriggerState>,
+    unserved: BTreeMap<ObjectName, Condition>,
+    next_key: u64,
+}
+
+impl Operator {
+    /// Runs nothing yet.
+    pub fn new(options: OperatorOptions, parts: OperatorParts) -> Self {
+        Operator {
+            options,
+            parts,
+            brokers: BTreeMap::new(),
+            triggers: BTreeMap::new(),
+            unserved: BTreeMap::new(),
+            next_key: 0,
+        }
+    }
+
+    /// Makes `objects` come true and shows the result.
+    pub async fn apply(&mut self, objects: &Objects) {
+        let wanted = self.wanted_brokers(objects);
+        self.unserved.clear();
+        self.end_triggers_not_in(objects, &wanted).await;
+        self.end_brokers_not_in(&wanted);
+        for broker in wanted.values() {
+            self.put_broker(broker, objects);
+        }
+        let mut conditions = BTreeMap::new();
+        for (name, trigger) in &objects.triggers {
+            conditions.insert(name.clone(), self.put_trigger(trigger).await);
+        }
+        self.publish(objects, conditions);
+    }
+
+    fn wanted_brokers(&self, objects: &Objects) -> BTreeMap<ObjectName, Broker> {
+        let mut wanted = objects.brokers.clone();
+        if self.options.has_default_broker {
+            let broker = default_broker();
+            wanted.entry(broker.metadata.name.clone()).or_insert(broker);
+        }
+        wanted
+    }
+
+    /// Where everything is counted.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.parts.metrics)
+    }
+
+    fn publish(&mut self, objects: &Objects, conditions: BTreeMap<ObjectName, Condition>) {
+        let brokers: BTreeMap<_, Arc<RunningBroker>> = self
+            .brokers
+            .iter()
+            .map(|(name, state)| (name.clone(), Arc::clone(&state.running)))
+            .collect();
+        let view = |(name, condition): (ObjectName, Condition)| {
+            let trigger = objects.triggers.get(&name)?.clone();
+            let service = self.triggers.get(&name).map(|state| state.service.clone());
+            let delivery = match &service {
+                Some(service) => service.plan.delivery.clone(),
+                None => EffectiveDelivery::of(&trigger.delivery, &DeliverySpec::default()),
+            };
+            Some((
+                name,
+                Arc::new(TriggerView {
+                    trigger,
+                    condition,
+                    delivery,
+                    service,
+                }),
+            ))
+        };
+        let triggers = conditions.into_iter().filter_map(view).collect();
+        let default_broker = Table::choose_default(&brokers);
+        let unserved = self.unserved.clone();
+        self.parts.registry.swap(Table {
+            brokers,
+            triggers,
+            default_broker,
+            unserved,
+        });
+    }
+
+    /// The URL of a destination: a broker of ours by its door, everything else by the map.
+    fn resolve(&self, destination: &Destination) -> Result<Uri, ResolveError> {
+        let ingress_url = &self.options.ingress_url;
+        let own_broker = |reference: &KReference| {
+            let is_broker =
+                reference.kind == "Broker" && reference.api_version == "eventing.knative.dev/v1";
+            is_broker
+                .then(|| format!("{ingress_url}/{}/{}", reference.namespace, reference.name))
+                .and_then(|url| url.parse().ok())
+        };
+        self.options.resolve.resolve_with(destination, own_broker)
+    }
+
+    /// Waits until nothing is left that could be delivered by `deadline`, or until then.
+    ///
+    /// Events that are put off beyond the deadline do not hold it up: they could not be delivered.
+    pub async fn drain(&self, deadline: tokio::time::Instant) {
+        const LOOK_EVERY: Duration = Duration::from_millis(20);
+        let clock = self.parts.registry.clock();
+        loop {
+            let now = tokio::time::Instant::now();
+            let latest = clock.now() + deadline.saturating_duration_since(now);
+            let is_busy = |status: ChannelStatus| {
+                status.subscriptions.iter().any(|it| {
+                    let due = it.next_due_at.is_some_and(|due| due <= latest);
+                    !it.paused && (it.waiting > 0 || it.leased > 0 || due)
+                })
+            };
+            let busy = self
+                .brokers
+                .values()
+                .any(|state| is_busy(state.running.channel.describe()));
+            if !busy || now >= deadline {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Ends every worker, giving attempts that run `grace` to end, and closes every channel. Gives
+    /// the number of events that were accepted and neither delivered nor dead-lettered.
+    pub async fn stop(&mut self, grace: Duration) -> u64 {
+        for state in self.triggers.values() {
+            state.order(Order::Drain { grace });
+        }
+        for (_, state) in std::mem::take(&mut self.triggers) {
+            state.ended().await;
+        }
+        let mut left = 0;
+        for state in self.brokers.values() {
+            let status = state.running.channel.describe();
+            left += status
+                .subscriptions
+                .iter()
+                .map(|it| it.books.pending)
+                .sum::<u64>();
+            left += status
+                .subscriptions
+                .iter()
+                .map(|it| it.books.parked)
+                .sum::<u64>();
+            state.running.channel.close();
+        }
+        left
+    }
+
+    fn new_key(&mut self) -> SubscriptionKey {
+        self.next_key += 1;
+        SubscriptionKey(self.next_key)
+    }
+}
+
+/// The broker that exists without being written down.
+fn default_broker() -> Broker {
+    let name = ObjectName {
+        namespace: "default".to_owned(),
+        name: "default".to_owned(),
+    };
+    Broker {
+        metadata: Metadata {
+            name,
+            uid: None,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        },
+        class: None,
+        config: None,
+        delivery: DeliverySpec::default(),
+    }
+}
+

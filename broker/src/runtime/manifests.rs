@@ -1,0 +1,153 @@
+//! Looks at the manifest folder, again and again, and hands what is in force to the operator.
+
+use std::path::{Path, PathBuf};
+
+use sluicegate_channels::{Clock, Timestamp};
+use sluicegate_resources::Severity;
+
+use crate::manifests::follow::Follow;
+use crate::manifests::{Catalog, Finding, Folder, Review};
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::registry::Operator;
+
+/// The folder, what is in force of it, and when to look again.
+#[derive(Debug)]
+pub(super) struct ManifestLoop {
+    path: PathBuf,
+    clock: Clock,
+    follow: Follow,
+    folder: Folder,
+    catalog: Catalog,
+    findings: Vec<Finding>,
+    look_again_at: Option<Timestamp>,
+}
+
+impl ManifestLoop {
+    /// Reads the folder for the first time; nothing is applied yet.
+    pub(super) async fn new(path: &Path, clock: Clock) -> (Self, Review) {
+        // Watched before it is read, so that no change falls between the two.
+        let follow = Follow::new(path);
+        let folder = read(path.to_owned()).await;
+        let mut catalog = Catalog::new();
+        let review = catalog.review(&folder, clock.now());
+        let manifests = ManifestLoop {
+            path: path.to_owned(),
+            clock,
+            follow,
+            folder,
+            catalog,
+            findings: Vec::new(),
+            look_again_at: None,
+        };
+        (manifests, review)
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(super) fn folder_exists(&self) -> bool {
+        self.folder.exists
+    }
+
+    /// Waits until another look is worthwhile. Cancel safe.
+    pub(super) async fn changed(&mut self) {
+        let deadline = self.look_again_at.map(|at| self.clock.instant_of(at));
+        self.follow.changed(deadline).await;
+    }
+
+    /// Looks at the folder; applies what changed.
+    pub(super) async fn look(
+        &mut self,
+        operator: &mut Operator,
+        readiness: &Readiness,
+        metrics: &Metrics,
+    ) {
+        let folder = read(self.path.clone()).await;
+        let is_due = self.look_again_at.is_some_and(|at| at <= self.clock.now());
+        if folder == self.folder && !is_due {
+            return;
+        }
+        if folder.exists && !self.folder.exists {
+            self.follow.renew();
+        }
+        self.folder = folder;
+        let review = self.catalog.review(&self.folder, self.clock.now());
+        self.take(review, operator, readiness, metrics).await;
+    }
+
+    /// Shows what a look found, and applies it where it changed anything.
+    pub(super) async fn take(
+        &mut self,
+        review: Review,
+        operator: &mut Operator,
+        readiness: &Readiness,
+        metrics: &Metrics,
+    ) {
+        let valid = !review.has_errors();
+        metrics.server.reloaded(valid, self.clock.now());
+        self.look_again_at = review.look_again_at;
+        self.log(&review);
+        readiness.show(review.findings.clone());
+        self.findings = review.findings;
+        let objects = self.catalog.objects();
+        operator.apply(&objects).await;
+        tracing::info!(
+            valid,
+            brokers = objects.brokers.len(),
+            triggers = objects.triggers.len(),
+            changed = review.changed,
+            "sluicegate.reload"
+        );
+    }
+
+    /// One line for each fault that was not there at the look before.
+    fn log(&self, review: &Review) {
+        for finding in review
+            .findings
+            .iter()
+            .filter(|it| !self.findings.contains(it))
+        {
+            let place = place(finding);
+            let message = &finding.diagnostic.message;
+            let help = finding.diagnostic.help.as_deref().unwrap_or_default();
+            let code = finding.diagnostic.code;
+            match finding.diagnostic.severity {
+                Severity::Error if finding.keeps_earlier => tracing::error!(
+                    code,
+                    help,
+                    "{place}: {message}; the last valid version stays in force"
+                ),
+                Severity::Error => tracing::error!(code, help, "{place}: {message}"),
+                Severity::Warning => tracing::warn!(code, help, "{place}: {message}"),
+            }
+        }
+    }
+}
+
+fn place(finding: &Finding) -> String {
+    match finding.diagnostic.span {
+        Some(span) => format!("{}:{}:{}", finding.file.display(), span.line, span.column),
+        None => finding.file.display().to_string(),
+    }
+}
+
+/// The findings as people read them.
+pub(super) fn render(review: &Review) -> String {
+    let rendered: Vec<_> = review
+        .findings
+        .iter()
+        .map(|it| it.rendered.as_str())
+        .collect();
+    rendered.join("\n")
+}
+
+/// Files are read where blocking is allowed.
+async fn read(path: PathBuf) -> Folder {
+    let folder = tokio::task::spawn_blocking(move || Folder::read(&path)).await;
+    folder.unwrap_or_else(|error| Folder {
+        fault: Some(format!("cannot be read: {error}")),
+        ..Folder::default()
+    })
+}
