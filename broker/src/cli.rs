@@ -17,12 +17,15 @@ pub mod arguments;
 pub mod client;
 pub mod completion;
 pub mod console;
+pub mod data;
 pub mod environment;
 pub mod exit;
 pub mod get;
 pub mod new;
 pub mod run;
+pub mod send;
 mod serve;
+pub mod sink;
 pub mod table;
 pub mod version;
 pub mod yaml;
@@ -58,7 +61,9 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   sluicegate dev                                       a broker to try things with; no file needed
+  sluicegate send demo.hello '{\"hello\":\"world\"}'       send it an event
   sluicegate new trigger hello --type 'demo.*' --to http://localhost:3000
+  sluicegate sink --port 3000                          receive what the trigger delivers
   sluicegate get triggers                              see how deliveries go
   sluicegate run --config sluicegate.yaml              a server for production";
 
@@ -78,6 +83,10 @@ pub enum Verb {
     Run(run::RunArgs),
     /// Write the manifest of a broker or trigger
     New(new::NewArgs),
+    /// Send an event, or many
+    Send(Box<send::SendArgs>),
+    /// Receive events and print them, answering as told
+    Sink(sink::SinkArgs),
     /// List brokers, triggers or dead letters of a server
     Get(get::GetArgs),
     /// Print a completion script for a shell
@@ -126,6 +135,8 @@ fn execute(cli: Cli) -> Exit {
         Verb::New(args) => new::execute(&args, &mut console),
         Verb::Completion(args) => completion::execute(&args, &mut console),
         Verb::Version(args) => version::execute(&args, &mut console),
+        Verb::Send(args) => until_interrupted(Box::pin(send::execute(&args, &mut console))),
+        Verb::Sink(args) => until_interrupted(Box::pin(sink::execute(&args, &mut console))),
         Verb::Get(args) => until_interrupted(Box::pin(get::execute(&args, &mut console))),
     };
     match done {
@@ -142,12 +153,15 @@ fn until_interrupted(command: impl Future<Output = Result<(), Failure>>) -> Resu
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         tokio::select! {
             done = command => done,
             _ = tokio::signal::ctrl_c() => Err(Failure::already_told(Exit::Interrupted)),
         }
-    })
+    });
+    // A thread that still reads standard input would be waited for otherwise.
+    runtime.shutdown_background();
+    done
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ fn variables_of_one_verb_do_not_bend_another() {
 #[test]
 fn mistyped_verbs_and_flags_are_met_with_a_suggestion() {
     for (words, suggestion) in [
-        (&["verison"][..], "version"),
+        (&["sned", "demo.hello"][..], "send"),
         (&["get", "trigers"][..], "triggers"),
         (&["run", "--confg", "x"][..], "--config"),
     ] {

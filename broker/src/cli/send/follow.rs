@@ -1,0 +1,156 @@
+//! What becomes of the event that was just sent, as far as the server can say.
+//!
+//! A watch is begun before the event is sent. Without `--wait` only what matched is told, and a
+//! server that cannot say is no failure; with it, each trigger's first attempt or the end of all is
+//! waited for, and an event that was not delivered fails the command.
+
+use std::time::Duration;
+
+use sluicegate_event::Event;
+use tokio::time::{Instant, sleep};
+
+use super::target::Target;
+use super::{SendArgs, WaitFor};
+use crate::api::{self, Watch, WatchReport, WatchRequest, WatchedState, WatchedTrigger};
+use crate::cli::client::AdminClient;
+use crate::cli::console::{Console, Tone};
+use crate::cli::exit::{Exit, Failure};
+
+mod words;
+
+/// How long an accepted event may take to appear in its watch when nobody waits for it.
+const SEEN_WAIT_MAX: Duration = Duration::from_millis(500);
+/// Between two looks, at first and at most.
+const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
+
+/// A watch that was begun.
+#[derive(Debug)]
+pub(super) struct Watching {
+    admin: AdminClient,
+    path: String,
+}
+
+/// Begins to watch for `event`. None where nobody can be asked, or where the server cannot say and
+/// nobody waits.
+pub(super) async fn begin(
+    event: &Event,
+    target: &Target,
+    wait: Option<WaitFor>,
+) -> Result<Option<Watching>, Failure> {
+    let Some(admin) = target.admin.clone() else {
+        return Ok(None);
+    };
+    let request = WatchRequest {
+        id: event.id().to_owned(),
+        source: event.source().to_owned(),
+    };
+    match admin.post::<Watch>(api::WATCHES, &request).await {
+        Ok(watch) => Ok(Some(Watching {
+            path: format!("{}/{}", api::WATCHES, watch.token),
+            admin,
+        })),
+        Err(failure) if wait.is_some() => Err(failure),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Tells what has become of the event.
+pub(super) async fn tell(
+    watching: Watching,
+    event: &Event,
+    args: &SendArgs,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    let Some(wait) = args.wait else {
+        return match watching.until(|report| report.seen, SEEN_WAIT_MAX).await {
+            Ok((report, true)) => tell_matches(&report, event, console),
+            // It was accepted, which is what was asked for; more is a courtesy.
+            Ok((_, false)) | Err(_) => Ok(()),
+        };
+    };
+    let is_enough = |report: &WatchReport| match wait {
+        WaitFor::First => report.seen && report.triggers.iter().all(was_tried),
+        WaitFor::Settled => report.seen && report.settled,
+    };
+    let (report, is_done) = watching.until(is_enough, args.timeout).await?;
+    if report.triggers.is_empty() {
+        return tell_matches(&report, event, console);
+    }
+    let namespace = report
+        .broker
+        .as_deref()
+        .and_then(|it| it.split_once('/'))
+        .map(|it| it.0);
+    for line in words::lines(&report.triggers, namespace.unwrap_or_default()) {
+        let mark = match line.is_delivered {
+            Some(true) => console.paint(Tone::Good, "✓"),
+            Some(false) => console.paint(Tone::Bad, "✗"),
+            None => console.paint(Tone::Warning, "…"),
+        };
+        console.print(format_args!("  {} {mark} {}", line.name, line.story))?;
+    }
+    if report
+        .triggers
+        .iter()
+        .all(|it| it.state == WatchedState::Delivered)
+    {
+        return Ok(());
+    }
+    console.say(words::hint(&report.triggers, is_done, args.timeout));
+    Err(Failure::already_told(Exit::Failed))
+}
+
+/// Whether nothing more is to be waited for at first: something was tried, or nothing will be soon.
+fn was_tried(trigger: &WatchedTrigger) -> bool {
+    !trigger.attempts.is_empty()
+        || trigger.state.is_final()
+        || trigger.state == WatchedState::Waiting
+}
+
+fn tell_matches(report: &WatchReport, event: &Event, console: &mut Console) -> Result<(), Failure> {
+    if report.triggers.is_empty() {
+        console.print(format_args!(
+            "no trigger matched (0 of {})",
+            report.triggers_total
+        ))?;
+        console.say(format_args!(
+            "to route it:\n  {}",
+            words::routing(event.ty())
+        ));
+        return Ok(());
+    }
+    let names: Vec<String> = report
+        .triggers
+        .iter()
+        .map(|it| crate::logging::visible(&it.name, 253).to_string())
+        .collect();
+    console.print(format_args!(
+        "matched {} of {} triggers: {}",
+        names.len(),
+        report.triggers_total,
+        names.join(", ")
+    ))
+}
+
+impl Watching {
+    /// Looks until the report is enough, which the second value says, or the time is over.
+    async fn until(
+        &self,
+        is_enough: impl Fn(&WatchReport) -> bool,
+        wait_max: Duration,
+    ) -> Result<(WatchReport, bool), Failure> {
+        let deadline = Instant::now() + wait_max;
+        let mut pause = LOOK_EVERY.0;
+        loop {
+            let report: WatchReport = self.admin.get(&self.path).await?;
+            if is_enough(&report) {
+                return Ok((report, true));
+            }
+            if Instant::now() + pause > deadline {
+                return Ok((report, false));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LOOK_EVERY.1);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The words for what became of an event. Pure: reports in, text out.
+
+use std::time::Duration;
+
+use http::Uri;
+
+use crate::api::{WatchAttempt, WatchedState, WatchedTrigger};
+use crate::cli::arguments::spoken;
+use crate::logging::visible;
+
+/// Names are padded to at least this, so that single lines of several calls stand below each other.
+const NAME_WIDTH_MIN: usize = 12;
+/// What is shown of a reason or a URL from the server.
+const SHOWN_BYTES_MAX: usize = 256;
+
+/// What is told of one trigger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// The trigger's name, padded.
+    pub(super) name: String,
+    /// Whether it was delivered; none while nothing was tried.
+    pub(super) is_delivered: Option<bool>,
+    /// What happened.
+    pub(super) story: String,
+}
+
+/// A line for each trigger. Names in the broker's own namespace stand without it.
+pub(super) fn lines(triggers: &[WatchedTrigger], namespace: &str) -> Vec<Line> {
+    let names: Vec<String> = triggers
+        .iter()
+        .map(|it| {
+            let whole = format!("{}/{}", it.namespace, it.name);
+            let name = if it.namespace == namespace {
+                &it.name
+            } else {
+                &whole
+            };
+            visible(name, SHOWN_BYTES_MAX).to_string()
+        })
+        .collect();
+    let longest = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or_default();
+    let width = longest.max(NAME_WIDTH_MIN);
+    let padded = names.into_iter().map(|name| format!("{name:<width$}"));
+    padded
+        .zip(triggers)
+        .map(|(name, trigger)| line(name, trigger))
+        .collect()
+}
+
+fn line(name: String, trigger: &WatchedTrigger) -> Line {
+    let is_delivered = match trigger.state {
+        WatchedState::Delivered => Some(true),
+        WatchedState::Matched | WatchedState::Waiting if trigger.attempts.is_empty() => None,
+        WatchedState::Matched
+        | WatchedState::Waiting
+        | WatchedState::Retrying
+        | WatchedState::DeadLettered
+        | WatchedState::Parked
+        | WatchedState::Discarded => Some(false),
+    };
+    let story = match trigger.attempts.last() {
+        Some(attempt) => format!(
+            "{}  {}   ({})",
+            outcome(attempt),
+            visible(&shown_url(&attempt.url), SHOWN_BYTES_MAX),
+            follow_up(trigger, attempt)
+        ),
+        None => without_attempt(trigger.state).to_owned(),
+    };
+    Line {
+        name,
+        is_delivered,
+        story,
+    }
+}
+
+/// What an attempt met: a status, or why there was none.
+fn outcome(attempt: &WatchAttempt) -> String {
+    let said = attempt.reason.as_deref().or(attempt.detail.as_deref());
+    match (attempt.code, said) {
+        (Some(code), _) => code.to_string(),
+        (None, Some(reason)) => visible(reason, SHOWN_BYTES_MAX).to_string(),
+        (None, None) => "no answer".to_owned(),
+    }
+}
+
+fn follow_up(trigger: &WatchedTrigger, attempt: &WatchAttempt) -> String {
+    let nth = format!("attempt {}", attempt.n);
+    let took = Duration::from_millis(attempt.duration_ms);
+    match (trigger.state, attempt.next_in_ms) {
+        (WatchedState::Delivered, _) => format!("{nth}, {}", spoken(took)),
+        (WatchedState::DeadLettered, _) => format!("{nth}, then sent to the dead-letter sink"),
+        (WatchedState::Parked, _) => format!("{nth}, then kept as a dead letter"),
+        (WatchedState::Discarded, _) => format!("{nth}, then discarded"),
+        (WatchedState::Matched | WatchedState::Waiting | WatchedState::Retrying, Some(next)) => {
+            format!("{nth}, next in {}", spoken(Duration::from_millis(next)))
+        }
+        (WatchedState::Matched | WatchedState::Waiting | WatchedState::Retrying, None) => nth,
+    }
+}
+
+fn without_attempt(state: WatchedState) -> &'static str {
+    match state {
+        WatchedState::Matched | WatchedState::Retrying => "no attempt yet",
+        WatchedState::Waiting => "waits: the trigger is paused, or its subscriber has no address",
+        WatchedState::Delivered => "delivered",
+        WatchedState::DeadLettered => "sent to the dead-letter sink without an attempt",
+        WatchedState::Parked => "kept as a dead letter without an attempt",
+        WatchedState::Discarded => "discarded without an attempt",
+    }
+}
+
+/// A URL as people write it: without the slash that stands for no path.
+fn shown_url(url: &str) -> String {
+    match url.strip_suffix('/') {
+        Some(bare) if bare.matches('/').count() == 2 => bare.to_owned(),
+        Some(_) | None => url.to_owned(),
+    }
+}
+
+/// The one next step for an event that was not delivered.
+pub(super) fn hint(triggers: &[WatchedTrigger], is_done: bool, waited: Duration) -> String {
+    let refused = triggers
+        .iter()
+        .filter_map(|it| it.attempts.last())
+        .filter(|it| it.reason.as_deref() == Some("connection refused"))
+        .find_map(|it| local_authority(&it.url));
+    if let Some((authority, port)) = refused {
+        return format!(
+            "nothing is listening on {authority}. A receiver to play with:  \
+             sluicegate sink --port {port}"
+        );
+    }
+    if let Some(parked) = triggers.iter().find(|it| it.state == WatchedState::Parked) {
+        let name = visible(&parked.name, SHOWN_BYTES_MAX);
+        return format!("see why:  sluicegate get deadletters {name}");
+    }
+    if is_done {
+        "see how deliveries go:  sluicegate get triggers".to_owned()
+    } else {
+        format!(
+            "not done after {}; see how it goes:  sluicegate get triggers",
+            spoken(waited)
+        )
+    }
+}
+
+/// Host and port, where the host is this machine.
+fn local_authority(url: &str) -> Option<(String, u16)> {
+    let uri: Uri = url.parse().ok()?;
+    let host = uri.host()?;
+    let is_local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let port = uri.port_u16().unwrap_or(80);
+    is_local.then(|| (format!("{host}:{port}"), port))
+}
+
+/// The command that routes events of this type. Its last part makes a name, where it can.
+pub(super) fn routing(ty: &str) -> String {
+    let last = ty.rsplit('.').next().unwrap_or_default();
+    let name = crate::cli::arguments::dns_name(last).unwrap_or_else(|_| "my-trigger".to_owned());
+    let ty = visible(ty, SHOWN_BYTES_MAX).to_string();
+    let bare = ty
+        .chars()
+        .all(|it| it.is_ascii_alphanumeric() || "._-/:".contains(it));
+    let ty = if bare {
+        ty
+    } else {
+        format!("'{}'", ty.replace('\'', r"'\''"))
+    };
+    format!("sluicegate new trigger {name} --type {ty} --to http://localhost:3000")
+}
+
+#[cfg(test)]
+mod tests {
+    use sluicegate_channels::Timestamp;
+
+    use super::*;
+    use crate::api::Time;
+
+    fn attempt(code: Option<u16>, reason: Option<&str>, next_in_ms: Option<u64>) -> WatchAttempt {
+        WatchAttempt {
+            n: 1,
+            at: Time(Timestamp(0)),
+            code,
+            reason: reason.map(str::to_owned),
+            detail: None,
+            url: "http://localhost:3000/".to_owned(),
+            duration_ms: 2,
+            next_in_ms,
+        }
+    }
+
+    fn trigger(state: WatchedState, attempts: Vec<WatchAttempt>) -> WatchedTrigger {
+        WatchedTrigger {
+            namespace: "default".to_owned(),
+            name: "hello".to_owned(),
+            state,
+            attempts,
+        }
+    }
+
+    #[test]
+    fn each_state_has_its_words() {
+        let refused = || vec![attempt(None, Some("connection refused"), Some(1_000))];
+        for (state, attempts, is_delivered, story) in [
+            (
+                WatchedState::Retrying,
+                refused(),
+                Some(false),
+                "connection refused  http://localhost:3000   (attempt 1, next in 1 s)",
+            ),
+            (
+                WatchedState::Delivered,
+                vec![attempt(Some(200), None, None)],
+                Some(true),
+                "200  http://localhost:3000   (attempt 1, 2 ms)",
+            ),
+            (
+                WatchedState::Parked,
+                vec![attempt(Some(400), Some("refused"), None)],
+                Some(false),
+                "400  http://localhost:3000   (attempt 1, then kept as a dead letter)",
+            ),
+            (WatchedState::Matched, Vec::new(), None, "no attempt yet"),
+            (
+                WatchedState::Waiting,
+                Vec::new(),
+                None,
+                "waits: the trigger is paused, or its subscriber has no address",
+            ),
+        ] {
+            let told = lines(&[trigger(state, attempts)], "default");
+            assert_eq!(told[0].name, "hello       ");
+            assert_eq!(told[0].is_delivered, is_delivered, "{state:?}");
+            assert_eq!(told[0].story, story);
+        }
+    }
+
+    #[test]
+    fn a_trigger_of_another_namespace_is_named_in_full() {
+        let told = lines(&[trigger(WatchedState::Matched, Vec::new())], "shop");
+        assert_eq!(told[0].name, "default/hello");
+    }
+
+    #[test]
+    fn the_next_step_fits_what_went_wrong() {
+        let refused = vec![attempt(None, Some("connection refused"), Some(1_000))];
+        let mut elsewhere = refused.clone();
+        elsewhere[0].url = "http://billing.example/".to_owned();
+        let wait = Duration::from_secs(60);
+        for (state, attempts, is_done, hinted) in [
+            (
+                WatchedState::Retrying,
+                refused,
+                true,
+                "nothing is listening on localhost:3000. A receiver to play with:  \
+                 sluicegate sink --port 3000",
+            ),
+            (
+                WatchedState::Retrying,
+                elsewhere,
+                true,
+                "see how deliveries go:  sluicegate get triggers",
+            ),
+            (
+                WatchedState::Parked,
+                vec![attempt(Some(400), None, None)],
+                true,
+                "see why:  sluicegate get deadletters hello",
+            ),
+            (
+                WatchedState::Matched,
+                Vec::new(),
+                false,
+                "not done after 1 min; see how it goes:  sluicegate get triggers",
+            ),
+        ] {
+            assert_eq!(hint(&[trigger(state, attempts)], is_done, wait), hinted);
+        }
+    }
+
+    #[test]
+    fn the_command_that_routes_a_type_can_be_pasted() {
+        for (ty, command) in [
+            ("demo.hello", "new trigger hello --type demo.hello --to"),
+            ("Order", "new trigger my-trigger --type Order --to"),
+            (
+                "it's $odd",
+                r"new trigger my-trigger --type 'it'\''s $odd' --to",
+            ),
+        ] {
+            assert!(routing(ty).contains(command), "{}", routing(ty));
+        }
+    }
+}
