@@ -21,6 +21,30 @@ use crate::retry_after::RetryAfter;
 pub const BODY_START_BYTES_MAX: usize = 768;
 
 /// Sends one event once.
+///
+/// A sender for tests, whose receiver takes everything:
+///
+/// ```
+/// use bytes::Bytes;
+/// use sluicegate_channels::BoxFuture;
+/// use sluicegate_dispatcher::{Answer, Content, Failure, Sender, Transmission};
+///
+/// #[derive(Debug)]
+/// struct Agreeable;
+///
+/// impl Sender for Agreeable {
+///     fn send(&self, _transmission: Transmission) -> BoxFuture<'_, Result<Answer, Failure>> {
+///         let answer = Answer {
+///             status: 204,
+///             retry_after: None,
+///             content: Content::Empty,
+///             body_start: Bytes::new(),
+///             is_loop: false,
+///         };
+///         Box::pin(async { Ok(answer) })
+///     }
+/// }
+/// ```
 pub trait Sender: Send + Sync + fmt::Debug {
     /// Sends, and waits for the whole answer.
     ///

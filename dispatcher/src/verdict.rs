@@ -44,6 +44,14 @@ pub enum Body {
 }
 
 /// Looks up the table.
+///
+/// ```
+/// use sluicegate_dispatcher::verdict::{Verdict, verdict};
+/// use sluicegate_dispatcher::{Failure, Reason};
+///
+/// let failure = Err(Failure::new(Reason::Refused, "connection refused by http://billing/"));
+/// assert_eq!(verdict(&failure), Verdict::Again { retry_after: None });
+/// ```
 pub fn verdict(outcome: &Result<Answer, Failure>) -> Verdict {
     let Ok(answer) = outcome else {
         return Verdict::Again { retry_after: None };

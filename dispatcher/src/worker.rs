@@ -74,6 +74,65 @@ pub struct Stopped {
 }
 
 /// Delivers the events of one trigger.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// use sluicegate_channels::{
+///     Channel, Clock, Exhausted, MemoryChannel, MemoryOptions, Start, SubscriptionKey,
+///     SubscriptionSpec,
+/// };
+/// use sluicegate_dispatcher::{
+///     HttpSender, HttpSenderOptions, Order, Plan, Silent, Target, TriggerMatcher, Worker,
+///     WorkerParts,
+/// };
+/// use sluicegate_resources::{DeliverySpec, EffectiveDelivery, ObjectName};
+/// use tokio::sync::watch;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let clock = Clock::anchored_at(UNIX_EPOCH);
+/// let matcher = Arc::new(TriggerMatcher::new());
+/// let channel = MemoryChannel::open(MemoryOptions::default(), matcher, clock);
+/// let spec = SubscriptionSpec {
+///     name: "shop/billing/1".into(),
+///     key: SubscriptionKey(1),
+///     start: Start::Latest,
+///     exhausted: Exhausted::Discard,
+///     deferred_max: 1_000.try_into()?,
+/// };
+/// let plan = Plan {
+///     trigger: ObjectName { namespace: "shop".into(), name: "billing".into() },
+///     broker: "orders".into(),
+///     subscriber: Some(Target { uri: "http://localhost:3001/events".parse()? }),
+///     dead_letter: None,
+///     delivery: EffectiveDelivery::of(&DeliverySpec::default(), &DeliverySpec::default()),
+///     in_flight_max: 64.try_into()?,
+///     hops_max: 32,
+/// };
+/// // Kept by whoever runs the trigger: to edit it, and to stop it.
+/// let (edits, plan) = watch::channel(Arc::new(plan));
+/// let (orders, ordered) = watch::channel(Order::Work);
+///
+/// let worker = Worker::new(WorkerParts {
+///     subscription: channel.subscribe(spec).await?,
+///     plan,
+///     channel,
+///     sender: Arc::new(HttpSender::new(HttpSenderOptions::default())),
+///     observer: Arc::new(Silent),
+///     clock,
+///     seed: 7,
+///     in_flight_bytes_max: 16 << 20,
+/// });
+/// let worker = tokio::spawn(worker.run(ordered));
+///
+/// orders.send(Order::Drain { grace: Duration::from_secs(20) })?;
+/// assert_eq!(worker.await?.cut_off, 0);
+/// # drop(edits);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Worker {
     subscription: Box<dyn Subscription>,
     plan: watch::Receiver<Arc<Plan>>,
