@@ -364,18 +364,39 @@ impl Parts {
         }
     }
 
+    /// How many attributes there are.
+    pub(crate) fn attribute_count(&self) -> usize {
+        let optional = [&self.schema, &self.subject, &self.time];
+        REQUIRED.len()
+            + usize::from(self.content_type.is_some())
+            + optional.into_iter().flatten().count()
+            + self.extensions.len()
+    }
+
     /// Bytes of attribute names and values.
     pub(crate) fn attribute_bytes(&self) -> usize {
-        let core: usize = self
-            .core()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
+        let (version, schema) = (self.spec_version.as_str(), self.spec_version.schema_name());
+        let required = [
+            ("id", &self.id),
+            ("source", &self.source),
+            ("type", &self.ty),
+        ]
+        .map(|(name, value)| name.len() + value.len());
+        let optional = [
+            (schema, &self.schema),
+            ("subject", &self.subject),
+            ("time", &self.time),
+        ]
+        .map(|(name, value)| value.as_ref().map_or(0, |value| name.len() + value.len()));
+        let content_type = self.content_type.as_ref();
+        let content_type = content_type.map_or(0, |ty| "datacontenttype".len() + ty.len());
         let extensions: usize = self
             .extensions
             .iter()
             .map(|extension| extension.name.as_str().len() + extension.value.len())
             .sum();
-        core + extensions
+        let version = "specversion".len() + version.len();
+        version + content_type + extensions + required.iter().chain(&optional).sum::<usize>()
     }
 
     /// Bytes of attribute names, values and data.

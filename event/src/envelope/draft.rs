@@ -63,12 +63,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Sets `datacontenttype`.
-    pub(crate) fn set_content_type(&mut self, header: HeaderValue) -> Result<(), Fault> {
-        let refused = String::from_utf8_lossy(header.as_bytes()).into_owned();
+    pub(crate) fn set_content_type(&mut self, header: &HeaderValue) -> Result<(), Fault> {
         check_length("datacontenttype", header.len(), self.limits)?;
-        match ContentType::from_header(header) {
+        match ContentType::from_header(header.clone()) {
             Some(content_type) => self.put_content_type(content_type),
-            None => Err(Fault::bad_content_type(&refused)),
+            None => {
+                let refused = String::from_utf8_lossy(header.as_bytes());
+                Err(Fault::bad_content_type(&refused))
+            }
         }
     }
 
@@ -270,8 +272,7 @@ fn check_length(name: &str, value_bytes: usize, limits: &Limits) -> Result<(), F
 }
 
 fn check_limits(parts: &Parts, limits: &Limits) -> Result<(), DecodeError> {
-    let attributes = parts.core().count() + parts.extensions.len();
-    if attributes > limits.attributes_max {
+    if parts.attribute_count() > limits.attributes_max {
         return Err(Fault::too_many_attributes(limits.attributes_max).into());
     }
     let attribute_bytes = parts.attribute_bytes();
@@ -286,7 +287,7 @@ fn check_limits(parts: &Parts, limits: &Limits) -> Result<(), DecodeError> {
         )
         .into());
     }
-    let event_bytes = parts.content_bytes();
+    let event_bytes = attribute_bytes + parts.data.as_bytes().len();
     if event_bytes > limits.event_bytes_max {
         return Err(DecodeError::too_large(Fault::new(
             "data",

@@ -187,6 +187,14 @@ fn the_size_counts_names_values_data_and_the_fixed_overhead() {
         .unwrap();
     let more = "exté".len() + "datacontenttypetext/plain".len() + 1000;
     assert_eq!(larger.size_bytes(), small.size_bytes() + more);
+    for event in [small, larger, event()] {
+        let listed: usize = event
+            .attributes()
+            .map(|a| a.name.len() + a.value.len())
+            .sum();
+        assert_eq!(event.parts().attribute_bytes(), listed);
+        assert_eq!(event.parts().attribute_count(), event.attributes().count());
+    }
 }
 
 #[test]

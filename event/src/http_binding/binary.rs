@@ -36,7 +36,7 @@ pub(super) fn read(
         }
     }
     if let Some(content_type) = headers.get(header::CONTENT_TYPE) {
-        draft.set_content_type(content_type.clone())?;
+        draft.set_content_type(content_type)?;
     }
     let data = if body.is_empty() {
         Data::Absent

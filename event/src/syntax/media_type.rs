@@ -131,6 +131,11 @@ impl ContentType {
         std::str::from_utf8(self.header.as_bytes()).unwrap_or_default()
     }
 
+    /// Bytes of the text.
+    pub(crate) fn len(&self) -> usize {
+        self.header.len()
+    }
+
     pub(crate) fn header(&self) -> &HeaderValue {
         &self.header
     }
