@@ -16,6 +16,9 @@
 //! nor a long backlog starves the other; only a lease that was dropped goes before both, since it
 //! had its turn already and there are never more of these than were leased at a time.
 
+#[cfg(test)]
+mod audit;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::load::Load;

@@ -9,6 +9,8 @@
 mod ending;
 mod operating;
 mod shedding;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
