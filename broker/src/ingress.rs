@@ -1,10 +1,10 @@
 //! The door: `POST /{namespace}/{broker}` in, 202 out once the event is stored.
 //!
 //! The hot path is recognised before anything else and takes no router, no extractor and no span;
-//! whatever it does not recognise falls through to an axum router (`ingress/router.rs`): the webhook
-//! handshake, 405 and 404. The order of the hot path is the order of cost: the shape of the path,
-//! the broker, the declared length, room in memory, the body, the event, its hops, the append.
-//! So an event for a broker that does not exist is 404 even when it is malformed.
+//! whatever it does not recognise falls through to an axum router (`ingress/router.rs`): the
+//! webhook handshake, 405 and 404. The order of the hot path is the order of cost: the shape of the
+//! path, the broker, the declared length, the body and room for it, the event, its hops, the
+//! append. So an event for a broker that does not exist is 404 even when it is malformed.
 //!
 //! What it promises: 202 only after the channel said that the whole batch is stored; every refusal
 //! names what is wrong and what to do; memory stays below twice the limit per request and below

@@ -114,7 +114,10 @@ pub(super) fn out_of_hops(used_up: &UsedUp, member: Option<usize>) -> Refusal {
         Problem::Loop,
         format!("{place}{subject} is {value:?}: the event has no hops left"),
     )
-    .hint("narrow the filter of the trigger whose replies come back to the broker, for example by source")
+    .hint(
+        "narrow the filter of the trigger whose replies come back to the broker, for example by \
+         source",
+    )
 }
 
 pub(super) fn not_appended(entry: &Entry, error: &AppendError) -> Refusal {
@@ -125,7 +128,10 @@ pub(super) fn not_appended(entry: &Entry, error: &AppendError) -> Refusal {
                 Problem::Full,
                 format!("the store of broker {namespace}/{name} is full"),
             )
-            .hint("send the event again after Retry-After; `sluicegate get triggers` shows who is behind")
+            .hint(
+                "send the event again after Retry-After; `sluicegate get triggers` shows who is \
+                 behind",
+            )
             .retry_after(*retry_after)
         }
         AppendError::TooLarge { .. } => Refusal::new(Problem::TooLarge, error.to_string())

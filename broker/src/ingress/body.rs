@@ -1,7 +1,7 @@
-//! Reading a body: bounded before it is read and while it is, and copied out of the socket's buffer.
+//! Reading a body: bounded before and while it is read, and copied out of the socket's buffer.
 //!
-//! The copy is on purpose. What hyper hands out are slices of its read buffers, and an event that is
-//! stored for hours would hold a whole buffer of 8 KiB or more for its few hundred bytes; no bound
+//! The copy is on purpose. What hyper hands out are slices of its read buffers, and an event that
+//! is stored for hours would hold a whole buffer of 8 KiB or more for its few hundred bytes; no bound
 //! on a store would then mean what it says. The same goes for header values: see [`detach`].
 
 use bytes::Bytes;

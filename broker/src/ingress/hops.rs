@@ -1,7 +1,7 @@
 //! The hop limit: how many more times an event may enter a broker.
 //!
-//! The count travels as the extension `knativebrokerttl`, as in Knative, and between brokers also in
-//! a header of ours, since subscribers are not shown the extension. It only ever falls: what comes
+//! The count travels as the extension `knativebrokerttl`, as in Knative, and between brokers also
+//! in a header of ours, since subscribers are not shown the extension. It only ever falls: what comes
 //! in is clamped to the broker's maximum and to the header, and what is used up is refused.
 
 use http::{HeaderMap, HeaderName};

@@ -1,7 +1,7 @@
 //! What is not an event: the webhook handshake, and how to say that a path or a method is wrong.
 //!
-//! A sender that follows the CloudEvents webhook specification asks with OPTIONS whether it may send
-//! here. Whoever can reach the door may, so every origin is allowed, at any rate.
+//! A sender that follows the CloudEvents webhook specification asks with OPTIONS whether it may
+//! send here. Whoever can reach the door may, so every origin is allowed, at any rate.
 
 use std::sync::Arc;
 

@@ -103,6 +103,13 @@ impl Client {
         rest
     }
 
+    /// Waits until the server closes, which it must do without a reset.
+    pub(crate) async fn closed_in_order(&mut self) {
+        let read = timeout(PATIENCE, self.stream.read_to_end(&mut self.unread));
+        let read = read.await.expect("the server keeps the connection open");
+        read.expect("the server cut the connection");
+    }
+
     /// Sends `bytes` and gives the answer, which must be the last on the connection.
     pub(crate) async fn last_answer(&mut self, bytes: impl AsRef<[u8]>) -> Answer {
         self.send(bytes).await;

@@ -1,4 +1,4 @@
-//! Heads that are too large (row O3), heads that mean two things (row I2), and connections that go on.
+//! Heads that are too large (row O3) or mean two things (row I2), and connections that go on.
 
 use crate::server::{TestServer, short_options};
 
