@@ -113,11 +113,13 @@ fn too_many_deferred_hold_fresh_ones_back_until_one_is_due() {
     assert!(!state.describe().subscriptions[0].stalled);
 }
 
+type Case = (&'static str, fn() -> Ending, [u64; 5]);
+
 #[test]
 fn a_lease_ends_by_its_duty_and_its_ending() {
     use Settled::{DeadLettered, Delivered, Discarded};
     // What each ending leaves: delivered, dead-lettered, discarded, parked, pending.
-    let cases: [(&str, fn() -> Ending, [u64; 5]); 18] = [
+    let cases: [Case; 18] = [
         ("deliver", || Ending::Settled(Delivered), [1, 0, 0, 0, 0]),
         ("deliver", || Ending::Settled(DeadLettered), [0, 1, 0, 0, 0]),
         ("deliver", || Ending::Settled(Discarded), [0, 0, 1, 0, 0]),
@@ -199,8 +201,7 @@ fn a_batch_that_is_refused_takes_nothing_from_anyone() {
     subscribe(&mut state, 1, 50);
     append(&mut state, &[0], 6);
     append(&mut state, &[1], 2);
-    // Three would fit: one may be taken before the two hold too much alike, then four and two are
-    // left, and no further.
+    // Two may be taken; then four and two are left, which is too much alike to go on.
     let before = state.describe();
     let event = Event::builder("1", "/transitions", "any").build();
     let event = Arc::new(event.expect("it is valid"));
