@@ -59,6 +59,10 @@ impl Default for Setup {
 pub(crate) struct Recorder(Mutex<Vec<Event>>);
 
 impl Accepted for Recorder {
+    fn is_listening(&self) -> bool {
+        true
+    }
+
     fn accepted(&self, event: &Event, _position: Position) {
         self.0.lock().push(event.clone());
     }
