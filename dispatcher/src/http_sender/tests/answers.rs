@@ -68,9 +68,7 @@ async fn a_reply_of_many_packets_arrives_whole() {
     let body = "x".repeat(900_000);
     let head = format!("HTTP/1.1 200 OK\r\n{EVENT_HEADERS}");
     let peer = Peer::saying(with_body(&head, &body)).await;
-    let mut transmission = transmission(&peer.url);
-    transmission.timeout = Duration::from_secs(10);
-    let answer = sender().send(transmission).await.unwrap();
+    let answer = send(&peer).await.unwrap();
     assert!(only_event(&answer.content).size_bytes() >= 900_000);
 }
 
@@ -167,9 +165,7 @@ async fn a_reply_larger_than_an_event_may_be_is_refused_and_not_read_to_its_end(
         }
     })
     .await;
-    let mut transmission = transmission(&peer.url);
-    transmission.timeout = Duration::from_secs(10);
-    let answer = sender().send(transmission).await.unwrap();
+    let answer = send(&peer).await.unwrap();
     assert!(
         matches!(answer.content, Content::Malformed(_)),
         "{answer:?}"

@@ -15,8 +15,11 @@ use crate::{
     Answer, Failure, HttpSender, HttpSenderOptions, Purpose, Sender, Target, Transmission,
 };
 
-/// Long enough for a loaded machine, short enough to wait for.
-pub(super) const TIMEOUT: Duration = Duration::from_millis(400);
+/// For attempts that are to end by themselves: longer than a loaded machine takes.
+pub(super) const AMPLE: Duration = Duration::from_secs(20);
+
+/// For attempts that are to end by their deadline: short enough to wait for.
+pub(super) const BRIEF: Duration = Duration::from_millis(400);
 
 /// Listens on a loopback port until dropped.
 pub(super) struct Peer {
@@ -185,7 +188,7 @@ pub(super) fn transmission(url: &str) -> Transmission {
         namespace: http::HeaderValue::from_static("shop"),
         hops_left: 16,
         format: None,
-        timeout: TIMEOUT,
+        timeout: AMPLE,
         attempt: 1,
     }
 }
@@ -194,7 +197,16 @@ pub(super) fn sender() -> HttpSender {
     HttpSender::new(HttpSenderOptions::default())
 }
 
-/// Sends once to `peer` with a client of its own.
+/// Sends once to `peer` with a client of its own, in ample time.
 pub(super) async fn send(peer: &Peer) -> Result<Answer, Failure> {
-    sender().send(transmission(&peer.url)).await
+    send_within(peer, AMPLE).await
+}
+
+/// Sends once to `peer`, and checks that the attempt ends by its deadline and a second (S2).
+pub(super) async fn send_within(peer: &Peer, timeout: Duration) -> Result<Answer, Failure> {
+    let mut transmission = transmission(&peer.url);
+    transmission.timeout = timeout;
+    let limit = timeout + Duration::from_secs(1);
+    let outcome = tokio::time::timeout(limit, sender().send(transmission)).await;
+    outcome.expect("an attempt ends by its deadline")
 }
