@@ -18,7 +18,10 @@ async fn a_sender_that_is_refused_early_sees_the_answer_and_no_reset() {
     client.send(head).await;
     assert_eq!(client.answer().await.status, 413);
     for part in 0..5 {
-        assert!(client.send([b'.'; 4_000]).await, "reset before part {part}");
+        assert!(
+            client.send(vec![b'.'; 4_000]).await,
+            "reset before part {part}"
+        );
     }
     client.finish().await;
     client.closed_in_order().await;
