@@ -88,7 +88,7 @@ impl Problem {
                  a value or the JSON is not allowed.",
             ),
             Problem::Unsupported => (
-                "W011",
+                "W041",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported",
                 "media type or encoding not understood",
@@ -96,14 +96,14 @@ impl Problem {
                  identity.",
             ),
             Problem::TooLarge => (
-                "W012",
+                "W042",
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
                 "past a size limit",
                 "The event, the batch or the body is larger than this broker takes.",
             ),
             Problem::NoBroker => (
-                "W013",
+                "W043",
                 StatusCode::NOT_FOUND,
                 "no_broker",
                 "no such broker",
@@ -111,21 +111,21 @@ impl Problem {
                  served here.",
             ),
             Problem::NoRoute => (
-                "W014",
+                "W044",
                 StatusCode::NOT_FOUND,
                 "no_route",
                 "no such path",
                 "The path is neither /{namespace}/{broker} nor /.",
             ),
             Problem::MethodNotAllowed => (
-                "W015",
+                "W045",
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method",
                 "method not allowed",
                 "Events are sent with POST; OPTIONS answers the webhook handshake.",
             ),
             Problem::Full => (
-                "W016",
+                "W046",
                 StatusCode::SERVICE_UNAVAILABLE,
                 "full",
                 "no room now",
@@ -133,7 +133,7 @@ impl Problem {
                  again after Retry-After.",
             ),
             Problem::NotReady => (
-                "W017",
+                "W047",
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not_ready",
                 "broker not ready",
@@ -141,28 +141,28 @@ impl Problem {
                  Retry-After.",
             ),
             Problem::TooSlow => (
-                "W018",
+                "W048",
                 StatusCode::REQUEST_TIMEOUT,
                 "too_slow",
                 "body too slow",
                 "The body arrived more slowly than the server waits for.",
             ),
             Problem::BadRequest => (
-                "W019",
+                "W049",
                 StatusCode::BAD_REQUEST,
                 "bad_request",
                 "not well-formed HTTP",
                 "The request, not the event in it, breaks a rule of HTTP.",
             ),
             Problem::UriTooLong => (
-                "W019",
+                "W049",
                 StatusCode::URI_TOO_LONG,
                 "uri_too_long",
                 "request target too long",
                 "The path and query are longer than the server takes.",
             ),
             Problem::HeadTooLarge => (
-                "W019",
+                "W049",
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "head_too_large",
                 "header section too large",
@@ -338,7 +338,7 @@ mod tests {
             assert!(problem.status().is_client_error() || problem.status() == 503);
             for other in &Problem::ALL[..index] {
                 assert_ne!(problem.reason(), other.reason());
-                assert!(problem.code() != other.code() || problem.code() == "W019");
+                assert!(problem.code() != other.code() || problem.code() == "W049");
             }
         }
     }
@@ -374,6 +374,17 @@ mod tests {
             (REASON, "loop"),
         ] {
             assert_eq!(full.headers()[name], expected);
+        }
+    }
+
+    #[test]
+    fn no_code_means_something_else_in_a_manifest() {
+        for problem in Problem::ALL {
+            assert_eq!(
+                sluicegate_resources::codes::meaning(problem.code()),
+                None,
+                "{problem:?}"
+            );
         }
     }
 }

@@ -221,10 +221,15 @@ impl Shared {
         Ok((appended.first_offset..end).map(position).collect())
     }
 
-    fn matched(&self, event: Event) -> Matched {
+    fn matched(&self, mut event: Event) -> Matched {
+        let keys = self.keys_of(&event);
+        if !keys.is_empty() {
+            // It will be held: it must not pin the buffer that it was read into, which nobody counts.
+            event.compact();
+        }
         Matched {
             size_bytes: event.size_bytes() as u64,
-            keys: self.keys_of(&event),
+            keys,
             event: Arc::new(event),
         }
     }

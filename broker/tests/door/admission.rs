@@ -50,7 +50,7 @@ async fn a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() {
         assert_eq!(answer.status, 413, "{name}");
         assert_eq!(
             answer.json()["type"],
-            "https://sluicegate.dev/e/W012",
+            "https://sluicegate.dev/e/W042",
             "{name}"
         );
     }
@@ -116,7 +116,7 @@ async fn what_fills_the_memory_for_bodies_is_503_until_there_is_room_again() {
     });
     let answer = refused.await.expect("room is without end");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    assert_eq!(answer.json()["type"], "https://sluicegate.dev/e/W016");
+    assert_eq!(answer.json()["type"], "https://sluicegate.dev/e/W046");
     dawdler.send("x".repeat(100)).await;
     assert_eq!(dawdler.answer().await.status, 202);
     assert_eq!(door.ask(event("", &"x".repeat(500))).await.status, 202);

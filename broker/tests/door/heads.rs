@@ -182,7 +182,7 @@ async fn a_request_without_a_host_is_refused() {
     let mut client = server.client().await;
     let answer = client.last_answer("GET / HTTP/1.1\r\n\r\n").await;
     assert_eq!(answer.status, 400);
-    assert_eq!(answer.json()["type"], "https://sluicegate.dev/e/W019");
+    assert_eq!(answer.json()["type"], "https://sluicegate.dev/e/W049");
     // HTTP/1.0 had no such header.
     let answer = server
         .client()
