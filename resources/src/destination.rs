@@ -71,18 +71,13 @@ pub(crate) fn read_destination(field: &Field<'_>, namespace: &str) -> Option<Des
     // Both are read before either can fail, so that each fault is reported.
     let reference = reference.map(|field| read_reference(&field, namespace));
     let uri = uri.map(|field| read_uri(&field, has_reference));
-    Some(Destination {
-        reference: all_or_nothing(reference)?,
-        uri: all_or_nothing(uri)?,
-    })
-}
-
-/// `None` for a value that was given and refused; `Some(None)` for one that was not given.
-fn all_or_nothing<T>(read: Option<Option<T>>) -> Option<Option<T>> {
-    match read {
-        None => Some(None),
-        Some(value) => value.map(Some),
+    if matches!(reference, Some(None)) || matches!(uri, Some(None)) {
+        return None;
     }
+    Some(Destination {
+        reference: reference.flatten(),
+        uri: uri.flatten(),
+    })
 }
 
 fn refuse_tls_fields(destination: &mut Mapping<'_>) {

@@ -256,3 +256,6 @@ fn why_unserved(api_version: &str, kind: &str) -> Option<(Diagnostic, Culprit)> 
         Culprit::Kind,
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,12 +223,24 @@ fn destinations(manifest: &Manifest) -> Vec<(&'static str, &Destination)> {
 pub fn unresolved(error: &ResolveError) -> Diagnostic {
     let diagnostic = Diagnostic::error(codes::UNRESOLVABLE, error.to_string());
     match error {
-        ResolveError::NotMapped(reference) => diagnostic.help(format!(
-            "add to sluicegate.yaml →  resolve: {{\"{}/{}/{}/{}\": \"http://localhost:3001\"}}",
-            reference.api_version, reference.kind, reference.namespace, reference.name
-        )),
+        ResolveError::NotMapped(reference) => diagnostic.help(how_to_map(reference)),
         ResolveError::Malformed { .. } => diagnostic,
     }
+}
+
+fn how_to_map(reference: &KReference) -> String {
+    let (api_version, kind) = (reference.api_version.as_str(), reference.kind.as_str());
+    let object = format!("{}/{}", reference.namespace, reference.name);
+    let key = format!("{api_version}/{kind}/{object}");
+    let short = match (api_version, kind) {
+        ("v1", "Service") => format!("svc:{object}"),
+        ("serving.knative.dev/v1", "Service") => format!("ksvc:{object}"),
+        _ => key.clone(),
+    };
+    format!(
+        "add to sluicegate.yaml →  resolve: {{\"{key}\": \"http://localhost:3001\"}}\n\
+         or for one run         →  sluicegate dev --map {short}=http://localhost:3001"
+    )
 }
 
 #[cfg(test)]

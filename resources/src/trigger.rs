@@ -21,7 +21,7 @@ pub(crate) use annotations::refuse_own_annotations;
 pub struct Trigger {
     /// Name, namespace, annotations.
     pub metadata: Metadata,
-    /// The name of a Broker in the same namespace.
+    /// The name of a Broker in the same namespace: `spec.broker`, or what `spec.brokerRef` names.
     pub broker: String,
     /// The filters in effect, joined by AND: `filters` when it is not empty, else `filter`.
     pub filters: Vec<FilterSpec>,

@@ -1,19 +1,4 @@
-//! Inheritance and defaults.
-//!
-//! The retry group of a trigger (retry, backoff, `timeout`, `retryAfterMax`) replaces the broker's
-//! as a whole as soon as one of its fields is given. The dead-letter sink and `format` fall back
-//! each by itself. Then what nobody gave gets its default:
-//!
-//! | in effect | gives up | wait |
-//! |---|---|---|
-//! | `retry` alone | after that many retries | exponential from PT0.2S |
-//! | policy or delay, no `retry` | after 10 retries | as given; exponential, PT0.2S |
-//! | neither, with a dead-letter sink | after 10 retries | exponential from PT0.2S |
-//! | neither, without one | when the event is 72 hours old | exponential from PT1S |
-//!
-//! `timeout`, `retryAfterMax`, `backoffMax` and `format` alone choose no row of this table: they
-//! say nothing about how often to try. So a trigger with `timeout` alone leaves the broker's
-//! `retry` and gets the defaults of the last two rows.
+//! Inheritance and defaults of delivery, in one place.
 
 use std::time::Duration;
 
@@ -28,7 +13,23 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(10 * 60);
 
 impl EffectiveDelivery {
-    /// Applies inheritance and defaults (docs/reference/delivery.md).
+    /// Applies inheritance and defaults.
+    ///
+    /// The retry group of a trigger (retry, backoff, `timeout`, `retryAfterMax`) replaces the
+    /// broker's as a whole as soon as one of its fields is given. The dead-letter sink and `format`
+    /// fall back each by itself. Then what nobody gave gets its default:
+    ///
+    /// | in effect | gives up | wait |
+    /// |---|---|---|
+    /// | `retry` alone | after that many retries | exponential from PT0.2S |
+    /// | policy or delay, no `retry` | after 10 retries | as given; exponential, PT0.2S |
+    /// | neither, with a dead-letter sink | after 10 retries | exponential from PT0.2S |
+    /// | neither, without one | when the event is 72 hours old | exponential from PT1S |
+    ///
+    /// `timeout`, `retryAfterMax`, `backoffMax` and `format` alone choose no row of this table:
+    /// they say nothing about how often to try. So a trigger with `timeout` alone leaves the
+    /// broker's `retry` and gets the defaults of the last two rows. Where not given, `timeout` is
+    /// PT30S, `backoffMax` and `retryAfterMax` are PT10M, and events leave as they came.
     ///
     /// A `backoffDelay` of zero is the default delay: retries without a wait would be a hot loop.
     ///

@@ -4,9 +4,17 @@ use sluicegate_filter::spec::NESTING_MAX;
 use sluicegate_filter::{Filter, FilterSpec};
 
 use crate::metadata::no_effect;
-use crate::text::{listed, nearest, quoted, visible};
-use crate::yaml::{Entry, Field, Mapping, Value};
+use crate::text::quoted;
+use crate::yaml::{Field, Mapping, Value};
 use crate::{Diagnostic, codes};
+
+mod explain;
+
+/// Something is wrong and was reported.
+struct Refused;
+
+/// A filter, or nothing where what is written has no effect.
+type Read = Result<Option<FilterSpec>, Refused>;
 
 /// What one object of a list of filters may hold, exactly one at a time.
 const DIALECTS: [&str; 8] = [
@@ -17,104 +25,103 @@ const DIALECTS: [&str; 8] = [
 /// wrong, which was reported.
 pub(super) fn read_filters(spec: &mut Mapping<'_>) -> Option<Vec<FilterSpec>> {
     let legacy_field = spec.field("filter");
-    let list_field = spec.field("filters");
+    let list_field = spec.field("filters").filter(|field| !is_empty_list(field));
     // Both are checked, whichever is in effect.
-    let legacy = legacy_field.as_ref().map(read_legacy);
-    let list = list_field.as_ref().map(|field| read_list(field, 0));
-    let (legacy, list) = (legacy.unwrap_or(Some(None))?, list.unwrap_or(Some(vec![]))?);
-    let filters = if list.is_empty() {
-        legacy.into_iter().collect()
-    } else {
-        if let (Some(field), Some(_)) = (&legacy_field, &legacy) {
-            no_effect(field, "`filters` is given and takes its place");
-        }
-        list
-    };
-    check_as_a_whole(&filters, list_field.or(legacy_field))?;
+    let legacy = legacy_field.as_ref().map_or(Ok(None), read_legacy);
+    let list = list_field
+        .as_ref()
+        .map(|field| read_list(field, 0))
+        .transpose();
+    let (legacy, list) = (legacy.ok()?, list.ok()?);
+    if let (Some(field), Some(_), Some(_)) = (&legacy_field, &legacy, &list) {
+        no_effect(field, "`filters` is given and takes its place");
+    }
+    let filters = list.unwrap_or_else(|| legacy.into_iter().collect());
+    check_as_a_whole(&filters, list_field.or(legacy_field)).ok()?;
     Some(filters)
+}
+
+fn is_empty_list(field: &Field<'_>) -> bool {
+    matches!(&field.node().value, Value::Sequence(items) if items.is_empty())
 }
 
 /// What only all filters of the trigger together can break, and whatever else the engine that will
 /// run them does not take.
-fn check_as_a_whole(filters: &[FilterSpec], field: Option<Field<'_>>) -> Option<()> {
-    let error = Filter::compile(filters).err();
-    if let (Some(error), Some(field)) = (&error, field) {
+fn check_as_a_whole(filters: &[FilterSpec], field: Option<Field<'_>>) -> Result<(), Refused> {
+    let Err(error) = Filter::compile(filters) else {
+        return Ok(());
+    };
+    if let Some(field) = field {
+        let message = format!("`spec.{}`: {}", error.path, error.problem);
         field.findings().report(
-            Diagnostic::error(
-                codes::FILTER_SHAPE,
-                format!("`spec.{}`: {}", error.path, error.problem),
-            )
-            .at(field.key_span())
-            .help(&error.remedy),
+            Diagnostic::error(codes::FILTER_SHAPE, message)
+                .at(field.key_span())
+                .help(error.remedy),
         );
     }
-    error.is_none().then_some(())
+    Err(Refused)
 }
 
 /// `filter: {attributes: {...}}`, where an empty value means "present".
-fn read_legacy(field: &Field<'_>) -> Option<Option<FilterSpec>> {
-    let mut filter = field.mapping()?;
+fn read_legacy(field: &Field<'_>) -> Read {
+    let mut filter = field.mapping().ok_or(Refused)?;
     let attributes = filter.field("attributes");
     filter.finish();
     let Some(attributes) = attributes else {
-        return Some(None);
+        return Ok(None);
     };
     let pairs = read_pairs(&attributes, Empty::Allowed)?;
-    Some((!pairs.is_empty()).then_some(FilterSpec::Attributes(pairs)))
+    Ok((!pairs.is_empty()).then_some(FilterSpec::Attributes(pairs)))
 }
 
 /// A list of filters; items that hold nothing in effect are left out.
-fn read_list(field: &Field<'_>, depth: usize) -> Option<Vec<FilterSpec>> {
+fn read_list(field: &Field<'_>, depth: usize) -> Result<Vec<FilterSpec>, Refused> {
     if let Value::Mapping(entries) = &field.node().value {
-        refuse_map(field, entries);
-        return None;
+        explain::refuse_map(field, entries);
+        return Err(Refused);
     }
-    let items = field.list()?;
-    let read: Vec<Option<Option<FilterSpec>>> =
-        items.iter().map(|item| read_filter(item, depth)).collect();
-    let filters: Option<Vec<Option<FilterSpec>>> = read.into_iter().collect();
-    Some(filters?.into_iter().flatten().collect())
+    let items = field.list().ok_or(Refused)?;
+    // All are read before the first refusal counts, so that each fault is reported.
+    let read: Vec<Read> = items.iter().map(|item| read_filter(item, depth)).collect();
+    read.into_iter().filter_map(Result::transpose).collect()
 }
 
-/// One filter object with `depth` of `all`, `any` and `not` around it. The outer `None` means
-/// refused; the inner that nothing is in effect.
-fn read_filter(field: &Field<'_>, depth: usize) -> Option<Option<FilterSpec>> {
+/// One filter object with `depth` of `all`, `any` and `not` around it.
+fn read_filter(field: &Field<'_>, depth: usize) -> Read {
     if depth > NESTING_MAX {
         field.refuse(
             codes::FILTER_SHAPE,
             format!("filters nest deeper than {NESTING_MAX} levels"),
             "write it flatter: `all` in `all` and `any` in `any` can be one list",
         );
-        return None;
+        return Err(Refused);
     }
-    let mut filter = field.mapping()?;
+    let mut filter = field.mapping().ok_or(Refused)?;
     filter.ignore(&DIALECTS);
-    let written: Vec<&'static str> = DIALECTS
-        .into_iter()
-        .filter(|name| filter.contains(name))
-        .collect();
+    let is_written = |name: &&'static str| filter.contains(name);
+    let written: Vec<&'static str> = DIALECTS.into_iter().filter(is_written).collect();
     match written[..] {
         [] => {
-            refuse_without_dialect(field, filter);
-            None
+            explain::refuse_without_dialect(field, filter);
+            Err(Refused)
         }
         [name] => {
             let dialect = filter.field(name);
             if dialect.is_none() {
-                refuse_null(&filter, name);
+                explain::refuse_null(&filter, name);
             }
             filter.finish();
-            read_dialect(name, &dialect?, depth)
+            read_dialect(name, &dialect.ok_or(Refused)?, depth)
         }
         _ => {
-            refuse_several(field, &written);
+            explain::refuse_several(field, &written);
             filter.finish();
-            None
+            Err(Refused)
         }
     }
 }
 
-fn read_dialect(name: &str, field: &Field<'_>, depth: usize) -> Option<Option<FilterSpec>> {
+fn read_dialect(name: &str, field: &Field<'_>, depth: usize) -> Read {
     let filter = match name {
         "exact" => FilterSpec::Exact(read_pairs(field, Empty::Refused)?),
         "prefix" => FilterSpec::Prefix(read_pairs(field, Empty::Refused)?),
@@ -124,10 +131,10 @@ fn read_dialect(name: &str, field: &Field<'_>, depth: usize) -> Option<Option<Fi
         "not" => return read_not(field, depth),
         _ => return read_cesql(field),
     };
-    Some(Some(filter))
+    Ok(Some(filter))
 }
 
-fn read_nested(field: &Field<'_>, depth: usize) -> Option<Vec<FilterSpec>> {
+fn read_nested(field: &Field<'_>, depth: usize) -> Result<Vec<FilterSpec>, Refused> {
     let filters = read_list(field, depth + 1)?;
     if filters.is_empty() {
         field.refuse(
@@ -135,12 +142,12 @@ fn read_nested(field: &Field<'_>, depth: usize) -> Option<Vec<FilterSpec>> {
             format!("`{}` must hold at least one filter", field.path()),
             format!("  - {}:\n      - exact: {{type: order.paid}}", field.name()),
         );
-        return None;
+        return Err(Refused);
     }
-    Some(filters)
+    Ok(filters)
 }
 
-fn read_not(field: &Field<'_>, depth: usize) -> Option<Option<FilterSpec>> {
+fn read_not(field: &Field<'_>, depth: usize) -> Read {
     if let Value::Sequence(items) = &field.node().value {
         field.refuse(
             codes::FILTER_SHAPE,
@@ -151,27 +158,25 @@ fn read_not(field: &Field<'_>, depth: usize) -> Option<Option<FilterSpec>> {
                 "join them:\n  - not:\n      any:\n        - exact: {type: order.paid}"
             },
         );
-        return None;
+        return Err(Refused);
     }
     let filter = read_filter(field, depth + 1)?;
-    Some(filter.map(|filter| FilterSpec::Not(Box::new(filter))))
+    Ok(filter.map(|filter| FilterSpec::Not(Box::new(filter))))
 }
 
-fn read_cesql(field: &Field<'_>) -> Option<Option<FilterSpec>> {
-    let text = field.string()?;
+fn read_cesql(field: &Field<'_>) -> Read {
+    let text = field.string().ok_or(Refused)?;
     // As Knative has it: an empty expression is no filter.
     if text.trim().is_empty() {
-        return Some(None);
+        return Ok(None);
     }
+    let message = format!("the dialect `{}` is not in this version yet", field.name());
     field.findings().report(
-        Diagnostic::error(
-            codes::CESQL,
-            format!("the dialect `{}` is not in this version yet", field.name()),
-        )
-        .at(field.key_span())
-        .help("use exact, prefix, suffix, all, any and not"),
+        Diagnostic::error(codes::CESQL, message)
+            .at(field.key_span())
+            .help("use exact, prefix, suffix, all, any and not"),
     );
-    None
+    Err(Refused)
 }
 
 /// Whether an empty value has a meaning.
@@ -184,8 +189,8 @@ enum Empty {
 }
 
 /// A map from attribute names to the text wanted.
-fn read_pairs(field: &Field<'_>, empty: Empty) -> Option<Vec<(String, String)>> {
-    let mapping = field.mapping()?;
+fn read_pairs(field: &Field<'_>, empty: Empty) -> Result<Vec<(String, String)>, Refused> {
+    let mapping = field.mapping().ok_or(Refused)?;
     let read: Vec<Option<(String, String)>> = mapping
         .into_fields()
         .map(|(name, value)| {
@@ -203,9 +208,10 @@ fn read_pairs(field: &Field<'_>, empty: Empty) -> Option<Vec<(String, String)>> 
             format!("`{}` must hold at least one attribute", field.path()),
             format!("  - {}: {{type: order.paid}}", field.name()),
         );
-        return None;
+        return Err(Refused);
     }
-    read.into_iter().collect()
+    let pairs: Option<Vec<(String, String)>> = read.into_iter().collect();
+    pairs.ok_or(Refused)
 }
 
 fn read_wanted<'a>(value: &Field<'a>) -> Option<&'a str> {
@@ -252,113 +258,4 @@ fn check_name(name: &str, value: &Field<'_>) -> bool {
         .findings()
         .report(Diagnostic::error(codes::ATTRIBUTE_NAME, message).at(value.key_span()));
     false
-}
-
-/// `filters` (or `all`, `any`) written as a map.
-fn refuse_map(field: &Field<'_>, entries: &[Entry]) {
-    let name = field.name();
-    let mut finding = Diagnostic::error(
-        codes::FILTER_SHAPE,
-        format!("`{name}` must be a list of dialects; this is a map"),
-    )
-    .at(field.span());
-    if let Some(first) = entries.first() {
-        finding = finding
-            .at(first.key_span)
-            .label("put a dash before each dialect")
-            .help(as_list(entries));
-    }
-    field.findings().report(finding);
-}
-
-/// Two dialects in one object.
-fn refuse_several(field: &Field<'_>, written: &[&str]) {
-    let Value::Mapping(entries) = &field.node().value else {
-        return;
-    };
-    let second = entries
-        .iter()
-        .filter(|entry| written.contains(&entry.key.as_str()))
-        .nth(1);
-    field.findings().report(
-        Diagnostic::error(
-            codes::FILTER_SHAPE,
-            format!(
-                "a filter has one dialect; this has {}",
-                listed(written.iter().copied(), "and")
-            ),
-        )
-        .at(second.map_or(field.span(), |entry| entry.key_span))
-        .label("put a dash before each dialect")
-        .help(as_list(entries)),
-    );
-}
-
-fn refuse_without_dialect(field: &Field<'_>, filter: Mapping<'_>) {
-    let keys: Vec<&str> = match &field.node().value {
-        Value::Mapping(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
-        Value::Scalar(_) | Value::Sequence(_) | Value::Refused => Vec::new(),
-    };
-    if keys.iter().any(|key| nearest(key, DIALECTS).is_some()) {
-        filter.finish();
-        return;
-    }
-    let names = listed(DIALECTS.into_iter().take(6), "or");
-    field.refuse(
-        codes::FILTER_SHAPE,
-        format!("a filter needs a dialect: {names}"),
-        perhaps_exact(field),
-    );
-}
-
-/// Somebody who forgets the dialect writes attributes where it belongs.
-fn perhaps_exact(field: &Field<'_>) -> String {
-    let pairs: Option<Vec<String>> = match &field.node().value {
-        Value::Mapping(entries) if !entries.is_empty() => entries.iter().map(pair).collect(),
-        Value::Mapping(_) | Value::Scalar(_) | Value::Sequence(_) | Value::Refused => None,
-    };
-    let pairs = pairs.unwrap_or_else(|| vec!["type: order.paid".to_owned()]);
-    format!("  - exact: {{{}}}", pairs.join(", "))
-}
-
-fn refuse_null(filter: &Mapping<'_>, name: &str) {
-    filter.findings().report(
-        Diagnostic::error(
-            codes::FILTER_SHAPE,
-            format!("`{}` is empty", filter.path_of(name)),
-        )
-        .at(filter.span())
-        .help(format!("give it what it asks for, or remove `{name}`")),
-    );
-}
-
-/// The entries of a map as the list of dialects that was meant.
-fn as_list(entries: &[Entry]) -> String {
-    /// Enough to show how; a long filter need not be repeated.
-    const SHOWN: usize = 4;
-    let mut lines = Vec::new();
-    for entry in entries.iter().take(SHOWN) {
-        lines.push(format!("  - {}:", visible(&entry.key)));
-        match &entry.value.value {
-            Value::Mapping(pairs) => {
-                let pairs = pairs.iter().take(SHOWN).filter_map(pair);
-                lines.extend(pairs.map(|pair| format!("      {pair}")));
-            }
-            Value::Scalar(_) | Value::Sequence(_) | Value::Refused => {
-                lines.push("      ...".into())
-            }
-        }
-    }
-    lines.join("\n")
-}
-
-fn pair(entry: &Entry) -> Option<String> {
-    match &entry.value.value {
-        Value::Scalar(scalar) => Some(format!(
-            "{}: {}",
-            visible(&entry.key),
-            visible(&scalar.text)
-        )),
-        Value::Sequence(_) | Value::Mapping(_) | Value::Refused => None,
-    }
 }

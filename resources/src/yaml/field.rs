@@ -307,7 +307,7 @@ fn parse_integer(text: &str) -> Option<u64> {
 
 /// The shortest exact spelling, such as `64Ki`.
 fn show_bytes(bytes: &u64) -> String {
-    const UNITS: [&str; 5] = ["", "Ki", "Mi", "Gi", "Ti"];
+    const UNITS: [&str; 6] = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
     let mut number = *bytes;
     let mut unit = 0;
     while number > 0 && number.is_multiple_of(1024) && unit + 1 < UNITS.len() {

@@ -235,3 +235,101 @@ fn quantities_are_whole_bytes() {
     assert_eq!(quantity::suggest_quantity("64kib").as_deref(), Some("64Ki"));
     assert_eq!(quantity::suggest_quantity("a lot"), None);
 }
+
+/// Reads `value: ...` with one getter; gives what it read and what was said.
+fn read<T>(value: &str, getter: impl Fn(&Field<'_>) -> Option<T>) -> Result<T, String> {
+    let documents = documents(&format!("value: {value}"));
+    let findings = Findings::default();
+    let mut root = Mapping::of(&documents.list[0], &findings).expect("a mapping");
+    let got = root.required("value").and_then(|field| getter(&field));
+    root.finish();
+    let said: Vec<String> = findings
+        .into_sorted()
+        .into_iter()
+        .map(|one| one.message)
+        .collect();
+    assert_eq!(
+        got.is_none(),
+        !said.is_empty(),
+        "{value}: refused without a word, or both"
+    );
+    got.ok_or(said.join("; "))
+}
+
+#[test]
+fn getters_read_their_type_and_say_why_not() {
+    fn no<T>(text: &str) -> Result<T, String> {
+        Err(text.to_owned())
+    }
+    assert_eq!(read("true", |field| field.boolean()), Ok(true));
+    assert_eq!(read("False", |field| field.boolean()), Ok(false));
+    assert_eq!(
+        read("yes", |field| field.boolean()),
+        no("`value` must be true or false; 'yes' is a string")
+    );
+    assert_eq!(
+        read("[true]", |field| field.boolean()),
+        no("`value` must be true or false; this is a list")
+    );
+    assert_eq!(read("", |field| field.boolean()), no("`value` is required"));
+    assert_eq!(read("0x1F", |field| field.integer(0..=31)), Ok(31));
+    assert_eq!(
+        read("32", |field| field.integer(0..=31)),
+        no("`value` must be from 0 to 31; this is 32")
+    );
+    assert_eq!(read("64Ki", |field| field.quantity(1..=65_536)), Ok(65_536));
+    assert_eq!(
+        read("65Ki", |field| field.quantity(1..=65_536)),
+        no("`value` must be from 1 to 64Ki; this is 65Ki")
+    );
+    let pairs = vec![
+        ("b".to_owned(), "1".to_owned()),
+        ("a".to_owned(), String::new()),
+    ];
+    assert_eq!(
+        read("{b: '1', a: ''}", |field| field.string_map()),
+        Ok(pairs)
+    );
+    assert_eq!(
+        read("{b: 1, a: [x], c: ok}", |field| field.string_map()),
+        no("`value.b` must be a string; 1 is a number; `value.a` must be a string; this is a list")
+    );
+    let paths = |field: &Field<'_>| {
+        let items = field.list()?;
+        Some(
+            items
+                .iter()
+                .map(|item| item.path().to_owned())
+                .collect::<Vec<_>>(),
+        )
+    };
+    let two = vec!["value[0]".to_owned(), "value[1]".to_owned()];
+    assert_eq!(read("[a, {b: c}]", paths), Ok(two));
+    assert_eq!(
+        read("a", paths),
+        no("`value` must be a list; 'a' is a string")
+    );
+}
+
+#[test]
+fn a_misspelt_field_is_not_also_missing() {
+    let documents = documents("listn: x\nport: 1\n");
+    let findings = Findings::default();
+    let mut root = Mapping::of(&documents.list[0], &findings).expect("a mapping");
+    assert!(root.required("listen").is_none());
+    assert!(root.required("name").is_none());
+    assert!(!root.finish());
+    let said: Vec<String> = findings
+        .into_sorted()
+        .into_iter()
+        .map(|one| one.message)
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "`name` is required",
+            "unknown field `listn`; did you mean `listen`?",
+            "unknown field `port`",
+        ]
+    );
+}

@@ -1,0 +1,117 @@
+//! Filters of the wrong shape, explained with the shape that was probably meant.
+
+use crate::text::{listed, nearest, visible};
+use crate::trigger::filters::DIALECTS;
+use crate::yaml::{Entry, Field, Mapping, Value};
+use crate::{Diagnostic, codes};
+
+/// `filters` (or `all`, `any`) written as a map.
+pub(super) fn refuse_map(field: &Field<'_>, entries: &[Entry]) {
+    let name = field.name();
+    let mut finding = Diagnostic::error(
+        codes::FILTER_SHAPE,
+        format!("`{name}` must be a list of dialects; this is a map"),
+    )
+    .at(field.span());
+    if let Some(first) = entries.first() {
+        finding = finding
+            .at(first.key_span)
+            .label("put a dash before each dialect")
+            .help(as_list(entries));
+    }
+    field.findings().report(finding);
+}
+
+/// Two dialects in one object.
+pub(super) fn refuse_several(field: &Field<'_>, written: &[&str]) {
+    let Value::Mapping(entries) = &field.node().value else {
+        return;
+    };
+    let second = entries
+        .iter()
+        .filter(|entry| written.contains(&entry.key.as_str()))
+        .nth(1);
+    field.findings().report(
+        Diagnostic::error(
+            codes::FILTER_SHAPE,
+            format!(
+                "a filter has one dialect; this has {}",
+                listed(written.iter().copied(), "and")
+            ),
+        )
+        .at(second.map_or(field.span(), |entry| entry.key_span))
+        .label("put a dash before each dialect")
+        .help(as_list(entries)),
+    );
+}
+
+/// An object that holds none of the dialects.
+pub(super) fn refuse_without_dialect(field: &Field<'_>, filter: Mapping<'_>) {
+    let keys: Vec<&str> = match &field.node().value {
+        Value::Mapping(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+        Value::Scalar(_) | Value::Sequence(_) | Value::Refused => Vec::new(),
+    };
+    if keys.iter().any(|key| nearest(key, DIALECTS).is_some()) {
+        filter.finish();
+        return;
+    }
+    let names = listed(DIALECTS.into_iter().take(6), "or");
+    field.refuse(
+        codes::FILTER_SHAPE,
+        format!("a filter needs a dialect: {names}"),
+        perhaps_exact(field),
+    );
+}
+
+/// Somebody who forgets the dialect writes attributes where it belongs.
+fn perhaps_exact(field: &Field<'_>) -> String {
+    let pairs: Option<Vec<String>> = match &field.node().value {
+        Value::Mapping(entries) if !entries.is_empty() => entries.iter().map(pair).collect(),
+        Value::Mapping(_) | Value::Scalar(_) | Value::Sequence(_) | Value::Refused => None,
+    };
+    let pairs = pairs.unwrap_or_else(|| vec!["type: order.paid".to_owned()]);
+    format!("  - exact: {{{}}}", pairs.join(", "))
+}
+
+/// A dialect with nothing behind it.
+pub(super) fn refuse_null(filter: &Mapping<'_>, name: &str) {
+    filter.findings().report(
+        Diagnostic::error(
+            codes::FILTER_SHAPE,
+            format!("`{}` is empty", filter.path_of(name)),
+        )
+        .at(filter.span())
+        .help(format!("give it what it asks for, or remove `{name}`")),
+    );
+}
+
+/// The entries of a map as the list of dialects that was meant.
+fn as_list(entries: &[Entry]) -> String {
+    /// Enough to show how; a long filter need not be repeated.
+    const SHOWN: usize = 4;
+    let mut lines = Vec::new();
+    for entry in entries.iter().take(SHOWN) {
+        lines.push(format!("  - {}:", visible(&entry.key)));
+        match &entry.value.value {
+            Value::Mapping(pairs) => {
+                let pairs = pairs.iter().take(SHOWN).filter_map(pair);
+                lines.extend(pairs.map(|pair| format!("      {pair}")));
+            }
+            Value::Scalar(_) | Value::Sequence(_) | Value::Refused => {
+                lines.push("      ...".into())
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+fn pair(entry: &Entry) -> Option<String> {
+    match &entry.value.value {
+        Value::Scalar(scalar) => Some(format!(
+            "{}: {}",
+            visible(&entry.key),
+            visible(&scalar.text)
+        )),
+        Value::Sequence(_) | Value::Mapping(_) | Value::Refused => None,
+    }
+}
