@@ -146,3 +146,21 @@ fn malformed_entries_are_refused_with_the_reason() {
         Err("the key 'v1/Service/a/*' is written twice".into())
     );
 }
+
+#[test]
+fn an_overlaid_entry_replaces_the_one_of_the_same_key_alone() {
+    let settings = map(&[
+        ("v1/Service/shop/billing", "http://settings-billing"),
+        ("v1/Service/shop/*", "http://settings-any"),
+    ]);
+    let one_run = map(&[("v1/Service/shop/billing", "http://one-run")]);
+    let both = settings
+        .expect("a map")
+        .overlaid_with(one_run.expect("a map"));
+    assert_resolves(&both, &service("shop", "billing", None), "http://one-run/");
+    assert_resolves(
+        &both,
+        &service("shop", "audit", None),
+        "http://settings-any/",
+    );
+}
