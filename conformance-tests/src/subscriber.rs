@@ -95,7 +95,7 @@ enum Role {
 impl PathState {
     /// Records a request and says how to answer it.
     fn arrive(&mut self, mut received: Received) -> Answer {
-        let answer = self.script.next();
+        let answer = self.script.answer(&received, &self.received);
         received.answered = answer.proper_status();
         if let Some((ledger, role)) = &self.ledger {
             let event = Event::read(&received.headers, &received.body);
@@ -179,6 +179,13 @@ impl Subscriber {
     fn record(&self, path: &str, ledger: &Ledger, role: Role) {
         let mut paths = self.shared.paths.lock();
         paths.entry(path.to_owned()).or_default().ledger = Some((ledger.clone(), role));
+    }
+
+    /// Forgets what arrived on `path` so far.
+    pub fn forget(&self, path: &str) {
+        if let Some(state) = self.shared.paths.lock().get_mut(path) {
+            state.received.clear();
+        }
     }
 
     /// What arrived on `path` so far.

@@ -161,6 +161,24 @@ impl Admin {
         .await
     }
 
+    /// Waits until a namespace has a broker that takes events.
+    ///
+    /// # Panics
+    ///
+    /// When it has none within `patience`.
+    pub async fn await_broker(&self, namespace: &str, patience: Duration) {
+        let look = || self.items::<serde_json::Value>("/api/v1/brokers");
+        let is_there = |brokers: &Vec<serde_json::Value>| {
+            brokers.iter().any(|broker| {
+                broker
+                    .get("namespace")
+                    .is_some_and(|name| name == namespace)
+                    && broker.get("ready").is_some_and(|ready| ready == true)
+            })
+        };
+        poll(patience, "a broker ready", look, is_there).await;
+    }
+
     /// Waits until a namespace's triggers satisfy `enough`, and gives them.
     ///
     /// # Panics

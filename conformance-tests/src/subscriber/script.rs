@@ -1,7 +1,10 @@
 //! What a peer answers, one request after another.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::Received;
 use crate::event::Event;
 
 /// One answer.
@@ -137,30 +140,28 @@ impl Answer {
     }
 }
 
-/// Answers in their order; the last one for ever after.
-#[derive(Clone, Debug)]
+/// Answers in their order; the last one for ever after. Or answers that depend on the request.
+#[derive(Clone)]
 pub struct Script {
     first: Vec<Answer>,
-    ever_after: Answer,
     given: usize,
+    ever_after: Decision,
 }
+
+/// How to answer a request, given it and the earlier ones of its path.
+type Decision = Arc<dyn Fn(&Received, &[Received]) -> Answer + Send + Sync>;
 
 impl Script {
     /// `answer` to every request.
     pub fn always(answer: Answer) -> Self {
-        Script {
-            first: Vec::new(),
-            ever_after: answer,
-            given: 0,
-        }
+        Self::decided_by(move |_, _| answer.clone())
     }
 
     /// These answers, then 202 for ever after.
     pub fn first(answers: impl IntoIterator<Item = Answer>) -> Self {
         Script {
             first: answers.into_iter().collect(),
-            ever_after: Answer::status(202),
-            given: 0,
+            ..Self::default()
         }
     }
 
@@ -169,21 +170,52 @@ impl Script {
         Self::first(std::iter::repeat_n(Answer::status(status), count))
     }
 
+    /// What `decide` says, given the request and those that came before it on its path.
+    pub fn decided_by(
+        decide: impl Fn(&Received, &[Received]) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Script {
+            first: Vec::new(),
+            given: 0,
+            ever_after: Arc::new(decide),
+        }
+    }
+
+    /// `status` to the first `count` requests for each event, told apart by id, then 202.
+    pub fn fail_each_event_first(count: usize, status: u16) -> Self {
+        Self::decided_by(move |received, earlier| {
+            let id = received.event().get("id").to_owned();
+            let sends = earlier
+                .iter()
+                .filter(|other| other.event().get("id") == id)
+                .count();
+            Answer::status(if sends < count { status } else { 202 })
+        })
+    }
+
     /// What follows when the first answers are given.
     #[must_use]
     pub fn then_always(mut self, answer: Answer) -> Self {
-        self.ever_after = answer;
+        self.ever_after = Arc::new(move |_, _| answer.clone());
         self
     }
 
-    pub(super) fn next(&mut self) -> Answer {
-        let answer = self
-            .first
-            .get(self.given)
-            .unwrap_or(&self.ever_after)
-            .clone();
-        self.given += 1;
-        answer
+    pub(super) fn answer(&mut self, received: &Received, earlier: &[Received]) -> Answer {
+        match self.first.get(self.given) {
+            Some(answer) => {
+                self.given += 1;
+                answer.clone()
+            }
+            None => (self.ever_after)(received, earlier),
+        }
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script")
+            .field("first", &self.first)
+            .finish_non_exhaustive()
     }
 }
 

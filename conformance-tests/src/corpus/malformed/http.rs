@@ -55,16 +55,6 @@ fn framing(path: &str) -> Vec<Malformed> {
     };
     let chunked = "0\r\n\r\n";
     case(
-        "length and chunks",
-        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-        chunked,
-    );
-    case(
-        "chunks and length",
-        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-        chunked,
-    );
-    case(
         "two lengths",
         "Content-Length: 1\r\nContent-Length: 2\r\n",
         "ab",

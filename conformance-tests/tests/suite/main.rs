@@ -1,0 +1,20 @@
+//! The suites that run against the shipped binary: one claim a test, and with it the ids of the
+//! requirements that it stands for (`DP-…`, `CP-…`, `RK-…`, `CE-…`, `HB-…`, `JF-…`, `WH-…` of the
+//! Knative and CloudEvents specifications, `T…`, `G…`, `S…`, `I…` of the project's own list).
+//!
+//! Most tests share one server process, each with a namespace, a broker and a subscriber of its
+//! own; a test that ends its server, or measures it, starts one for itself. Nothing here knows
+//! anything of the broker but HTTP, its manifests and its admin API.
+
+mod books;
+mod cloudevents_http;
+mod cloudevents_json;
+mod data_plane;
+mod dead_letter;
+mod delivery;
+mod filters;
+mod hostile_subscribers;
+mod lifecycle;
+mod memory_channel;
+mod replies;
+mod scene;
