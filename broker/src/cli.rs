@@ -27,6 +27,7 @@ pub mod send;
 mod serve;
 pub mod sink;
 pub mod table;
+pub mod validate;
 pub mod version;
 pub mod yaml;
 
@@ -87,6 +88,8 @@ pub enum Verb {
     Send(Box<send::SendArgs>),
     /// Receive events and print them, answering as told
     Sink(sink::SinkArgs),
+    /// Check manifests and settings without a server
+    Validate(validate::ValidateArgs),
     /// List brokers, triggers or dead letters of a server
     Get(get::GetArgs),
     /// Print a completion script for a shell
@@ -133,6 +136,7 @@ fn execute(cli: Cli) -> Exit {
         Verb::Dev(args) => return run::dev(args, &mut console),
         Verb::Run(args) => return run::run(args, &mut console),
         Verb::New(args) => new::execute(&args, &mut console),
+        Verb::Validate(args) => validate::execute(&args, &mut console),
         Verb::Completion(args) => completion::execute(&args, &mut console),
         Verb::Version(args) => version::execute(&args, &mut console),
         Verb::Send(args) => until_interrupted(Box::pin(send::execute(&args, &mut console))),

@@ -61,6 +61,15 @@ pub fn http_url(text: &str) -> Result<Uri, String> {
     }
 }
 
+/// As [`http_url`], kept as it was written: a manifest says what its author said.
+///
+/// # Errors
+///
+/// As [`http_url`].
+pub fn http_url_text(text: &str) -> Result<String, String> {
+    http_url(text).map(|_| text.to_owned())
+}
+
 /// Reads a duration: `200ms`, `5s`, `2m 30s`, or ISO 8601 as manifests have it, `PT5S`.
 ///
 /// # Errors
@@ -75,13 +84,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(signed).map_err(|_| format!("{must}, not negative"))
 }
 
-/// A duration as people read it, rounded up: `200 ms`, `1 s`, `1.6 s`, `2 min 30 s`, `72 h`.
+/// A duration as people read it, rounded: `200 ms`, `1 s`, `1.6 s`, `2 min 30 s`, `72 h`.
 pub fn spoken(duration: Duration) -> String {
     let millis = duration.as_millis();
-    let tenths = millis.div_ceil(100);
-    let seconds = millis.div_ceil(1000);
-    let minutes = seconds.div_ceil(60);
-    if millis < 1000 {
+    let tenths = (millis + 50) / 100;
+    let seconds = (millis + 500) / 1000;
+    let minutes = (seconds + 30) / 60;
+    // Each unit begins where the smaller one would round up to it: nothing is "1000 ms" or "60 s".
+    if tenths < 10 {
         format!("{millis} ms")
     } else if tenths < 600 {
         let (whole, tenth) = (tenths / 10, tenths % 10);

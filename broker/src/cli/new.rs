@@ -9,9 +9,8 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use http::Uri;
 
-use super::arguments::{dns_label, dns_name, http_url};
+use super::arguments::{dns_label, dns_name, http_url_text};
 use super::console::Console;
 use super::exit::{Exit, Failure};
 
@@ -85,8 +84,8 @@ pub struct TriggerArgs {
     #[arg(long, value_name = "SOURCE")]
     pub source: Option<String>,
     /// Where to send
-    #[arg(long, value_name = "URL", value_parser = http_url)]
-    pub to: Uri,
+    #[arg(long, value_name = "URL", value_parser = http_url_text)]
+    pub to: String,
     /// How to deliver
     #[command(flatten)]
     pub delivery: DeliveryArgs,
@@ -116,8 +115,8 @@ pub struct Place {
 #[derive(Clone, Debug, Default, Args)]
 pub struct DeliveryArgs {
     /// Where events go that cannot be delivered; without it they are kept by the broker
-    #[arg(long, value_name = "URL", value_parser = http_url)]
-    pub dead_letter: Option<Uri>,
+    #[arg(long, value_name = "URL", value_parser = http_url_text)]
+    pub dead_letter: Option<String>,
     /// Retries beyond the first attempt
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=i64::from(i32::MAX)))]
     pub retry: Option<u32>,
@@ -165,7 +164,7 @@ impl TriggerArgs {
 impl DeliveryArgs {
     fn wish(&self) -> DeliveryWish<'_> {
         DeliveryWish {
-            dead_letter: self.dead_letter.as_ref(),
+            dead_letter: self.dead_letter.as_deref(),
             retry: self.retry,
             backoff: self.backoff,
             backoff_delay: self.backoff_delay,

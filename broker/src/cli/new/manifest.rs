@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use http::Uri;
-
 use super::Place;
 use crate::cli::yaml::scalar;
 
@@ -17,7 +15,7 @@ pub struct TriggerWish<'a> {
     /// The source wanted; a trailing `*` makes it a prefix.
     pub source: Option<&'a str>,
     /// The subscriber.
-    pub to: &'a Uri,
+    pub to: &'a str,
     /// How to deliver.
     pub delivery: DeliveryWish<'a>,
 }
@@ -26,7 +24,7 @@ pub struct TriggerWish<'a> {
 #[derive(Clone, Debug)]
 pub struct DeliveryWish<'a> {
     /// `deadLetterSink`
-    pub dead_letter: Option<&'a Uri>,
+    pub dead_letter: Option<&'a str>,
     /// `retry`
     pub retry: Option<u32>,
     /// `backoffPolicy`
@@ -64,7 +62,7 @@ pub(super) fn trigger(place: &Place, wish: &TriggerWish<'_>) -> String {
     lines.push(format!("  broker: {}", scalar(wish.broker)));
     lines.extend(filter_lines(wish));
     lines.push("  subscriber:".to_owned());
-    lines.push(format!("    uri: {}", scalar(&wish.to.to_string())));
+    lines.push(format!("    uri: {}", scalar(wish.to)));
     lines.extend(delivery_lines(&wish.delivery));
     finish(&lines)
 }
@@ -131,7 +129,7 @@ fn delivery_lines(wish: &DeliveryWish<'_>) -> Vec<String> {
     }
     if let Some(sink) = wish.dead_letter {
         lines.push("    deadLetterSink:".to_owned());
-        lines.push(format!("      uri: {}", scalar(&sink.to_string())));
+        lines.push(format!("      uri: {}", scalar(sink)));
     }
     if lines.is_empty() {
         return lines;

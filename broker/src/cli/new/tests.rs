@@ -6,6 +6,7 @@ use sluicegate_resources::{Object, parse};
 
 use super::*;
 use crate::cli::{Cli, Verb};
+use crate::testing::TempDir;
 
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
@@ -74,7 +75,7 @@ spec:
     - prefix:
         type: demo.
   subscriber:
-    uri: http://localhost:3000/
+    uri: http://localhost:3000
 "
     );
 }
@@ -87,7 +88,7 @@ fn whatever_is_written_is_valid_without_a_remark() {
         &["--broker", "orders"],
         &["--type", "it's: \"odd\" #1"],
         &["--source", "/shop/*"],
-        &["--dead-letter", "http://localhost:3009/a?b=c&d=%20#"],
+        &["--dead-letter", "http://localhost:3009/a?b=c&d=%20"],
         &["--retry", "5", "--backoff", "linear"],
         &["--backoff-delay", "1500ms"],
         &["--timeout", "PT5S"],
@@ -157,7 +158,8 @@ fn brokers_are_valid_with_and_without_delivery() {
 
 #[test]
 fn a_file_is_written_once_and_replaced_only_when_forced() {
-    let dir = std::env::temp_dir().join(format!("sluicegate-new-{}", ulid::Ulid::new()));
+    let folder = TempDir::new();
+    let dir = folder.path().join("made/by/new");
     let dir_text = dir.to_str().unwrap();
     let words = ["broker", "orders", "--dir", dir_text];
     let path = dir.join("orders.yaml");
@@ -176,7 +178,6 @@ fn a_file_is_written_once_and_replaced_only_when_forced() {
             .unwrap()
             .contains("kind: Broker")
     );
-    std::fs::remove_dir_all(&dir).unwrap();
 }
 
 #[test]
@@ -187,4 +188,18 @@ fn what_no_manifest_may_say_is_refused_before_anything_is_written() {
     .expect_err("an empty type can match nothing");
     assert_eq!(failure.exit(), Exit::Usage);
     assert!(failure.next().is_some());
+}
+
+#[test]
+fn a_url_with_a_fragment_is_refused_with_the_manifests_own_words() {
+    let words = [
+        "trigger",
+        "hello",
+        "--to",
+        "http://localhost:3000/#top",
+        "--stdout",
+    ];
+    let failure = printed(&words).unwrap_err();
+    assert!(failure.message().unwrap().contains("fragment"), "{failure}");
+    assert!(failure.next().unwrap().contains('#'), "{failure}");
 }

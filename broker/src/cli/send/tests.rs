@@ -5,6 +5,7 @@ use super::compose::Events;
 use super::*;
 use crate::cli::exit::Exit;
 use crate::cli::{Cli, Verb};
+use crate::testing::TempDir;
 
 fn arguments(words: &[&str]) -> SendArgs {
     let cli = Cli::try_parse_from(["sluicegate", "send"].iter().chain(words))
@@ -136,11 +137,10 @@ async fn many_have_ids_of_their_own() {
 
 /// What `send --file` reads from a file with this text.
 async fn from_file(text: &str) -> Result<Vec<Event>, Failure> {
-    let path = std::env::temp_dir().join(format!("sluicegate-send-{}", ulid::Ulid::new()));
+    let folder = TempDir::new();
+    let path = folder.path().join("events.json");
     std::fs::write(&path, text).unwrap();
-    let read = events(&["--file", path.to_str().unwrap()]).await;
-    std::fs::remove_file(&path).unwrap();
-    read
+    events(&["--file", path.to_str().unwrap()]).await
 }
 
 #[tokio::test]

@@ -1,0 +1,157 @@
+//! From texts to findings. Pure.
+
+use std::path::PathBuf;
+
+use sluicegate_resources::{
+    CrossFinding, Diagnostic, Located, Object, Parsed, Severity, check_references,
+    check_resolution, codes, parse,
+};
+
+use crate::config::Config;
+use crate::manifests::folder::Contents;
+
+/// One file.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    file: String,
+    contents: Contents,
+}
+
+impl Source {
+    pub(super) fn of((path, contents): (PathBuf, Contents)) -> Self {
+        Source {
+            file: path.display().to_string(),
+            contents,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match &self.contents {
+            Contents::Text(text) => text,
+            Contents::Unreadable(_) => "",
+        }
+    }
+}
+
+/// A diagnostic and where it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) file: String,
+    pub(super) diagnostic: Diagnostic,
+    /// As people read it.
+    pub(super) rendered: String,
+}
+
+impl Finding {
+    pub(super) fn new(file: &str, text: &str, diagnostic: Diagnostic) -> Self {
+        let rendered = diagnostic.render(file, text);
+        Finding {
+            file: file.to_owned(),
+            diagnostic,
+            rendered,
+        }
+    }
+}
+
+/// Everything that was found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Report {
+    pub(super) files: usize,
+    pub(super) brokers: usize,
+    pub(super) triggers: usize,
+    pub(super) broker_configs: usize,
+    /// In order of file and place.
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Report {
+    pub(super) fn count(&self, severity: Severity) -> usize {
+        self.findings
+            .iter()
+            .filter(|it| it.diagnostic.severity == severity)
+            .count()
+    }
+}
+
+/// Checks each text by itself, and then what the documents say of each other.
+pub(super) fn examine(sources: &[Source], config: Option<&Config>) -> Report {
+    let parsed: Vec<Parsed> = sources.iter().map(|source| parse(source.text())).collect();
+    let mut report = Report {
+        files: sources.len(),
+        ..Report::default()
+    };
+    let mut located = Vec::new();
+    let mut file_of = Vec::new();
+    for (index, (source, parsed)) in sources.iter().zip(&parsed).enumerate() {
+        for manifest in &parsed.manifests {
+            report.tell_apart(manifest.object.as_ref());
+            located.push(Located {
+                file: &source.file,
+                manifest,
+            });
+            file_of.push(index);
+        }
+    }
+    let mut cross = check_references(&located);
+    if let Some(config) = config {
+        cross.extend(check_resolution(&located, &config.resolve));
+    }
+    for (index, (source, parsed)) in sources.iter().zip(&parsed).enumerate() {
+        let across = cross
+            .iter()
+            .filter(|found| file_of.get(found.index) == Some(&index));
+        let mut diagnostics = alone(source, parsed);
+        diagnostics.extend(across.map(softened));
+        diagnostics.sort_by_key(|diagnostic| diagnostic.span);
+        let finding = |it| Finding::new(&source.file, source.text(), it);
+        report.findings.extend(diagnostics.into_iter().map(finding));
+    }
+    report
+}
+
+impl Report {
+    fn tell_apart(&mut self, object: Option<&Object>) {
+        match object {
+            Some(Object::Broker(_)) => self.brokers += 1,
+            Some(Object::Trigger(_)) => self.triggers += 1,
+            Some(Object::BrokerConfig(_)) => self.broker_configs += 1,
+            None => {}
+        }
+    }
+}
+
+/// What is wrong with a file without a look at others.
+fn alone(source: &Source, parsed: &Parsed) -> Vec<Diagnostic> {
+    if let Contents::Unreadable(why) = &source.contents {
+        return vec![Diagnostic::error(
+            codes::NOT_YAML,
+            format!("the file {why}"),
+        )];
+    }
+    let of_documents = parsed
+        .manifests
+        .iter()
+        .flat_map(|manifest| &manifest.diagnostics);
+    parsed
+        .diagnostics
+        .iter()
+        .chain(of_documents)
+        .cloned()
+        .collect()
+}
+
+/// The broker `default/default` is there without a manifest in `sluicegate dev`; whether it will be
+/// is more than the files tell.
+fn softened(found: &CrossFinding) -> Diagnostic {
+    let mut diagnostic = found.diagnostic.clone();
+    let names_default = diagnostic.message.contains("'default/default'");
+    if diagnostic.code == codes::NO_SUCH_BROKER && names_default {
+        diagnostic.severity = Severity::Warning;
+        diagnostic.help = Some(
+            "`sluicegate dev` has this broker by itself; for `sluicegate run`, write one:  \
+             sluicegate new broker default"
+                .to_owned(),
+        );
+    }
+    diagnostic
+}
