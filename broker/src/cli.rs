@@ -159,8 +159,10 @@ fn until_interrupted(command: impl Future<Output = Result<(), Failure>>) -> Resu
         .build()?;
     let done = runtime.block_on(async {
         tokio::select! {
-            done = command => done,
+            // First, so that an interrupt is ours from the moment the command says anything.
+            biased;
             _ = tokio::signal::ctrl_c() => Err(Failure::already_told(Exit::Interrupted)),
+            done = command => done,
         }
     });
     // A thread that still reads standard input would be waited for otherwise.

@@ -200,6 +200,12 @@ fn version_is_one_line_and_json_on_request() {
     let json = run(&folder, &["version", "-o", "json"]);
     let value: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(value["version"], env!("CARGO_PKG_VERSION"));
+    assert!(
+        value["rustc"]
+            .as_str()
+            .is_some_and(|rustc| rustc.starts_with("1.")),
+        "{value}"
+    );
 }
 
 #[test]
@@ -231,6 +237,17 @@ fn a_reader_that_goes_away_is_no_failure() {
         .read_to_string(&mut talk)
         .unwrap();
     assert_eq!((child.wait().unwrap().code(), talk.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn an_interrupt_from_the_terminal_ends_with_130() {
+    let folder = Folder::new();
+    let mut sink = Running::start(&folder, &["sink", "--port", "0"]);
+    assert!(sink.told("listening on ").starts_with("http://127.0.0.1:"));
+    let id = sink.0.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(sink.0.wait().unwrap().code(), Some(130));
 }
 
 /// The acceptance script, on free ports: an event that nothing routes, a trigger for it, a

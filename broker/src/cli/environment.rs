@@ -28,8 +28,19 @@ pub fn mirror(command: Command) -> Command {
 
 /// One verb and what is below it, such as `new trigger`.
 fn mirror_verb(verb: Command, scope: &str) -> Command {
+    let verb = with_rule(verb, scope);
     verb.mut_args(|arg| with_variable(arg, scope))
-        .mut_subcommands(|below| below.mut_args(|arg| with_variable(arg, scope)))
+        .mut_subcommands(|below| with_rule(below.mut_args(|arg| with_variable(arg, scope)), scope))
+}
+
+/// Says the rule once instead of a variable beside each flag of the verb.
+fn with_rule(command: Command, scope: &str) -> Command {
+    if scope.is_empty() {
+        return command;
+    }
+    command.after_help(format!(
+        "Each flag can be set in the environment too: --some-flag as SLUICEGATE_{scope}_SOME_FLAG."
+    ))
 }
 
 fn with_variable(arg: Arg, scope: &str) -> Arg {
