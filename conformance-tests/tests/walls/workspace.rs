@@ -10,6 +10,7 @@ use serde::Deserialize;
 pub(crate) struct Workspace {
     packages: Vec<Package>,
     workspace_members: BTreeSet<String>,
+    workspace_root: PathBuf,
     resolve: Resolve,
 }
 
@@ -71,6 +72,10 @@ impl Workspace {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "cargo metadata: {said}");
         serde_json::from_slice(&output.stdout).expect("cargo metadata prints its documented JSON")
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.workspace_root
     }
 
     pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
