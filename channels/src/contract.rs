@@ -227,7 +227,10 @@ pub enum SeekError {
 
 /// The store of one broker. A trait object; every method takes `&self`.
 pub trait Channel: Send + Sync + fmt::Debug {
-    /// Stores a batch, whole or not at all, and gives the position of each event (P1 to P6).
+    /// Stores a batch, whole or not at all, and gives the position of each event (P1 to P7).
+    ///
+    /// An event is held as it is: one that shares a buffer with others is compacted by whoever
+    /// appends it, since a store in memory counts the event's bytes and not its neighbours'.
     ///
     /// # Cancel safety
     ///
@@ -395,8 +398,8 @@ impl Lease {
         }
     }
 
-    /// Puts the event into the dead-letter store (P22); with `retry_at`, it comes back then for
-    /// another try at the dead-letter sink (P23).
+    /// Puts the event into the dead-letter store (P22) with `sends` as its count; with `retry_at`, it
+    /// comes back then for another try at the dead-letter sink (P23).
     ///
     /// # Errors
     ///
@@ -404,10 +407,11 @@ impl Lease {
     pub async fn park(
         mut self,
         reason: ParkReason,
+        sends: u32,
         retry_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         match self.control.take() {
-            Some(control) => control.park(reason, retry_at).await,
+            Some(control) => control.park(reason, sends, retry_at).await,
             None => Ok(()),
         }
     }
@@ -435,6 +439,7 @@ pub trait LeaseControl: Send + Sync + fmt::Debug {
     fn park(
         self: Box<Self>,
         reason: ParkReason,
+        sends: u32,
         retry_at: Option<Timestamp>,
     ) -> BoxFuture<'static, Result<(), StoreError>>;
     /// The lease was dropped: hand the event out again.

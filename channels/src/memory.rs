@@ -221,15 +221,10 @@ impl Shared {
         Ok((appended.first_offset..end).map(position).collect())
     }
 
-    fn matched(&self, mut event: Event) -> Matched {
-        let keys = self.keys_of(&event);
-        if !keys.is_empty() {
-            // It will be held: it must not pin the buffer that it was read into, which nobody counts.
-            event.compact();
-        }
+    fn matched(&self, event: Event) -> Matched {
         Matched {
             size_bytes: event.size_bytes() as u64,
-            keys,
+            keys: self.keys_of(&event),
             event: Arc::new(event),
         }
     }

@@ -275,7 +275,7 @@ async fn a_full_store_drains_to_nothing() {
             0 => lease.settle(Settled::Delivered),
             1 => lease.defer(soon, 1).await.expect("a full store defers"),
             2 => {
-                let parked = lease.park(exhausted(), Some(soon)).await;
+                let parked = lease.park(exhausted(), 1, Some(soon)).await;
                 parked.expect("a full store parks");
             }
             _ => drop(lease),
@@ -315,7 +315,10 @@ async fn what_is_taken_for_a_sink_stays_within_half_the_reserve() {
     taken.retain(|lease| lease.purpose != LeasePurpose::Deliver);
     assert_eq!(taken.len(), 10);
     let failed = taken.remove(0);
-    failed.park(exhausted(), None).await.expect("it is ended");
+    failed
+        .park(exhausted(), 1, None)
+        .await
+        .expect("it is ended");
     assert_eq!(store.status("dead").books.parked, 0);
     assert_eq!(store.status("dead").discarded_by, [("shed", 211)]);
     for lease in taken {
@@ -356,7 +359,10 @@ async fn what_is_parked_weighs_like_what_waits() {
     let healthy = store.subscribe("healthy", 2, Exhausted::Discard).await;
     assert_eq!(store.append("dead", 80).await, Ok(()));
     for lease in ready(&mut dead, 80) {
-        lease.park(exhausted(), None).await.expect("memory parks");
+        lease
+            .park(exhausted(), 1, None)
+            .await
+            .expect("memory parks");
     }
     assert_eq!(store.append("healthy", 5).await, Ok(()));
     let books = store.status("dead").books;

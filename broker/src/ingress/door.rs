@@ -111,7 +111,11 @@ impl Door {
         body::detach(&mut head.headers);
         let mut events = match sluicegate_event::decode(&head.headers, body, limits) {
             Ok(Decoded::One(event)) => vec![event],
-            Ok(Decoded::Batch(events)) => events,
+            Ok(Decoded::Batch(mut events)) => {
+                // Each would otherwise keep the body of all of them in memory.
+                events.iter_mut().for_each(Event::compact);
+                events
+            }
             Err(error) => return Err(answer::undecodable(&error).into()),
         };
         stamp_hops(&mut events, &head.headers, entry.hops_max)?;

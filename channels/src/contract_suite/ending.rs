@@ -92,7 +92,7 @@ pub(super) async fn p22_a_parked_event_is_a_dead_letter_once(fixture: &dyn Fixtu
     let lease = bench.one(&mut end).await;
     let accepted_at = lease.accepted_at;
     lease
-        .park(reason("refused"), None)
+        .park(reason("refused"), 1, None)
         .await
         .expect("it is parked");
     bench.assert_nothing_comes(&mut end).await;
@@ -107,6 +107,7 @@ pub(super) async fn p22_a_parked_event_is_a_dead_letter_once(fixture: &dyn Fixtu
         ("a", position)
     );
     assert_eq!((letter.accepted_at, letter.retry_at), (accepted_at, None));
+    assert_eq!(letter.sends, 1, "the count it was parked with");
     assert!(letter.parked_at >= accepted_at);
     let parked_at = letter.parked_at;
 
@@ -115,7 +116,7 @@ pub(super) async fn p22_a_parked_event_is_a_dead_letter_once(fixture: &dyn Fixtu
     assert_eq!(redriven, Ok(true));
     let lease = bench.one(&mut end).await;
     lease
-        .park(reason("exhausted"), None)
+        .park(reason("exhausted"), 1, None)
         .await
         .expect("it is parked");
     let letters = bench.dead_letters("a").await;
@@ -142,7 +143,7 @@ pub(super) async fn p23_a_parked_event_comes_back_for_its_sink(fixture: &dyn Fix
     let retry_at = bench.after(WAIT);
     let lease = bench.one(&mut end).await;
     lease
-        .park(reason("exhausted"), Some(retry_at))
+        .park(reason("exhausted"), 1, Some(retry_at))
         .await
         .expect("it is parked");
     let parked_at = bench.dead_letters("a").await[0].parked_at;
@@ -158,7 +159,7 @@ pub(super) async fn p23_a_parked_event_comes_back_for_its_sink(fixture: &dyn Fix
 
     let later = bench.after(WAIT);
     lease
-        .park(reason("sink"), Some(later))
+        .park(reason("sink"), 1, Some(later))
         .await
         .expect("it is parked again");
     let letters = bench.dead_letters("a").await;
@@ -199,7 +200,7 @@ pub(super) async fn p24_a_full_store_drains(fixture: &dyn Fixture) {
         lease.defer(at_once, 1).await.expect("a full store defers");
     }
     for lease in leases {
-        let parked = lease.park(reason("exhausted"), None).await;
+        let parked = lease.park(reason("exhausted"), 1, None).await;
         parked.expect("a full store parks");
     }
     assert_eq!(bench.fill("a", count, Admission::Ingress).await, 0);

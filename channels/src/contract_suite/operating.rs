@@ -14,7 +14,7 @@ use crate::{
 /// Parks the next `count` events for good.
 async fn park(bench: &Bench<'_>, end: &mut Box<dyn Subscription>, count: usize) {
     for lease in bench.next_count(end, count).await {
-        let parked = lease.park(reason("exhausted"), None).await;
+        let parked = lease.park(reason("exhausted"), 5, None).await;
         parked.expect("it is parked");
     }
 }

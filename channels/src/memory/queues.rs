@@ -281,7 +281,12 @@ impl Queues {
                 parked.ticket.sends = sends;
                 (Some(until), Some(until))
             }
-            ParkedAgain::Parked { reason, retry_at } => {
+            ParkedAgain::Parked {
+                reason,
+                sends,
+                retry_at,
+            } => {
+                parked.ticket.sends = sends;
                 parked.reason = reason;
                 (retry_at, retry_at)
             }
@@ -481,6 +486,7 @@ pub(super) enum ParkedAgain {
     },
     Parked {
         reason: ParkReason,
+        sends: u32,
         retry_at: Option<Timestamp>,
     },
 }

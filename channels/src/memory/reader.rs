@@ -124,9 +124,14 @@ impl LeaseControl for MemoryLease {
     fn park(
         self: Box<Self>,
         reason: ParkReason,
+        sends: u32,
         retry_at: Option<Timestamp>,
     ) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.end(Ending::Parked { reason, retry_at });
+        self.end(Ending::Parked {
+            reason,
+            sends,
+            retry_at,
+        });
         Box::pin(future::ready(Ok(())))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluicegate_channels::{Lease, ParkReason, Position, Settled, StoreError};
+use sluicegate_channels::{Lease, LeasePurpose, ParkReason, Position, Settled, StoreError};
 use sluicegate_event::Event;
 
 use super::Delivery;
@@ -57,7 +57,12 @@ impl Delivery {
             }
             Step::Park { reason, retry_in } => {
                 let retry_at = retry_in.map(|wait| self.clock.now() + wait);
-                let stored = lease.park(reason.clone(), retry_at).await;
+                // A lease for the sink makes no send to the subscriber.
+                let sends = match lease.purpose {
+                    LeasePurpose::Deliver => lease.sends.saturating_add(1),
+                    LeasePurpose::DeadLetter(_) => lease.sends,
+                };
+                let stored = lease.park(reason.clone(), sends, retry_at).await;
                 if self.is_stored(&event, stored).await {
                     let reason = &reason;
                     observer.lease_ended(&event, &Ending::Parked { reason, retry_at });

@@ -23,7 +23,11 @@ impl Delivery {
     ) -> Conclusion {
         let events = replies.len();
         let replies = match hops::lower(cause, job.plan.hops_max, replies) {
-            Ok(replies) => replies,
+            Ok(mut replies) => {
+                // They will be held, and must not hold the buffer that they were read into.
+                replies.iter_mut().for_each(Event::compact);
+                replies
+            }
             Err(detail) => {
                 self.observer
                     .replied(cause, &ReplyReport::Loop { detail: &detail });

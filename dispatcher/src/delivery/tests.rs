@@ -55,11 +55,12 @@ impl LeaseControl for Control {
     fn park(
         self: Box<Self>,
         reason: ParkReason,
+        sends: u32,
         retry_at: Option<Timestamp>,
     ) -> BoxFuture<'static, Result<(), StoreError>> {
         let comes_back = retry_at.is_some();
         self.stored(format!(
-            "parked as {}, comes back: {comes_back}",
+            "parked as {} after {sends} sends, comes back: {comes_back}",
             reason.kind
         ))
     }
@@ -224,8 +225,16 @@ async fn what_was_shed_reaches_its_sink_or_is_discarded_and_never_goes_back() {
 async fn a_parked_letter_comes_back_only_while_there_is_a_sink() {
     for (status, sink, expected) in [
         (200, true, "DeadLettered"),
-        (500, true, "parked as exhausted, comes back: true"),
-        (200, false, "parked as exhausted, comes back: false"),
+        (
+            500,
+            true,
+            "parked as exhausted after 0 sends, comes back: true",
+        ),
+        (
+            200,
+            false,
+            "parked as exhausted after 0 sends, comes back: false",
+        ),
     ] {
         let mut case = Case::new(status, dead(kind::EXHAUSTED));
         case.sink = sink;
@@ -242,14 +251,17 @@ async fn a_panic_keeps_the_lease_and_its_count() {
     let mut case = Case::new(0, dead(kind::REFUSED));
     case.status = None;
     case.sends = 6;
-    assert_eq!(case.ending().await, "parked as refused, comes back: true");
+    assert_eq!(
+        case.ending().await,
+        "parked as refused after 6 sends, comes back: true"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_gives_the_place_a_rest() {
     for (status, expected) in [
         (503, "deferred with 1"),
-        (403, "parked as refused, comes back: false"),
+        (403, "parked as refused after 1 sends, comes back: false"),
     ] {
         let mut case = Case::new(status, LeasePurpose::Deliver);
         case.sink = false;

@@ -27,6 +27,7 @@ pub(in super::super) enum Ending {
     },
     Parked {
         reason: ParkReason,
+        sends: u32,
         retry_at: Option<Timestamp>,
     },
     Dropped,
@@ -85,7 +86,12 @@ impl State {
                     .queues
                     .put_again(ticket, false, Why::Deferred, until);
             }
-            Ending::Parked { reason, retry_at } => {
+            Ending::Parked {
+                reason,
+                sends,
+                retry_at,
+            } => {
+                ticket.sends = sends;
                 subscribed.queues.park(ticket, reason, now, retry_at);
             }
             Ending::Dropped => {
@@ -144,7 +150,15 @@ impl State {
                 return;
             }
             Ending::Deferred { until, sends } => ParkedAgain::Deferred { until, sends },
-            Ending::Parked { reason, retry_at } => ParkedAgain::Parked { reason, retry_at },
+            Ending::Parked {
+                reason,
+                sends,
+                retry_at,
+            } => ParkedAgain::Parked {
+                reason,
+                sends,
+                retry_at,
+            },
             Ending::Dropped => ParkedAgain::Returned,
         };
         subscribed.queues.lay_back(ticket.offset, laid_back);

@@ -68,7 +68,7 @@ async fn an_event_without_a_sink_is_parked_and_stays() {
     assert_eq!(bench.sent().len(), 2);
     let parked = bench.parked().await;
     let letter = &parked[0];
-    assert_eq!((parked.len(), letter.sends, letter.retry_at), (1, 1, None));
+    assert_eq!((parked.len(), letter.sends, letter.retry_at), (1, 2, None));
     assert_eq!(
         (letter.reason.kind, letter.reason.code),
         ("exhausted", Some(500))

@@ -271,10 +271,12 @@ impl Run {
             5..7 => Ending::Deferred { until, sends },
             7 => Ending::Parked {
                 reason: reason(),
+                sends: 1,
                 retry_at: Some(until),
             },
             8 => Ending::Parked {
                 reason: reason(),
+                sends: 1,
                 retry_at: None,
             },
             _ => Ending::Dropped,
@@ -339,7 +341,7 @@ impl Run {
             }),
             (Duty::Parked, Ending::Dropped) => Some(At::Parked { due: Some(at_once) }),
         };
-        if let Ending::Deferred { sends, .. } = ending {
+        if let Ending::Deferred { sends, .. } | Ending::Parked { sends, .. } = ending {
             item.sends = *sends;
         }
         match at {

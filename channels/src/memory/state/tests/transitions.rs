@@ -76,7 +76,11 @@ fn parked(retry_at: Option<Timestamp>) -> Ending {
         code: None,
         data: bytes::Bytes::new(),
     };
-    Ending::Parked { reason, retry_at }
+    Ending::Parked {
+        reason,
+        sends: 1,
+        retry_at,
+    }
 }
 
 #[test]
