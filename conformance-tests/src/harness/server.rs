@@ -63,18 +63,27 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the binary of this build and waits until it is ready; or takes the broker that
-    /// `SLUICEGATE_URL` names.
+    /// Starts the binary of this build and waits until it is ready.
     ///
     /// # Panics
     ///
     /// When it does not become ready, with its log.
     pub async fn start(setup: Setup) -> Self {
-        let server = match Self::given() {
-            Some(server) => server,
-            None => Self::spawn(setup).unwrap_or_else(|error| panic!("{error}")),
-        };
+        let server = Self::spawn(setup).unwrap_or_else(|error| panic!("{error}"));
         server.await_ready().await
+    }
+
+    /// The broker that `SLUICEGATE_URL` names; without that variable as [`Server::start`] with no
+    /// settings. For tests that neither end nor measure their server.
+    ///
+    /// # Panics
+    ///
+    /// As [`Server::start`].
+    pub async fn given_or_started() -> Self {
+        match Self::given() {
+            Some(server) => server.await_ready().await,
+            None => Self::start(Setup::new()).await,
+        }
     }
 
     /// Starts the binary without waiting, for tests of the start itself.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sluicegate_conformance::client::Request;
 use sluicegate_conformance::event::{Event, Mode};
-use sluicegate_conformance::harness::{Server, Setup, TriggerStatus};
+use sluicegate_conformance::harness::{Server, TriggerStatus};
 use sluicegate_conformance::http1::Message;
 use sluicegate_conformance::ledger::Books;
 use sluicegate_conformance::subscriber::{Received, Subscriber};
@@ -15,15 +15,15 @@ use tokio::sync::Mutex;
 /// How long anything may take that should take milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The server that tests share: started by the first that needs it, ended with the last that holds
-/// it, so that no process outlives the run.
+/// The server that tests share: the given one, or started by the first that needs it and ended with the last
+/// that holds it, so that no process outlives the run.
 pub(crate) async fn shared_server() -> Arc<Server> {
     static SHARED: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
     let mut shared = SHARED.lock().await;
     if let Some(server) = shared.upgrade() {
         return server;
     }
-    let server = Arc::new(Server::start(Setup::new()).await);
+    let server = Arc::new(Server::given_or_started().await);
     *shared = Arc::downgrade(&server);
     server
 }
