@@ -123,7 +123,7 @@ async fn misbehave(mut stream: TcpStream, first: &str, drops: &str) -> Duration 
     let conversation = async {
         stream.write_all(first.as_bytes()).await?;
         let mut drops = drops.bytes();
-        let mut answer = [0; 4096];
+        let mut answer = [0; 512];
         loop {
             match timeout(Duration::from_millis(200), stream.read(&mut answer)).await {
                 Ok(Ok(0)) => return Ok(()),
