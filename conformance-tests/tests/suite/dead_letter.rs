@@ -189,10 +189,13 @@ async fn what_is_parked_drains_when_the_sink_is_back() {
         .collect();
     shown_ids.sort_unstable();
     assert_eq!(shown_ids, ["1", "2", "3"]);
-    assert!(
-        shown.iter().all(|letter| letter.event.data_size_bytes == 9),
-        "{shown:#?}"
-    );
+    for letter in &shown {
+        assert_eq!(
+            (letter.sends, letter.event.data_size_bytes),
+            (1, 9),
+            "{letter:#?}"
+        );
+    }
 
     let back = Subscriber::listen(address)
         .await

@@ -10,7 +10,7 @@ use sluicegate_conformance::event::Mode;
 use sluicegate_conformance::harness::{Server, Setup, free_address};
 use sluicegate_conformance::subscriber::{Answer, Script};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::scene::{PATIENCE, Scene, ids};
 
@@ -109,6 +109,61 @@ async fn sigterm_answers_requests_that_have_begun() {
         "{answer}"
     );
     assert_eq!(server.exit(Duration::from_secs(28)).await.code(), Some(0));
+}
+
+/// G14, L1: a second SIGTERM does not wait for deliveries any more.
+#[tokio::test]
+async fn a_second_sigterm_ends_it_at_once() {
+    let server = Arc::new(Server::start(Setup::new()).await);
+    let scene = Scene::on(Arc::clone(&server), "second")
+        .await
+        .broker(json!({"timeout": "PT60S"}));
+    let scene = scene.trigger("hangs", json!({})).start().await;
+    scene.subscriber.script("/hangs", Answer::hang());
+    scene.accept(&scene.event("1")).await;
+    scene.await_count("hangs", 1).await;
+    server.terminate();
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(server.ingress()).await.is_ok() {
+        assert!(Instant::now() < deadline, "it goes on accepting");
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(server.is_running(), "it did not wait for what is in flight");
+    server.terminate();
+    server.exit(Duration::from_secs(5)).await;
+}
+
+/// L4: triggers come and go many times a second under load, and one that stays misses nothing.
+#[tokio::test]
+async fn reloads_under_load_lose_nothing() {
+    const EVENTS: usize = 800;
+    const SPACING: Duration = Duration::from_millis(5);
+    let server = Arc::new(Server::start(Setup::new()).await);
+    let scene = Scene::on(server, "churn").await.broker(json!({}));
+    let mut scene = scene.trigger("stays", json!({})).start().await;
+    let start = Instant::now();
+    for (id, due) in (0..EVENTS).zip((0..).map(|n| start + SPACING * n)) {
+        sleep_until(due).await;
+        scene.accept(&scene.event(&format!("{id:04}"))).await;
+        match id % 80 {
+            0 => scene.edit_trigger("comes", json!({})),
+            20 => scene.edit_trigger("stays", json!({"filters": []})),
+            40 => scene.remove_trigger("comes"),
+            60 => scene.edit_trigger("stays", json!({"delivery": {"retry": id}})),
+            _ => {}
+        }
+    }
+    scene
+        .await_books("stays", "everything delivered", |books| {
+            books.delivered == EVENTS as u64
+        })
+        .await;
+    let expected: Vec<String> = (0..EVENTS).map(|id| format!("{id:04}")).collect();
+    assert_eq!(ids(&scene.received("stays")), expected);
+    assert!(
+        !scene.received("comes").is_empty(),
+        "no reload was applied under load"
+    );
 }
 
 /// G16, L3: settings that are wrong end the start with 78, name the place and the remedy, and no

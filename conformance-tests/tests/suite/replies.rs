@@ -3,9 +3,10 @@
 use serde_json::json;
 use sluicegate_conformance::client::Request;
 use sluicegate_conformance::event::{Event, Mode};
+use sluicegate_conformance::harness::TriggerStatus;
 use sluicegate_conformance::subscriber::{Answer, Script};
 
-use crate::scene::{Scene, ids, one_attempt_then};
+use crate::scene::{PATIENCE, Scene, ids, one_attempt_then};
 
 fn wants(ty: &str) -> serde_json::Value {
     json!({"filters": [{"exact": {"type": ty}}]})
@@ -261,6 +262,39 @@ async fn a_forged_hop_count_only_lowers_the_limit() {
             "{used_up}"
         );
     }
+}
+
+/// S10, G18, design 6 "hop limit": two brokers that feed each other end at the hop limit too, although
+/// neither sees the whole ring; the event ends as a loop.
+#[tokio::test]
+async fn a_ring_of_brokers_ends_at_the_hop_limit() {
+    let limited = || json!({"channel": {"memory": {}}, "limits": {"maxHops": 6}});
+    let first = Scene::new("ring-a").await.configured_broker(limited());
+    let second = Scene::new("ring-b").await.configured_broker(limited());
+    let to = |scene: &Scene| {
+        let uri = format!("http://{}{}", scene.server.ingress(), scene.path());
+        json!({"subscriber": {"uri": uri}, "delivery": {"retry": 0}})
+    };
+    let (to_first, to_second) = (to(&first), to(&second));
+    let first = first.trigger("onwards", to_second).start().await;
+    let second = second.trigger("onwards", to_first).start().await;
+    first.accept(&ask("ring")).await;
+    let settled = |triggers: &[TriggerStatus]| triggers.iter().any(|it| it.books.parked == 1);
+    let admin = first.server.admin();
+    let in_first = admin.await_triggers(&first.namespace, PATIENCE, "a loop", settled);
+    let in_second = admin.await_triggers(&second.namespace, PATIENCE, "a loop", settled);
+    // It ends in the one or the other, by whether the limit is even.
+    let namespace = tokio::select! {
+        _ = in_first => &first.namespace,
+        _ = in_second => &second.namespace,
+    };
+    let letter = admin
+        .await_dead_letters(namespace, "onwards", 1)
+        .await
+        .remove(0);
+    assert_eq!(letter.reason.kind, "loop");
+    let passes = first.quiet(1).await[0].books.accepted + second.quiet(1).await[0].books.accepted;
+    assert!((2..=7).contains(&passes), "{passes} passes for 6 hops");
 }
 
 /// CP-52, T9, design 4: a reply that cannot be stored fails the whole delivery: its cause is retried
