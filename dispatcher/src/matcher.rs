@@ -21,18 +21,38 @@ impl TriggerMatcher {
 
     /// Adds or replaces a trigger's filter.
     pub fn insert(&self, key: SubscriptionKey, filter: Filter) {
-        self.set.rcu(|set| {
-            let mut set = FilterSet::clone(set);
-            set.insert(key, filter.clone());
-            Arc::new(set)
-        });
+        self.update(|set| set.insert(key, filter.clone()));
     }
 
     /// Removes a trigger's filter.
     pub fn remove(&self, key: SubscriptionKey) {
+        self.update(|set| {
+            set.remove(key);
+        });
+    }
+
+    /// Changes any number of filters at once: an event is judged by all of the changes or by none.
+    /// A change costs a copy of the set, so that ten thousand belong into one.
+    ///
+    /// `change` may be called again, on a fresh copy, when another change came between.
+    ///
+    /// ```
+    /// use sluicegate_channels::SubscriptionKey;
+    /// use sluicegate_dispatcher::TriggerMatcher;
+    /// use sluicegate_filter::Filter;
+    ///
+    /// let matcher = TriggerMatcher::new();
+    /// let all = Filter::compile(&[])?;
+    /// matcher.update(|filters| {
+    ///     filters.remove(SubscriptionKey(1));
+    ///     filters.insert(SubscriptionKey(2), all.clone());
+    /// });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn update(&self, change: impl Fn(&mut FilterSet<SubscriptionKey>)) {
         self.set.rcu(|set| {
             let mut set = FilterSet::clone(set);
-            set.remove(key);
+            change(&mut set);
             Arc::new(set)
         });
     }

@@ -15,7 +15,7 @@ pub struct Target {
 
 /// A trigger, ready to be worked on. `delivery.dead_letter_sink` says what was written;
 /// `dead_letter` where that is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The trigger's namespace and name.
     pub trigger: ObjectName,
