@@ -5,23 +5,31 @@
 //!
 //! - an object that is present but invalid keeps its last valid version; at first sight it is absent;
 //! - a change of an immutable field is invalid;
-//! - a file that cannot be read, or that is not YAML, keeps all its objects;
-//! - a file, or an object of a file, that is gone counts as deleted after [`GONE_AFTER`];
-//! - of two objects with one name the first (by file name, then place) stands, the second is invalid.
+//! - a file that cannot be read, or that is not YAML, or of which a document can't be told to be some
+//!   object, keeps all its objects; what can be read of it is in force all the same;
+//! - while the folder itself cannot be read, everything stays as it was;
+//! - a file, or an object of a file, that is gone counts as deleted after [`GONE_AFTER`]; in another
+//!   file it is the same object;
+//! - of two objects with one name the first (by file name, then place) stands, the second is invalid;
+//! - documents of kinds that other programs serve are nobody's objects here.
 //!
 //! Pure: no I/O; time is handed in. What it leaves out: references between objects, which whoever
 //! runs them judges, since a Trigger may come before its Broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sluicegate_channels::Timestamp;
 use sluicegate_resources::{
-    Broker, BrokerConfig, Diagnostic, Object, ObjectName, Severity, Trigger, check_update,
+    Broker, BrokerConfig, Diagnostic, Manifest, Object, ObjectName, Trigger, check_update,
 };
 
 use super::folder::{Contents, Folder};
+
+mod pass;
+
+use pass::{Pass, Told, duplicate, of_ours, unreadable};
 
 /// How long an object may be missing before it counts as deleted: editors save by rename.
 pub const GONE_AFTER: Duration = Duration::from_millis(500);
@@ -77,7 +85,7 @@ impl Review {
     pub fn has_errors(&self) -> bool {
         self.findings
             .iter()
-            .any(|finding| finding.diagnostic.severity == Severity::Error)
+            .any(|finding| finding.diagnostic.is_error())
     }
 }
 
@@ -120,7 +128,13 @@ impl Catalog {
         let mut pass = Pass::default();
         if let Some(fault) = &folder.fault {
             // Nothing is known about any file: everything stays as it is.
-            pass.find_file_fault(Path::new("."), fault, self);
+            pass.find(
+                Path::new("."),
+                "",
+                None,
+                unreadable(fault),
+                !self.known.is_empty(),
+            );
             for known in self.known.values_mut() {
                 known.missing_since = None;
             }
@@ -129,79 +143,67 @@ impl Catalog {
         for (file, contents) in &folder.files {
             self.take_file(file, contents, &mut pass);
         }
-        self.sweep(&pass.seen, now, &mut pass.review);
+        self.sweep(&pass.seen, &pass.obscure, now, &mut pass.review);
         pass.review
     }
 
     fn take_file(&mut self, file: &Path, contents: &Contents, pass: &mut Pass) {
+        let held_any = self.known.values().any(|known| known.file == file);
         let text = match contents {
             Contents::Text(text) => text,
             Contents::Unreadable(why) => {
-                pass.find_file_fault(file, why, self);
-                return self.keep_all_of(file, pass);
+                let fault = unreadable(&format!("the file {why}"));
+                pass.find(file, "", None, fault, held_any);
+                pass.obscure.insert(file.to_owned());
+                return;
             }
         };
         let parsed = sluicegate_resources::parse(text);
-        let broken = parsed
-            .diagnostics
-            .iter()
-            .any(|it| it.severity == Severity::Error);
+        if parsed.diagnostics.iter().any(Diagnostic::is_error) {
+            pass.obscure.insert(file.to_owned());
+        }
         for diagnostic in parsed.diagnostics {
-            let keeps_earlier = self.known.values().any(|known| known.file == file);
-            pass.find(file, text, None, diagnostic, keeps_earlier);
+            pass.find(file, text, None, diagnostic, held_any);
         }
         for manifest in parsed.manifests {
-            let identity = manifest.name.clone().map(|name| Identity {
-                kind: manifest.kind.clone(),
-                name,
-            });
-            self.take_manifest(file, text, identity, manifest, pass);
-        }
-        if broken {
-            self.keep_all_of(file, pass);
+            match of_ours(&manifest) {
+                Told::Ours(identity) => self.take_object(file, text, identity, manifest, pass),
+                Told::Foreign => pass.find_all(file, text, None, manifest.diagnostics, false),
+                Told::Unknown => {
+                    // It may be any of the objects that this file held.
+                    pass.obscure.insert(file.to_owned());
+                    pass.find_all(file, text, None, manifest.diagnostics, held_any);
+                }
+            }
         }
     }
 
-    fn take_manifest(
+    fn take_object(
         &mut self,
         file: &Path,
         text: &str,
-        identity: Option<Identity>,
-        manifest: sluicegate_resources::Manifest,
+        identity: Identity,
+        manifest: Manifest,
         pass: &mut Pass,
     ) {
-        let Some(identity) = identity else {
-            for diagnostic in manifest.diagnostics {
-                pass.find(file, text, None, diagnostic, false);
-            }
-            // It may be any of the objects that this file held: none of them is known to be gone.
-            return self.keep_all_of(file, pass);
-        };
-        if let Some(first) = pass.seen.get(&identity).cloned() {
-            let diagnostic = duplicate(&identity, &first, manifest.span);
-            pass.find(file, text, Some(&identity), diagnostic, true);
-            return;
+        if let Some(first) = pass.seen.get(&identity) {
+            let diagnostic = duplicate(&identity, first, manifest.span);
+            let stands = self.known.contains_key(&identity);
+            return pass.find(file, text, Some(&identity), diagnostic, stands);
         }
         pass.seen.insert(identity.clone(), file.to_owned());
         let mut diagnostics = manifest.diagnostics;
-        let known = self.known.get(&identity);
-        if let (Some(known), Some(object)) = (known, &manifest.object) {
+        let known = self.known.get_mut(&identity);
+        if let (Some(known), Some(object)) = (&known, &manifest.object) {
             diagnostics.extend(check_update(&known.object, object, &manifest.places));
         }
-        let invalid = diagnostics.iter().any(|it| it.severity == Severity::Error);
-        for diagnostic in diagnostics {
-            pass.find(
-                file,
-                text,
-                Some(&identity),
-                diagnostic,
-                invalid && known.is_some(),
-            );
-        }
+        let is_invalid = diagnostics.iter().any(Diagnostic::is_error);
+        let keeps_earlier = is_invalid && known.is_some();
+        pass.find_all(file, text, Some(&identity), diagnostics, keeps_earlier);
         match manifest.object {
-            Some(object) if !invalid => self.put(identity, object, file, pass),
+            Some(object) if !is_invalid => self.put(identity, object, file, pass),
             Some(_) | None => {
-                if let Some(known) = self.known.get_mut(&identity) {
+                if let Some(known) = known {
                     known.missing_since = None;
                     known.file = file.to_owned();
                 }
@@ -223,19 +225,20 @@ impl Catalog {
         pass.review.changed |= !unchanged;
     }
 
-    /// Marks every object that `file` was known to hold as seen, so that none counts as deleted.
-    fn keep_all_of(&mut self, file: &Path, pass: &mut Pass) {
-        for (identity, known) in &mut self.known {
-            if known.file == file && !pass.seen.contains_key(identity) {
-                known.missing_since = None;
-                pass.seen.insert(identity.clone(), file.to_owned());
-            }
-        }
-    }
-
-    fn sweep(&mut self, seen: &BTreeMap<Identity, PathBuf>, now: Timestamp, review: &mut Review) {
+    /// Notes what is missing, and ends what has been for long enough.
+    fn sweep(
+        &mut self,
+        seen: &BTreeMap<Identity, PathBuf>,
+        obscure: &BTreeSet<PathBuf>,
+        now: Timestamp,
+        review: &mut Review,
+    ) {
         self.known.retain(|identity, known| {
             if seen.contains_key(identity) {
+                return true;
+            }
+            if obscure.contains(&known.file) {
+                known.missing_since = None;
                 return true;
             }
             let gone_at = *known.missing_since.get_or_insert(now) + GONE_AFTER;
@@ -250,58 +253,5 @@ impl Catalog {
     }
 }
 
-/// What one look has gathered so far.
-#[derive(Debug, Default)]
-struct Pass {
-    seen: BTreeMap<Identity, PathBuf>,
-    review: Review,
-}
-
-impl Pass {
-    fn find(
-        &mut self,
-        file: &Path,
-        text: &str,
-        object: Option<&Identity>,
-        diagnostic: Diagnostic,
-        keeps_earlier: bool,
-    ) {
-        let rendered = diagnostic.render(&file.display().to_string(), text);
-        self.review.findings.push(Finding {
-            file: file.to_owned(),
-            object: object.cloned(),
-            diagnostic,
-            rendered,
-            keeps_earlier,
-        });
-    }
-
-    fn find_file_fault(&mut self, file: &Path, why: &str, catalog: &Catalog) {
-        let keeps_earlier = catalog.known.values().any(|known| known.file == file);
-        let diagnostic = Diagnostic {
-            code: sluicegate_resources::codes::NOT_YAML,
-            severity: Severity::Error,
-            message: format!("the file {why}"),
-            span: None,
-            label: None,
-            help: Some("every object it held stays as it was".to_owned()),
-        };
-        self.find(file, "", None, diagnostic, keeps_earlier);
-    }
-}
-
-fn duplicate(identity: &Identity, first: &Path, span: sluicegate_resources::Span) -> Diagnostic {
-    let Identity { kind, name } = identity;
-    Diagnostic {
-        code: sluicegate_resources::codes::DUPLICATE_OBJECT,
-        severity: Severity::Error,
-        message: format!(
-            "{kind} '{name}' is defined twice; the first is in {}",
-            first.display()
-        ),
-        span: Some(span),
-        label: None,
-        help: Some("remove one of the two, or give this one another name".to_owned()),
-    }
-}
-
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! editors keep their temporary copies. Bounded: 10,000 files of at most 1 MiB each.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -36,45 +37,55 @@ pub struct Folder {
 impl Folder {
     /// Reads the folder at `path`. Blocking; never fails as a whole: faults are part of the answer.
     pub fn read(path: &Path) -> Folder {
-        match Self::list(path) {
-            Ok(paths) => Folder {
-                files: paths
-                    .into_iter()
-                    .map(|path| (path.clone(), read_file(&path)))
-                    .collect(),
-                exists: true,
-                fault: None,
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Folder::default(),
-            Err(error) => Folder {
-                exists: true,
-                fault: Some(format!(
-                    "cannot read the folder {}: {error}",
-                    path.display()
-                )),
-                ..Folder::default()
-            },
+        let listed = match list(path) {
+            Ok(listed) => listed,
+            Err(error) => return Folder::without(path, &error),
+        };
+        let read = |path: PathBuf| read_listed(&path).map(|contents| (path, contents));
+        Folder {
+            files: listed.into_keys().filter_map(read).collect(),
+            exists: true,
+            fault: None,
         }
     }
 
-    fn list(path: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(path)? {
-            let path = entry?.path();
-            // Follows links: a mounted ConfigMap is made of them.
-            if is_manifest_name(&path) && path.is_file() {
-                paths.push(path);
-            }
+    /// The folder whose list of files `error` kept from being read.
+    pub(super) fn without(path: &Path, error: &io::Error) -> Folder {
+        if error.kind() == io::ErrorKind::NotFound {
+            return Folder::default();
         }
-        paths.sort();
-        if paths.len() > FILES_MAX {
+        let path = path.display();
+        Folder {
+            exists: true,
+            fault: Some(format!("cannot read the folder {path}: {error}")),
+            ..Folder::default()
+        }
+    }
+}
+
+/// The manifest files of the folder, by name, with what the system says about each. None where it
+/// says nothing: then the file is there and reading it will tell why it can't be read.
+pub(super) fn list(folder: &Path) -> io::Result<BTreeMap<PathBuf, Option<Metadata>>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if !is_manifest_name(&path) {
+            continue;
+        }
+        // Follows links: a mounted ConfigMap is made of them.
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => drop(files.insert(path, Some(metadata))),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => drop(files.insert(path, None)),
+        }
+        if files.len() > FILES_MAX {
             return Err(io::Error::other(format!(
-                "it holds {} manifest files; at most {FILES_MAX} are read",
-                paths.len()
+                "it holds more than {FILES_MAX} manifest files"
             )));
         }
-        Ok(paths)
     }
+    Ok(files)
 }
 
 fn is_manifest_name(path: &Path) -> bool {
@@ -88,23 +99,35 @@ fn is_manifest_name(path: &Path) -> bool {
 
 /// Reads one file within the bound.
 pub fn read_file(path: &Path) -> Contents {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        std::fs::File::open(path)?
-            .take(FILE_BYTES_MAX + 1)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    match read() {
-        Err(error) => Contents::Unreadable(format!("cannot be read: {error}")),
-        Ok(bytes) if bytes.len() as u64 > FILE_BYTES_MAX => {
-            Contents::Unreadable(format!("is larger than {FILE_BYTES_MAX} bytes"))
-        }
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Contents::Text(text),
-            Err(_) => Contents::Unreadable("is not UTF-8 text".to_owned()),
-        },
+    try_read(path).unwrap_or_else(|error| unreadable(&error))
+}
+
+/// Reads a file that was listed; none when it is gone by now.
+pub(super) fn read_listed(path: &Path) -> Option<Contents> {
+    match try_read(path) {
+        Ok(contents) => Some(contents),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(unreadable(&error)),
     }
+}
+
+fn try_read(path: &Path) -> io::Result<Contents> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        let why = format!("is larger than {FILE_BYTES_MAX} bytes");
+        return Ok(Contents::Unreadable(why));
+    }
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => Contents::Text(text),
+        Err(_) => Contents::Unreadable("is not UTF-8 text".to_owned()),
+    })
+}
+
+fn unreadable(error: &io::Error) -> Contents {
+    Contents::Unreadable(format!("cannot be read: {error}"))
 }
 
 #[cfg(test)]

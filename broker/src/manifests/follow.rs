@@ -1,19 +1,22 @@
 //! Says when the manifest folder is worth another look.
 //!
 //! The kernel's notices are only a hint: whatever they say, the folder is read as a whole. Where no
-//! notice comes (a network file system, a folder that does not exist yet) a slow look every
-//! [`LOOK_EVERY`] finds the change all the same.
+//! notice comes (a network file system, a folder that does not exist yet, one that was replaced) a
+//! cheap look every [`LOOK_EVERY`] finds the change all the same.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
+
+use super::reader::Look;
 
 /// How often the folder is looked at without any notice.
-pub const LOOK_EVERY: Duration = Duration::from_secs(2);
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait after a notice for the rest of a burst, so that an editor's save is one change.
 const SETTLE: Duration = Duration::from_millis(30);
 /// A burst that never ends is looked into after this long.
@@ -39,27 +42,31 @@ impl Follow {
         follow
     }
 
-    /// Waits until another look is worthwhile: after a notice, after [`LOOK_EVERY`], or at
-    /// `deadline` when that is earlier.
+    /// Waits until another look is worthwhile, and says how much of one: after a notice a thorough
+    /// one, after [`LOOK_EVERY`], or at `deadline` when that is earlier, a cheap one.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a notice that was not yet acted upon is kept, or found by the slow look.
-    pub async fn changed(&mut self, deadline: Option<Instant>) {
+    /// Cancel safe: a notice that was not yet acted upon is kept, or found by the cheap look.
+    pub async fn changed(&mut self, deadline: Option<Instant>) -> Look {
         let slow = Instant::now() + LOOK_EVERY;
         let until = deadline.map_or(slow, |deadline| deadline.min(slow));
-        if timeout_at(until, self.hint.notified()).await.is_ok() {
+        let told = timeout_at(until, self.hint.notified()).await.is_ok();
+        if told {
             self.settle().await;
         }
         if self.watcher.is_none() {
             self.watch();
         }
+        if told { Look::Thorough } else { Look::Cheap }
     }
 
-    /// Begins anew: for a folder that was removed and made again, which the old watch can't see.
+    /// Begins anew: another folder stands at the path, which the old watch can't see. What changed
+    /// in it before now brings no notice, so that a look is due at once.
     pub fn renew(&mut self) {
         self.watcher = None;
         self.watch();
+        self.hint.notify_one();
     }
 
     async fn settle(&self) {
@@ -67,16 +74,22 @@ impl Follow {
         loop {
             let quiet = (Instant::now() + SETTLE).min(end);
             if timeout_at(quiet, self.hint.notified()).await.is_err() || quiet == end {
-                sleep_until(quiet).await;
                 return;
             }
         }
     }
 
-    /// Tries to get notices; without them the slow look serves alone.
+    /// Tries to get notices; without them the cheap look serves alone.
     fn watch(&mut self) {
+        if !self.folder.is_dir() {
+            return;
+        }
         let hint = Arc::clone(&self.hint);
-        let on_notice = move |_: notify::Result<notify::Event>| hint.notify_one();
+        let on_notice = move |notice: notify::Result<notify::Event>| {
+            if notice.is_ok_and(|event| is_change(&event.kind)) {
+                hint.notify_one();
+            }
+        };
         let watcher = notify::recommended_watcher(on_notice).and_then(|mut watcher| {
             watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
             Ok(watcher)
@@ -85,8 +98,24 @@ impl Follow {
             Ok(watcher) => self.watcher = Some(watcher),
             Err(error) => tracing::debug!(
                 folder = %self.folder.display(), %error,
-                "no notices of changes in the manifest folder; looking every 2 s"
+                "no notices of changes in the manifest folder; looking every second"
             ),
         }
     }
 }
+
+/// Whether something was written. Opening and reading bring notices too, our own included: to look
+/// again because of those would never end.
+fn is_change(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => *access == AccessKind::Close(AccessMode::Write),
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,15 @@
-//! Opens listeners, and says how they are reached.
+//! Opens listeners, says how they are reached, and holds those that are served.
 
+use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::StartError;
+use crate::server::Served;
 
 /// Connections that wait to be accepted; the system caps it by its own limit.
 const BACKLOG: u32 = 4_096;
@@ -44,6 +49,47 @@ pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+/// A listener that is being served.
+#[derive(Debug)]
+pub(super) struct Listening {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Served>,
+}
+
+/// Completes when a listener is told to stop.
+type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Listening {
+    /// Serves on a task of its own.
+    pub(super) fn spawn<F>(serve: impl FnOnce(Stopping) -> F) -> Self
+    where
+        F: Future<Output = Served> + Send + 'static,
+    {
+        let (stop, stopped) = watch::channel(false);
+        Listening {
+            stop,
+            task: tokio::spawn(serve(Box::pin(told(stopped)))),
+        }
+    }
+
+    /// Stops accepting, lets requests under way end, and waits for that.
+    pub(super) async fn stop(&mut self) -> Served {
+        self.stop.send_replace(true);
+        match (&mut self.task).await {
+            Ok(served) => served,
+            Err(error) => {
+                tracing::error!(%error, "a listener failed");
+                Served::default()
+            }
+        }
+    }
+}
+
+/// Completes when told, or when there is nobody left to tell.
+async fn told(mut stopped: watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
 #[cfg(test)]

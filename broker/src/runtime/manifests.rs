@@ -6,7 +6,7 @@ use sluicegate_channels::{Clock, Timestamp};
 use sluicegate_resources::Severity;
 
 use crate::manifests::follow::Follow;
-use crate::manifests::{Catalog, Finding, Folder, Review};
+use crate::manifests::{Catalog, Finding, FolderReader, Look, Review};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::registry::Operator;
@@ -17,7 +17,7 @@ pub(super) struct ManifestLoop {
     path: PathBuf,
     clock: Clock,
     follow: Follow,
-    folder: Folder,
+    reader: FolderReader,
     catalog: Catalog,
     findings: Vec<Finding>,
     look_again_at: Option<Timestamp>,
@@ -28,14 +28,14 @@ impl ManifestLoop {
     pub(super) async fn new(path: &Path, clock: Clock) -> (Self, Review) {
         // Watched before it is read, so that no change falls between the two.
         let follow = Follow::new(path);
-        let folder = read(path.to_owned()).await;
+        let (reader, _) = look(path, FolderReader::new(path), Look::Thorough).await;
         let mut catalog = Catalog::new();
-        let review = catalog.review(&folder, clock.now());
+        let review = catalog.review(reader.folder(), clock.now());
         let manifests = ManifestLoop {
             path: path.to_owned(),
             clock,
             follow,
-            folder,
+            reader,
             catalog,
             findings: Vec::new(),
             look_again_at: None,
@@ -48,33 +48,39 @@ impl ManifestLoop {
     }
 
     pub(super) fn folder_exists(&self) -> bool {
-        self.folder.exists
+        self.reader.folder().exists
     }
 
-    /// Waits until another look is worthwhile. Cancel safe.
-    pub(super) async fn changed(&mut self) {
+    /// Waits until another look is worthwhile, and says how much of one. Cancel safe.
+    pub(super) async fn changed(&mut self) -> Look {
         let deadline = self.look_again_at.map(|at| self.clock.instant_of(at));
-        self.follow.changed(deadline).await;
+        self.follow.changed(deadline).await
     }
 
-    /// Looks at the folder; applies what changed.
+    /// Looks at the folder; applies what changed, and says whether anything had.
     pub(super) async fn look(
         &mut self,
+        how: Look,
         operator: &mut Operator,
         readiness: &Readiness,
         metrics: &Metrics,
-    ) {
-        let folder = read(self.path.clone()).await;
-        let is_due = self.look_again_at.is_some_and(|at| at <= self.clock.now());
-        if folder == self.folder && !is_due {
-            return;
-        }
-        if folder.exists && !self.folder.exists {
+    ) -> bool {
+        let folder_before = self.reader.folder_id().cloned();
+        let reader = std::mem::replace(&mut self.reader, FolderReader::new(&self.path));
+        let (reader, differs) = look(&self.path, reader, how).await;
+        self.reader = reader;
+        if self.reader.folder_id() != folder_before.as_ref() {
             self.follow.renew();
         }
-        self.folder = folder;
-        let review = self.catalog.review(&self.folder, self.clock.now());
-        self.take(review, operator, readiness, metrics).await;
+        let now = self.clock.now();
+        let is_due = self.look_again_at.is_some_and(|at| at <= now);
+        if differs || is_due {
+            let review = self.catalog.review(self.reader.folder(), now);
+            self.take(review, operator, readiness, metrics).await;
+        } else if operator.has_unsubscribed() {
+            operator.apply(&self.catalog.objects()).await;
+        }
+        differs || is_due
     }
 
     /// Shows what a look found, and applies it where it changed anything.
@@ -144,10 +150,13 @@ pub(super) fn render(review: &Review) -> String {
 }
 
 /// Files are read where blocking is allowed.
-async fn read(path: PathBuf) -> Folder {
-    let folder = tokio::task::spawn_blocking(move || Folder::read(&path)).await;
-    folder.unwrap_or_else(|error| Folder {
-        fault: Some(format!("cannot be read: {error}")),
-        ..Folder::default()
+async fn look(path: &Path, mut reader: FolderReader, how: Look) -> (FolderReader, bool) {
+    let looked = tokio::task::spawn_blocking(move || {
+        let differs = reader.look(how);
+        (reader, differs)
+    });
+    looked.await.unwrap_or_else(|error| {
+        let why = format!("cannot read the folder {}: {error}", path.display());
+        (FolderReader::failed(path, &why), true)
     })
 }
