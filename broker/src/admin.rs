@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,9 @@ mod listing;
 mod watches;
 
 pub use guard::Guard;
+
+/// Far more than any request of the API needs. What a request says may be kept, as a watch is.
+const BODY_BYTES_MAX: usize = 16 << 10;
 
 /// Everything that the admin API shows.
 #[derive(Clone, Debug)]
@@ -62,6 +65,7 @@ impl Admin {
             .route("/api/v1/watches/{token}", get(watches::report))
             .fallback(no_route)
             .method_not_allowed_fallback(no_method)
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(middleware::from_fn_with_state(
                 Arc::new(guard),
                 guard::check,

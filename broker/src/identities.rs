@@ -5,6 +5,7 @@
 //! they survive a restart in `identities.json`; the folder is locked by the process that uses it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -92,35 +93,51 @@ impl Identities {
         })
     }
 
-    /// The uid of a trigger, made now if it is new.
-    ///
-    /// # Errors
-    ///
-    /// When a new one cannot be stored; then there is none.
-    pub fn uid_of(&mut self, trigger: &ObjectName) -> Result<String, DataError> {
-        let name = trigger.to_string();
-        if let Some(uid) = self.uids.get(&name) {
-            return Ok(uid.clone());
-        }
-        let uid = ulid::Ulid::new().to_string();
-        self.uids.insert(name.clone(), uid.clone());
-        if let Err(error) = self.store() {
-            self.uids.remove(&name);
-            return Err(error);
-        }
-        Ok(uid)
+    /// The uid of a trigger, when it has one.
+    pub fn get(&self, trigger: &ObjectName) -> Option<&str> {
+        self.uids.get(&trigger.to_string()).map(String::as_str)
     }
 
-    /// Forgets a deleted trigger: one of that name made later is another.
+    /// Gives each of `triggers` that has no uid one, and stores them together: ten thousand new
+    /// triggers are one write.
     ///
     /// # Errors
     ///
-    /// When that cannot be stored.
-    pub fn forget(&mut self, trigger: &ObjectName) -> Result<(), DataError> {
-        match self.uids.remove(&trigger.to_string()) {
-            Some(_) => self.store(),
-            None => Ok(()),
+    /// When they cannot be stored; then those that had none have none.
+    pub fn ensure<'a>(
+        &mut self,
+        triggers: impl IntoIterator<Item = &'a ObjectName>,
+    ) -> Result<(), DataError> {
+        let mut made = Vec::new();
+        for trigger in triggers {
+            if let Entry::Vacant(vacant) = self.uids.entry(trigger.to_string()) {
+                made.push(vacant.key().clone());
+                vacant.insert(ulid::Ulid::new().to_string());
+            }
         }
+        if made.is_empty() {
+            return Ok(());
+        }
+        self.store().inspect_err(|_| {
+            for name in &made {
+                self.uids.remove(name);
+            }
+        })
+    }
+
+    /// Forgets deleted triggers: one of such a name made later is another.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be stored; then only this process has forgotten them.
+    pub fn forget<'a>(
+        &mut self,
+        triggers: impl IntoIterator<Item = &'a ObjectName>,
+    ) -> Result<(), DataError> {
+        let had_any = triggers.into_iter().fold(false, |had, trigger| {
+            self.uids.remove(&trigger.to_string()).is_some() | had
+        });
+        if had_any { self.store() } else { Ok(()) }
     }
 
     /// Writes beside and renames, so that a crash leaves the old file or the new one.
@@ -189,17 +206,43 @@ mod tests {
         }
     }
 
+    fn uid(identities: &mut Identities, trigger: &str) -> String {
+        identities.ensure([&name(trigger)]).unwrap();
+        identities.get(&name(trigger)).unwrap().to_owned()
+    }
+
     #[test]
     fn a_uid_survives_a_restart_and_not_a_deletion() {
         let dir = TempDir::new();
         let mut first = Identities::open(dir.path()).unwrap();
-        let uid = first.uid_of(&name("billing")).unwrap();
-        assert_eq!(first.uid_of(&name("billing")).unwrap(), uid);
+        let made = uid(&mut first, "billing");
+        assert_eq!(uid(&mut first, "billing"), made);
+        assert_ne!(uid(&mut first, "audit"), made);
         drop(first);
         let mut second = Identities::open(dir.path()).unwrap();
-        assert_eq!(second.uid_of(&name("billing")).unwrap(), uid);
-        second.forget(&name("billing")).unwrap();
-        assert_ne!(second.uid_of(&name("billing")).unwrap(), uid);
+        assert_eq!(second.get(&name("billing")), Some(&*made));
+        second.forget([&name("billing"), &name("unknown")]).unwrap();
+        assert_eq!(second.get(&name("billing")), None);
+        assert_ne!(uid(&mut second, "billing"), made);
+        assert!(second.get(&name("audit")).is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_not_given_and_what_was_stays() {
+        let dir = TempDir::new();
+        let mut identities = Identities::open(dir.path()).unwrap();
+        let made = uid(&mut identities, "billing");
+        // A folder stands where the new file is to be written.
+        std::fs::create_dir(dir.path().join("identities.json.new")).unwrap();
+        let both = [&name("billing"), &name("audit")];
+        let refused = identities.ensure(both).unwrap_err();
+        assert!(matches!(refused, DataError::Io { .. }), "{refused}");
+        assert_eq!(identities.get(&name("audit")), None);
+        assert_eq!(identities.get(&name("billing")), Some(&*made));
+        identities.ensure([&name("billing")]).unwrap();
+        std::fs::remove_dir(dir.path().join("identities.json.new")).unwrap();
+        identities.ensure(both).unwrap();
+        assert!(identities.get(&name("audit")).is_some());
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! What it leaves out: where objects come from ([`crate::manifests`]) and how events come in
 //! ([`crate::ingress`]).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ use crate::ingress;
 use crate::metrics::figures::{BrokerFigures, FiguresSource, TriggerFigures};
 
 pub mod conditions;
+mod departed;
 pub mod observer;
 pub mod operator;
 mod watching;
@@ -36,8 +37,7 @@ pub use conditions::Condition;
 pub use observer::TriggerObserver;
 pub use operator::{Operator, OperatorOptions, OperatorParts};
 
-/// Deleted triggers whose last books are remembered, so that their ends stay in the metrics.
-const DEPARTED_MAX: usize = 1_000;
+use departed::Departed;
 
 /// A broker that is served.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl Table {
 pub struct Registry {
     table: ArcSwap<Table>,
     clock: Clock,
-    departed: Mutex<VecDeque<(ObjectName, Books)>>,
+    departed: Mutex<Departed>,
 }
 
 impl fmt::Debug for Registry {
@@ -172,13 +172,10 @@ impl Registry {
         self.table.store(Arc::new(table));
     }
 
-    /// Remembers how the events of a deleted trigger ended, in a bounded list.
-    fn remember(&self, trigger: ObjectName, books: Books) {
-        let mut departed = self.departed.lock();
-        if departed.len() == DEPARTED_MAX {
-            departed.pop_front();
-        }
-        departed.push_back((trigger, books));
+    /// Remembers how the events of a deleted trigger ended, and names the trigger that is forgotten
+    /// for it.
+    fn remember(&self, trigger: &ObjectName, books: Books) -> Option<ObjectName> {
+        self.departed.lock().remember(trigger, books)
     }
 }
 
@@ -232,7 +229,7 @@ impl FiguresSource for Registry {
             let entry = figures
                 .entry(name.clone())
                 .or_insert_with(|| TriggerFigures::named(name));
-            entry.books += *books;
+            entry.books += books;
         }
         figures.into_values().collect()
     }

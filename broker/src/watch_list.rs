@@ -74,6 +74,7 @@ impl WatchList {
         entries.forget_old(self.clock.now());
         let key = (id, source);
         entries.remove(&key);
+        entries.make_room();
         entries.by_token.insert(token.clone(), key.clone());
         entries.order.push_back(key.clone());
         let entry = Entry {
@@ -134,12 +135,12 @@ impl WatchList {
         }
     }
 
-    /// Something happened to a watched event: an attempt, or a new state.
+    /// Something happened to a watched event: an attempt, a new state, or both.
     pub fn note(
         &self,
         event: &Event,
         trigger: &ObjectName,
-        state: WatchedState,
+        state: Option<WatchedState>,
         attempt: Option<(WatchAttempt, Option<Duration>)>,
     ) {
         let now = self.clock.now();
@@ -151,10 +152,10 @@ impl WatchList {
             .triggers
             .entry(trigger.clone())
             .or_insert_with(|| Watched {
-                state,
+                state: WatchedState::Matched,
                 attempts: VecDeque::new(),
             });
-        watched.state = state;
+        watched.state = state.unwrap_or(watched.state);
         if let Some((attempt, next)) = attempt {
             if watched.attempts.len() == ATTEMPTS_MAX {
                 watched.attempts.pop_front();
@@ -179,12 +180,20 @@ impl Entries {
     }
 
     fn forget_old(&mut self, now: Timestamp) {
+        self.forget_while(|entries, oldest| {
+            let entry = entries.by_event.get(oldest);
+            entry.is_none_or(|entry| now.since(entry.begun) > WATCH_LIFE)
+        });
+    }
+
+    /// Lets the oldest go until there is room for one more.
+    fn make_room(&mut self) {
+        self.forget_while(|entries, _| entries.order.len() >= WATCHES_MAX);
+    }
+
+    fn forget_while(&mut self, goes: impl Fn(&Self, &EventKey) -> bool) {
         while let Some(oldest) = self.order.front().cloned() {
-            let is_old = self
-                .by_event
-                .get(&oldest)
-                .is_none_or(|entry| now.since(entry.begun) > WATCH_LIFE);
-            if !is_old && self.order.len() < WATCHES_MAX {
+            if !goes(self, &oldest) {
                 return;
             }
             self.order.pop_front();
@@ -253,7 +262,12 @@ mod tests {
     async fn an_event_that_nobody_asked_about_is_not_remembered() {
         let list = list();
         assert!(!list.is_watched(&event("1")));
-        list.note(&event("1"), &name("hello"), WatchedState::Delivered, None);
+        list.note(
+            &event("1"),
+            &name("hello"),
+            Some(WatchedState::Delivered),
+            None,
+        );
         let token = list.begin("1".to_owned(), "/me".to_owned());
         assert!(list.is_watched(&event("1")));
         assert!(!list.is_watched(&event("2")));
@@ -265,7 +279,12 @@ mod tests {
     async fn a_worker_that_is_faster_than_the_door_is_not_overruled() {
         let list = list();
         let token = list.begin("1".to_owned(), "/me".to_owned());
-        list.note(&event("1"), &name("hello"), WatchedState::Delivered, None);
+        list.note(
+            &event("1"),
+            &name("hello"),
+            Some(WatchedState::Delivered),
+            None,
+        );
         assert!(
             !list.report(&token).unwrap().settled,
             "not settled before it is seen"
@@ -285,7 +304,7 @@ mod tests {
             list.begin(id.to_string(), "/me".to_owned());
         }
         assert_eq!(list.report(&first), None, "the oldest made room");
-        assert!(list.is_watched(&event("1")));
+        assert!(list.is_watched(&event("1")), "asking makes no room");
         tokio::time::advance(WATCH_LIFE + Duration::from_secs(1)).await;
         let last = list.begin("last".to_owned(), "/me".to_owned());
         assert!(!list.is_watched(&event("1")), "forgotten after its life");

@@ -1,7 +1,7 @@
 //! Watches: begin one before sending an event, then ask what became of it.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 
@@ -14,6 +14,10 @@ pub(super) async fn begin(
 ) -> Response {
     match body {
         Ok(Json(api::WatchRequest { id, source })) => {
+            if id.is_empty() || source.is_empty() {
+                let hint = "an event has both, and is known by them";
+                return bad_request("id and source must not be empty", hint);
+            }
             let token = admin.watches.begin(id, source);
             Json(api::Watch { token }).into_response()
         }
@@ -24,7 +28,17 @@ pub(super) async fn begin(
     }
 }
 
-pub(super) async fn report(State(admin): State<Admin>, Path(token): Path<String>) -> Response {
+pub(super) async fn report(
+    State(admin): State<Admin>,
+    token: Result<Path<String>, PathRejection>,
+) -> Response {
+    let token = match token {
+        Ok(Path(token)) => token,
+        Err(rejection) => {
+            let hint = "pass on `token` as it was given";
+            return bad_request(rejection.body_text(), hint);
+        }
+    };
     match admin.watches.report(&token) {
         Some(report) => Json(report).into_response(),
         None => not_found(

@@ -8,7 +8,7 @@ use super::Time;
 
 /// Which dead letters to list: the query parameters of `GET /api/v1/dead-letters`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeadLetterQuery {
     /// Only of this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -134,8 +134,11 @@ pub(super) fn not_appended(entry: &Entry, error: &AppendError) -> Refusal {
             )
             .retry_after(*retry_after)
         }
-        AppendError::TooLarge { .. } => Refusal::new(Problem::TooLarge, error.to_string())
-            .hint("send fewer or smaller events at once, or give the broker's channel more room"),
+        AppendError::TooLarge { .. } | AppendError::TooMany { .. } => {
+            Refusal::new(Problem::TooLarge, error.to_string()).hint(
+                "send fewer or smaller events at once, or give the broker's channel more room",
+            )
+        }
         // Whatever else a store may fail with, nothing is acknowledged and trying again is safe.
         AppendError::Closed | _ => not_ready(entry, &error.to_string()),
     }

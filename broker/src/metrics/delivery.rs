@@ -1,8 +1,10 @@
 //! What went out: attempts, replies, dead letters, and the time from acceptance to delivery.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -25,6 +27,52 @@ const END_TO_END_SECONDS: [f64; 14] = [
 struct TriggerLabels {
     namespace: Arc<str>,
     trigger: Arc<str>,
+}
+
+impl TriggerLabels {
+    fn of(trigger: &ObjectName) -> Self {
+        TriggerLabels {
+            namespace: trigger.namespace.as_str().into(),
+            trigger: trigger.name.as_str().into(),
+        }
+    }
+
+    fn with_attempt(&self, code: &'static str, reason: Reason) -> AttemptLabels {
+        let TriggerLabels { namespace, trigger } = self.clone();
+        AttemptLabels {
+            namespace,
+            trigger,
+            code,
+            reason: reason.label(),
+        }
+    }
+
+    fn with_code(&self, code: &'static str) -> CodeLabels {
+        let TriggerLabels { namespace, trigger } = self.clone();
+        CodeLabels {
+            namespace,
+            trigger,
+            code,
+        }
+    }
+
+    fn with_result(&self, result: &'static str) -> ReplyLabels {
+        let TriggerLabels { namespace, trigger } = self.clone();
+        ReplyLabels {
+            namespace,
+            trigger,
+            result,
+        }
+    }
+
+    fn with_dead_letter(&self, reason: &'static str) -> DeadLetterLabels {
+        let TriggerLabels { namespace, trigger } = self.clone();
+        DeadLetterLabels {
+            namespace,
+            trigger,
+            reason,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,6 +114,8 @@ pub struct DeliveryFamilies {
     end_to_end: HistogramFamily<TriggerLabels>,
     replies: Family<ReplyLabels, Counter>,
     dead_letters: Family<DeadLetterLabels, Counter>,
+    /// Every reason that a dead letter ever had: a small closed set, of which others hold the list.
+    dead_letter_reasons: Mutex<BTreeSet<&'static str>>,
 }
 
 impl DeliveryFamilies {
@@ -77,6 +127,7 @@ impl DeliveryFamilies {
             end_to_end: Family::new_with_constructor(|| Histogram::new(END_TO_END_SECONDS)),
             replies: Family::default(),
             dead_letters: Family::default(),
+            dead_letter_reasons: Mutex::default(),
         };
         registry.register(
             "sluicegate_delivery_attempts",
@@ -109,16 +160,31 @@ impl DeliveryFamilies {
 
     /// The handles of one trigger.
     pub fn handles(self: &Arc<Self>, trigger: &ObjectName) -> DeliveryHandles {
-        let labels = TriggerLabels {
-            namespace: trigger.namespace.as_str().into(),
-            trigger: trigger.name.as_str().into(),
-        };
+        let labels = TriggerLabels::of(trigger);
         DeliveryHandles {
             end_to_end: self.end_to_end.get_or_create_owned(&labels),
             attempts: Default::default(),
             durations: Default::default(),
             families: Arc::clone(self),
             labels,
+        }
+    }
+
+    /// Forgets a trigger that is gone, so that its series end.
+    pub fn remove(&self, trigger: &ObjectName) {
+        let labels = TriggerLabels::of(trigger);
+        for code in CODES {
+            self.attempt_duration.remove(&labels.with_code(code));
+            for reason in Reason::ALL {
+                self.attempts.remove(&labels.with_attempt(code, reason));
+            }
+        }
+        self.end_to_end.remove(&labels);
+        for result in REPLY_RESULTS {
+            self.replies.remove(&labels.with_result(result));
+        }
+        for reason in self.dead_letter_reasons.lock().iter() {
+            self.dead_letters.remove(&labels.with_dead_letter(reason));
         }
     }
 }
@@ -134,6 +200,8 @@ fn code_index(status: Option<u16>) -> usize {
 
 const CODES: [&str; 7] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx", "other"];
 
+const REPLY_RESULTS: [&str; 5] = ["accepted", "rejected", "loop", "ignored", "not_an_event"];
+
 /// One trigger's counters, each looked up at its first use and never again.
 #[derive(Debug)]
 pub struct DeliveryHandles {
@@ -147,7 +215,6 @@ pub struct DeliveryHandles {
 impl DeliveryHandles {
     /// Counts one send.
     pub fn attempt(&self, status: Option<u16>, reason: Reason, duration: Duration) {
-        let TriggerLabels { namespace, trigger } = &self.labels;
         let code = code_index(status);
         let reason_index = Reason::ALL
             .iter()
@@ -155,23 +222,14 @@ impl DeliveryHandles {
             .unwrap_or_default();
         self.attempts[code][reason_index]
             .get_or_init(|| {
-                self.families.attempts.get_or_create_owned(&AttemptLabels {
-                    namespace: Arc::clone(namespace),
-                    trigger: Arc::clone(trigger),
-                    code: CODES[code],
-                    reason: reason.label(),
-                })
+                let labels = self.labels.with_attempt(CODES[code], reason);
+                self.families.attempts.get_or_create_owned(&labels)
             })
             .inc();
         self.durations[code]
             .get_or_init(|| {
-                self.families
-                    .attempt_duration
-                    .get_or_create_owned(&CodeLabels {
-                        namespace: Arc::clone(namespace),
-                        trigger: Arc::clone(trigger),
-                        code: CODES[code],
-                    })
+                let labels = self.labels.with_code(CODES[code]);
+                self.families.attempt_duration.get_or_create_owned(&labels)
             })
             .observe(duration.as_secs_f64());
     }
@@ -183,35 +241,31 @@ impl DeliveryHandles {
 
     /// Counts what a subscriber answered with.
     pub fn reply(&self, reply: &ReplyReport<'_>) {
+        let [accepted, rejected, looped, ignored, not_an_event] = REPLY_RESULTS;
         let (result, count) = match reply {
-            ReplyReport::Accepted { events } => ("accepted", *events as u64),
-            ReplyReport::Rejected { .. } => ("rejected", 1),
-            ReplyReport::Loop { .. } => ("loop", 1),
-            ReplyReport::Ignored202 => ("ignored", 1),
-            ReplyReport::NotAnEvent => ("not_an_event", 1),
+            ReplyReport::Accepted { events } => (accepted, *events as u64),
+            ReplyReport::Rejected { .. } => (rejected, 1),
+            ReplyReport::Loop { .. } => (looped, 1),
+            ReplyReport::Ignored202 => (ignored, 1),
+            ReplyReport::NotAnEvent => (not_an_event, 1),
         };
-        let TriggerLabels { namespace, trigger } = self.labels.clone();
+        let labels = self.labels.with_result(result);
         self.families
             .replies
-            .get_or_create_owned(&ReplyLabels {
-                namespace,
-                trigger,
-                result,
-            })
+            .get_or_create_owned(&labels)
             .inc_by(count);
     }
 
     /// Counts an event that was given up on.
     pub fn dead_letter(&self, reason: &'static str) {
-        let TriggerLabels { namespace, trigger } = self.labels.clone();
-        let labels = DeadLetterLabels {
-            namespace,
-            trigger,
-            reason,
-        };
+        self.families.dead_letter_reasons.lock().insert(reason);
+        let labels = self.labels.with_dead_letter(reason);
         self.families
             .dead_letters
             .get_or_create_owned(&labels)
             .inc();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,12 @@
 //! Whether an object is ready, and if not, why: in Knative's words.
 
-use sluicegate_resources::{Destination, ObjectName};
+use sluicegate_resources::{Destination, ObjectName, codes};
+
+const BROKER_DOES_NOT_EXIST: &str = "BrokerDoesNotExist";
+const CONFIG_NOT_FOUND: &str = "ConfigNotFound";
+const SUBSCRIBER_NOT_RESOLVED: &str = "SubscriberNotResolved";
+const DEAD_LETTER_SINK_NOT_RESOLVED: &str = "DeadLetterSinkNotResolved";
+const NOT_SUBSCRIBED: &str = "NotSubscribed";
 
 /// The `Ready` condition of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +30,7 @@ impl Condition {
     /// A trigger whose broker is not in force.
     pub fn broker_does_not_exist(broker: &ObjectName) -> Self {
         Self::not_ready(
-            "BrokerDoesNotExist",
+            BROKER_DOES_NOT_EXIST,
             format!("Broker {broker} does not exist; the trigger is served once it does."),
         )
     }
@@ -37,25 +43,15 @@ impl Condition {
     /// A broker whose configuration is not in force.
     pub fn config_not_found(config: &ObjectName) -> Self {
         Self::not_ready(
-            "ConfigNotFound",
+            CONFIG_NOT_FOUND,
             format!("BrokerConfig {config} does not exist; the broker is served once it does."),
-        )
-    }
-
-    /// A broker whose channel settings were edited while it runs.
-    pub fn config_needs_restart() -> Self {
-        Self::not_ready(
-            "ConfigNeedsRestart",
-            "The channel's settings were changed; the broker runs with the earlier ones until the \
-             server is restarted."
-                .to_owned(),
         )
     }
 
     /// A trigger whose subscriber has no URL here.
     pub fn subscriber_not_resolved(destination: &Destination) -> Self {
         Self::not_ready(
-            "SubscriberNotResolved",
+            SUBSCRIBER_NOT_RESOLVED,
             format!(
                 "The subscriber {destination} cannot be resolved; events wait until `resolve` in \
                  sluicegate.yaml names its URL."
@@ -66,7 +62,7 @@ impl Condition {
     /// A trigger whose dead-letter sink has no URL here.
     pub fn dead_letter_sink_not_resolved(destination: &Destination) -> Self {
         Self::not_ready(
-            "DeadLetterSinkNotResolved",
+            DEAD_LETTER_SINK_NOT_RESOLVED,
             format!(
                 "The dead-letter sink {destination} cannot be resolved; dead letters are parked \
                  until `resolve` in sluicegate.yaml names its URL."
@@ -77,9 +73,32 @@ impl Condition {
     /// A trigger that could not be given an identity or a subscription.
     pub fn not_subscribed(why: &dyn std::error::Error) -> Self {
         Self::not_ready(
-            "NotSubscribed",
-            format!("The trigger is not subscribed: {why}."),
+            NOT_SUBSCRIBED,
+            format!("The trigger is not subscribed: {why}. It is tried again every second."),
         )
+    }
+
+    /// Whether it is that of [`Condition::not_subscribed`].
+    pub fn is_not_subscribed(&self) -> bool {
+        self.reason() == Some(NOT_SUBSCRIBED)
+    }
+
+    /// A trigger whose filter could not be compiled.
+    pub fn filter_refused(why: &dyn std::error::Error) -> Self {
+        Self::not_ready(
+            "FilterRefused",
+            format!("The filter cannot be used: {why}; an earlier one stays in force."),
+        )
+    }
+
+    /// The code of the page that explains it, for those that have one.
+    pub fn code(&self) -> Option<&'static str> {
+        match self.reason()? {
+            BROKER_DOES_NOT_EXIST => Some(codes::NO_SUCH_BROKER),
+            CONFIG_NOT_FOUND => Some(codes::NO_SUCH_CONFIG),
+            SUBSCRIBER_NOT_RESOLVED | DEAD_LETTER_SINK_NOT_RESOLVED => Some(codes::UNRESOLVABLE),
+            _ => None,
+        }
     }
 
     /// Whether it is ready.

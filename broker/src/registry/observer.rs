@@ -66,10 +66,12 @@ impl TriggerObserver {
         if !self.watches.is_watched(event) {
             return;
         }
-        let state = match attempt.purpose {
-            Purpose::Deliver => WatchedState::Retrying,
+        match attempt.purpose {
+            Purpose::Deliver => {}
             Purpose::DeadLetter => return,
-        };
+        }
+        // What follows the last attempt is told by the end of the lease.
+        let state = attempt.next.map(|_| WatchedState::Retrying);
         let began = Timestamp(self.clock.now().0.saturating_sub(millis(attempt.duration)));
         let taken = attempt.reason == Reason::Ok;
         let report = WatchAttempt {
@@ -166,7 +168,7 @@ impl Observer for TriggerObserver {
             }
         };
         if self.watches.is_watched(event) {
-            self.watches.note(event, &self.trigger, state, None);
+            self.watches.note(event, &self.trigger, Some(state), None);
         }
     }
 

@@ -13,11 +13,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::Uri;
-use sluicegate_channels::{ChannelStatus, SubscriptionKey};
-use sluicegate_dispatcher::{Order, Sender};
+use sluicegate_channels::SubscriptionKey;
+use sluicegate_dispatcher::Sender;
 use sluicegate_resources::{
     Broker, ChannelConfig, DeliverySpec, Destination, EffectiveDelivery, KReference, Metadata,
     ObjectName, ResolveError, ResolveMap,
@@ -30,7 +29,9 @@ use crate::metrics::Metrics;
 use crate::watch_list::WatchList;
 
 mod brokers;
+mod ending;
 mod plans;
+mod telling;
 mod triggers;
 
 use brokers::BrokerState;
@@ -103,11 +104,18 @@ impl Operator {
         for broker in wanted.values() {
             self.put_broker(broker, objects);
         }
-        let mut conditions = BTreeMap::new();
-        for (name, trigger) in &objects.triggers {
-            conditions.insert(name.clone(), self.put_trigger(trigger).await);
-        }
+        let conditions = self.put_triggers(objects).await;
         self.publish(objects, conditions);
+    }
+
+    /// Whether a trigger could not be given an identity or a subscription, which is worth another
+    /// [`Operator::apply`] though nothing has changed.
+    pub fn has_unsubscribed(&self) -> bool {
+        let table = self.parts.registry.table();
+        table
+            .triggers
+            .values()
+            .any(|view| view.condition.is_not_subscribed())
     }
 
     fn wanted_brokers(&self, objects: &Objects) -> BTreeMap<ObjectName, Broker> {
@@ -125,6 +133,8 @@ impl Operator {
     }
 
     fn publish(&mut self, objects: &Objects, conditions: BTreeMap<ObjectName, Condition>) {
+        let shown = self.parts.registry.table();
+        telling::tell_changes(&shown, &self.unserved, &conditions);
         let brokers: BTreeMap<_, Arc<RunningBroker>> = self
             .brokers
             .iter()
@@ -171,59 +181,6 @@ impl Operator {
         self.options.resolve.resolve_with(destination, own_broker)
     }
 
-    /// Waits until nothing is left that could be delivered by `deadline`, or until then.
-    ///
-    /// Events that are put off beyond the deadline do not hold it up: they could not be delivered.
-    pub async fn drain(&self, deadline: tokio::time::Instant) {
-        const LOOK_EVERY: Duration = Duration::from_millis(20);
-        let clock = self.parts.registry.clock();
-        loop {
-            let now = tokio::time::Instant::now();
-            let latest = clock.now() + deadline.saturating_duration_since(now);
-            let is_busy = |status: ChannelStatus| {
-                status.subscriptions.iter().any(|it| {
-                    let due = it.next_due_at.is_some_and(|due| due <= latest);
-                    !it.paused && (it.waiting > 0 || it.leased > 0 || due)
-                })
-            };
-            let busy = self
-                .brokers
-                .values()
-                .any(|state| is_busy(state.running.channel.describe()));
-            if !busy || now >= deadline {
-                return;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Ends every worker, giving attempts that run `grace` to end, and closes every channel. Gives
-    /// the number of events that were accepted and neither delivered nor dead-lettered.
-    pub async fn stop(&mut self, grace: Duration) -> u64 {
-        for state in self.triggers.values() {
-            state.order(Order::Drain { grace });
-        }
-        for (_, state) in std::mem::take(&mut self.triggers) {
-            state.ended().await;
-        }
-        let mut left = 0;
-        for state in self.brokers.values() {
-            let status = state.running.channel.describe();
-            left += status
-                .subscriptions
-                .iter()
-                .map(|it| it.books.pending)
-                .sum::<u64>();
-            left += status
-                .subscriptions
-                .iter()
-                .map(|it| it.books.parked)
-                .sum::<u64>();
-            state.running.channel.close();
-        }
-        left
-    }
-
     fn new_key(&mut self) -> SubscriptionKey {
         self.next_key += 1;
         SubscriptionKey(self.next_key)
@@ -249,3 +206,5 @@ fn default_broker() -> Broker {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 //! Brokers: opened, edited and ended.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -24,6 +23,8 @@ pub(super) struct BrokerState {
     store: Store,
     settings: Settings,
     delivery: DeliverySpec,
+    /// Its configuration is gone; it goes on by the last one.
+    is_orphaned: bool,
 }
 
 /// The channel by its own type, for what only that kind can do.
@@ -44,20 +45,31 @@ impl Operator {
     /// one that runs already goes on as it was.
     pub(super) fn put_broker(&mut self, broker: &Broker, objects: &Objects) {
         let name = &broker.metadata.name;
-        match self.settings_of(broker, objects) {
-            Err(condition) if self.brokers.contains_key(name) => {
-                tracing::warn!(broker = %name, "{}", condition.message().unwrap_or_default());
-            }
-            Err(condition) => {
-                self.unserved.insert(name.clone(), condition);
-            }
-            Ok(settings) => match self.brokers.get_mut(name) {
-                Some(state) => state.edit(settings, &broker.delivery),
-                None => {
+        let settings = self.settings_of(broker, objects);
+        let Some(state) = self.brokers.get_mut(name) else {
+            match settings {
+                Ok(settings) => {
                     let state = self.open_broker(broker, settings);
                     self.brokers.insert(name.clone(), state);
                 }
-            },
+                Err(condition) => drop(self.unserved.insert(name.clone(), condition)),
+            }
+            return;
+        };
+        if let Err(condition) = &settings
+            && !state.is_orphaned
+        {
+            tracing::warn!(
+                code = condition.code(),
+                broker = %name,
+                "the broker goes on by its last configuration: {}",
+                condition.message().unwrap_or_default()
+            );
+        }
+        state.is_orphaned = settings.is_err();
+        state.delivery = broker.delivery.clone();
+        if let Ok(settings) = settings {
+            state.edit(settings);
         }
     }
 
@@ -126,21 +138,8 @@ impl Operator {
             store,
             settings,
             delivery: broker.delivery.clone(),
+            is_orphaned: false,
         }
-    }
-
-    /// Ends brokers that are not wanted any more. Their triggers have ended already.
-    pub(super) fn end_brokers_not_in(&mut self, wanted: &BTreeMap<ObjectName, Broker>) {
-        let ingress = &self.parts.metrics.ingress;
-        self.brokers.retain(|name, state| {
-            let stays = wanted.contains_key(name);
-            if !stays {
-                state.running.channel.close();
-                ingress.remove(&state.running.entry.metrics);
-                tracing::info!(broker = %name, "the broker is closed");
-            }
-            stays
-        });
     }
 }
 
@@ -155,8 +154,7 @@ impl BrokerState {
         &self.delivery
     }
 
-    fn edit(&mut self, settings: Settings, delivery: &DeliverySpec) {
-        self.delivery = delivery.clone();
+    fn edit(&mut self, settings: Settings) {
         if settings == self.settings {
             return;
         }

@@ -1,37 +1,226 @@
-//! Triggers: begun, edited in place, ended.
+//! Triggers: begun, and edited in place.
+//!
+//! The changes of one look at the manifests are made together: identities are stored once, and the
+//! filters of a broker are swapped once, however many triggers are new.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sluicegate_channels::{Channel, Exhausted, Start, SubscriptionSpec, Timestamp};
+use sluicegate_channels::{
+    Channel, Exhausted, Start, SubscribeError, SubscriptionKey, SubscriptionSpec, Timestamp,
+};
 use sluicegate_dispatcher::{Order, Plan, Stopped, TriggerMatcher, Worker, WorkerParts};
-use sluicegate_filter::Filter;
-use sluicegate_resources::{Broker, ObjectName, StartAt, Trigger};
+use sluicegate_filter::{Filter, FilterError};
+use sluicegate_resources::{ObjectName, StartAt, Trigger};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::super::broker_of;
-use super::super::{Condition, TriggerObserver, TriggerService};
+use super::super::{Condition, RunningBroker, TriggerObserver, TriggerService};
 use super::Operator;
 use crate::manifests::Objects;
 
 /// Deferred events past which a trigger reads no fresh ones.
 const DEFERRED_MAX: NonZeroUsize = NonZeroUsize::new(100_000).expect("100,000 is not 0");
-/// How long the end of a worker that was told to stop is waited for.
-const STOP_WAIT: Duration = Duration::from_millis(500);
 
 /// A trigger that is served.
 #[derive(Debug)]
 pub(super) struct TriggerState {
     pub(super) service: TriggerService,
+    pub(super) channel: Arc<dyn Channel>,
+    pub(super) matcher: Arc<TriggerMatcher>,
     trigger: Trigger,
-    channel: Arc<dyn Channel>,
-    matcher: Arc<TriggerMatcher>,
     plan: watch::Sender<Arc<Plan>>,
     orders: watch::Sender<Order>,
     worker: JoinHandle<Stopped>,
+}
+
+/// A trigger that is about to be served.
+struct Fresh<'a> {
+    trigger: &'a Trigger,
+    broker: Arc<RunningBroker>,
+    plan: Plan,
+    uid: String,
+    key: SubscriptionKey,
+}
+
+/// Filters that change together: those of one broker by the keys of its triggers.
+#[derive(Default)]
+struct FilterEdits(BTreeMap<ObjectName, EditsOfBroker>);
+
+type EditsOfBroker = (Arc<TriggerMatcher>, Vec<(SubscriptionKey, Filter)>);
+
+impl FilterEdits {
+    fn add(
+        &mut self,
+        broker: ObjectName,
+        matcher: &Arc<TriggerMatcher>,
+        key: SubscriptionKey,
+        filter: Filter,
+    ) {
+        let (_, edits) = self
+            .0
+            .entry(broker)
+            .or_insert_with(|| (Arc::clone(matcher), Vec::new()));
+        edits.push((key, filter));
+    }
+
+    fn make(self) {
+        for (matcher, edits) in self.0.into_values() {
+            matcher.update(|set| {
+                for (key, filter) in &edits {
+                    set.insert(*key, filter.clone());
+                }
+            });
+        }
+    }
+}
+
+impl Operator {
+    /// Serves every trigger as written, in place if it is served already; says how each stands.
+    pub(super) async fn put_triggers(
+        &mut self,
+        objects: &Objects,
+    ) -> BTreeMap<ObjectName, Condition> {
+        let mut conditions = BTreeMap::new();
+        let mut edits = FilterEdits::default();
+        let mut fresh = Vec::new();
+        for (name, trigger) in &objects.triggers {
+            let condition = match self.plan_of(trigger) {
+                Err(condition) => condition,
+                Ok((plan, condition)) => match self.triggers.get_mut(name) {
+                    None => {
+                        fresh.push((trigger, plan));
+                        condition
+                    }
+                    Some(state) => match state.edit(trigger, plan, &mut edits).await {
+                        Ok(()) => condition,
+                        Err(error) => Condition::filter_refused(&error),
+                    },
+                },
+            };
+            conditions.insert(name.clone(), condition);
+        }
+        let fresh = self.prepare(fresh, &mut edits, &mut conditions);
+        // The filters first: what is accepted before the subscription exists would not be offered
+        // otherwise.
+        edits.make();
+        for one in fresh {
+            let name = &one.trigger.metadata.name;
+            let (matcher, key) = (Arc::clone(&one.broker.matcher), one.key);
+            if let Err(error) = self.begin(one).await {
+                matcher.remove(key);
+                conditions.insert(name.clone(), Condition::not_subscribed(&error));
+            }
+        }
+        conditions
+    }
+
+    /// Gives new triggers their identities and compiles their filters; says why where that fails.
+    fn prepare<'a>(
+        &mut self,
+        fresh: Vec<(&'a Trigger, Plan)>,
+        edits: &mut FilterEdits,
+        conditions: &mut BTreeMap<ObjectName, Condition>,
+    ) -> Vec<Fresh<'a>> {
+        let names = fresh.iter().map(|(trigger, _)| &trigger.metadata.name);
+        let stored = self.parts.identities.ensure(names);
+        let mut prepared = Vec::with_capacity(fresh.len());
+        for (trigger, plan) in fresh {
+            let name = &trigger.metadata.name;
+            let Some(uid) = self.parts.identities.get(name).map(str::to_owned) else {
+                if let Err(error) = &stored {
+                    conditions.insert(name.clone(), Condition::not_subscribed(error));
+                }
+                continue;
+            };
+            let filter = match Filter::compile(&trigger.filters) {
+                Ok(filter) => filter,
+                Err(error) => {
+                    conditions.insert(name.clone(), Condition::filter_refused(&error));
+                    continue;
+                }
+            };
+            let broker_name = broker_of(trigger);
+            let Some(broker) = self.brokers.get(&broker_name) else {
+                continue;
+            };
+            let broker = Arc::clone(&broker.running);
+            let key = self.new_key();
+            edits.add(broker_name, &broker.matcher, key, filter);
+            prepared.push(Fresh {
+                trigger,
+                broker,
+                plan,
+                uid,
+                key,
+            });
+        }
+        prepared
+    }
+
+    async fn begin(&mut self, fresh: Fresh<'_>) -> Result<(), SubscribeError> {
+        let Fresh {
+            trigger,
+            broker,
+            plan,
+            uid,
+            key,
+        } = fresh;
+        let name = &trigger.metadata.name;
+        let channel = Arc::clone(&broker.channel);
+        let subscription_name: Arc<str> = format!("{}/{}/{uid}", name.namespace, name.name).into();
+        let spec = SubscriptionSpec {
+            name: Arc::clone(&subscription_name),
+            key,
+            start: start(trigger.settings.start),
+            exhausted: exhausted(&plan),
+            deferred_max: DEFERRED_MAX,
+        };
+        let subscription = channel.subscribe(spec).await?;
+        if trigger.settings.paused {
+            channel.pause(&subscription_name, true).await;
+        }
+        let observer = Arc::new(TriggerObserver::new(
+            name.clone(),
+            trigger.broker.clone(),
+            self.parts.metrics.delivery.handles(name),
+            Arc::clone(&self.parts.watches),
+            self.parts.registry.clock(),
+        ));
+        let plan = Arc::new(plan);
+        let (plans, plan_received) = watch::channel(Arc::clone(&plan));
+        let (orders, orders_received) = watch::channel(Order::Work);
+        let worker = Worker::new(WorkerParts {
+            subscription,
+            plan: plan_received,
+            channel: Arc::clone(&channel),
+            sender: Arc::clone(&self.parts.sender),
+            observer: Arc::clone(&observer) as _,
+            clock: self.parts.registry.clock(),
+            seed: self.parts.random.u64(..),
+            in_flight_bytes_max: self.options.in_flight_bytes_max,
+        });
+        let service = TriggerService {
+            uid,
+            subscription: subscription_name,
+            key,
+            plan,
+            observer,
+        };
+        let state = TriggerState {
+            service,
+            channel,
+            matcher: Arc::clone(&broker.matcher),
+            trigger: trigger.clone(),
+            plan: plans,
+            orders,
+            worker: tokio::spawn(worker.run(orders_received)),
+        };
+        self.triggers.insert(name.clone(), state);
+        Ok(())
+    }
 }
 
 impl TriggerState {
@@ -52,178 +241,33 @@ impl TriggerState {
             ),
         }
     }
-}
 
-impl Operator {
-    /// Serves the trigger as written, in place if it is served already; says whether it is ready.
-    pub(super) async fn put_trigger(&mut self, trigger: &Trigger) -> Condition {
-        let broker = broker_of(trigger);
-        let Some(state) = self.brokers.get(&broker) else {
-            return match self.unserved.get(&broker) {
-                Some(_) => Condition::broker_not_ready(&broker),
-                None => Condition::broker_does_not_exist(&broker),
-            };
-        };
-        let (plan, condition) = self.plan_of(trigger, state.delivery(), state.hops_max());
-        let result = match self.triggers.contains_key(&trigger.metadata.name) {
-            true => self.edit_trigger(trigger, plan).await,
-            false => self.begin_trigger(trigger, &broker, plan).await,
-        };
-        match result {
-            Ok(()) => condition,
-            Err(error) => {
-                tracing::error!(trigger = %trigger.metadata.name, %error, "cannot subscribe");
-                Condition::not_subscribed(&*error)
-            }
-        }
-    }
-
-    async fn edit_trigger(
+    /// Takes on what is new in `trigger` and `plan`; a trigger that says the same costs nothing.
+    async fn edit(
         &mut self,
         trigger: &Trigger,
         plan: Plan,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let Some(state) = self.triggers.get_mut(&trigger.metadata.name) else {
-            return Ok(());
-        };
-        if state.trigger.filters != trigger.filters {
-            state
-                .matcher
-                .insert(state.service.key, Filter::compile(&trigger.filters)?);
+        edits: &mut FilterEdits,
+    ) -> Result<(), FilterError> {
+        if self.trigger.filters != trigger.filters {
+            let filter = Filter::compile(&trigger.filters)?;
+            edits.add(broker_of(trigger), &self.matcher, self.service.key, filter);
         }
-        if state.trigger.settings.paused != trigger.settings.paused {
-            let paused = trigger.settings.paused;
-            state
-                .channel
-                .pause(&state.service.subscription, paused)
-                .await;
+        let name = &self.service.subscription;
+        let paused = trigger.settings.paused;
+        if self.trigger.settings.paused != paused {
+            self.channel.pause(name, paused).await;
         }
-        state
-            .channel
-            .set_exhausted(&state.service.subscription, exhausted(&plan))
-            .await;
-        let plan = Arc::new(plan);
-        state.service.plan = Arc::clone(&plan);
-        state.plan.send_replace(plan);
-        state.trigger = trigger.clone();
+        if *self.service.plan != plan {
+            self.channel.set_exhausted(name, exhausted(&plan)).await;
+            let plan = Arc::new(plan);
+            self.service.plan = Arc::clone(&plan);
+            self.plan.send_replace(plan);
+        }
+        if self.trigger != *trigger {
+            self.trigger = trigger.clone();
+        }
         Ok(())
-    }
-
-    async fn begin_trigger(
-        &mut self,
-        trigger: &Trigger,
-        broker: &ObjectName,
-        plan: Plan,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let name = &trigger.metadata.name;
-        let filter = Filter::compile(&trigger.filters)?;
-        let uid = self.parts.identities.uid_of(name)?;
-        let key = self.new_key();
-        let Some(broker) = self.brokers.get(broker) else {
-            return Ok(());
-        };
-        let (channel, matcher) = (&broker.running.channel, &broker.running.matcher);
-        let spec = SubscriptionSpec {
-            name: format!("{}/{}/{uid}", name.namespace, name.name).into(),
-            key,
-            start: start(trigger.settings.start),
-            exhausted: exhausted(&plan),
-            deferred_max: DEFERRED_MAX,
-        };
-        let subscription_name = Arc::clone(&spec.name);
-        // The filter first: what is accepted between the two steps would not be offered otherwise.
-        matcher.insert(key, filter);
-        let subscription = match channel.subscribe(spec).await {
-            Ok(subscription) => subscription,
-            Err(error) => {
-                matcher.remove(key);
-                return Err(error.into());
-            }
-        };
-        if trigger.settings.paused {
-            channel.pause(&subscription_name, true).await;
-        }
-        let observer = Arc::new(TriggerObserver::new(
-            name.clone(),
-            trigger.broker.clone(),
-            self.parts.metrics.delivery.handles(name),
-            Arc::clone(&self.parts.watches),
-            self.parts.registry.clock(),
-        ));
-        let (plan, plans) = watch::channel(Arc::new(plan));
-        let (orders, orders_received) = watch::channel(Order::Work);
-        let worker = Worker::new(WorkerParts {
-            subscription,
-            plan: plans,
-            channel: Arc::clone(channel),
-            sender: Arc::clone(&self.parts.sender),
-            observer: Arc::clone(&observer) as _,
-            clock: self.parts.registry.clock(),
-            seed: self.parts.random.u64(..),
-            in_flight_bytes_max: self.options.in_flight_bytes_max,
-        });
-        let service = TriggerService {
-            uid,
-            subscription: subscription_name,
-            key,
-            plan: plan.borrow().clone(),
-            observer,
-        };
-        let state = TriggerState {
-            service,
-            trigger: trigger.clone(),
-            channel: Arc::clone(channel),
-            matcher: Arc::clone(matcher),
-            plan,
-            orders,
-            worker: tokio::spawn(worker.run(orders_received)),
-        };
-        self.triggers.insert(name.clone(), state);
-        Ok(())
-    }
-
-    /// Ends triggers that are not wanted any more, or whose broker is not.
-    pub(super) async fn end_triggers_not_in(
-        &mut self,
-        objects: &Objects,
-        brokers: &BTreeMap<ObjectName, Broker>,
-    ) {
-        let stays = |name: &ObjectName| {
-            objects
-                .triggers
-                .get(name)
-                .is_some_and(|it| brokers.contains_key(&broker_of(it)))
-        };
-        let gone: Vec<_> = self
-            .triggers
-            .keys()
-            .filter(|name| !stays(name))
-            .cloned()
-            .collect();
-        for name in gone {
-            if let Some(state) = self.triggers.remove(&name) {
-                self.end_trigger(&name, state).await;
-            }
-        }
-    }
-
-    async fn end_trigger(&mut self, name: &ObjectName, state: TriggerState) {
-        state.order(Order::Stop);
-        state.matcher.remove(state.service.key);
-        let books = state.channel.delete(&state.service.subscription).await;
-        self.parts
-            .registry
-            .remember(name.clone(), books.unwrap_or_default());
-        if let Err(error) = self.parts.identities.forget(name) {
-            tracing::error!(trigger = %name, %error, "cannot forget the trigger's identity");
-        }
-        if tokio::time::timeout(STOP_WAIT, state.ended())
-            .await
-            .is_err()
-        {
-            tracing::error!(trigger = %name, "the worker of a deleted trigger has not ended yet");
-        }
-        tracing::info!(trigger = %name, "the trigger is deleted");
     }
 }
 
