@@ -12,10 +12,9 @@
 # Needs: nginx (the package of that name; nothing is installed here), and the programs `sluicegate`
 # and `load` of one build:
 #
-#   cargo build --profile dist -p sluicegate -p sluicegate-conformance --bins
-#   BIN=target/dist conformance-tests/bench/against-nginx.sh
+#   cargo build --release -p sluicegate -p sluicegate-conformance --bins
 #
-# Without BIN it takes target/release. Without nginx it measures sluicegate alone and says so.
+# They are taken from target/release, or from the folder that BIN names. Without nginx it measures sluicegate alone and says so.
 # Everything listens on loopback, and everything that it starts is ended with it.
 set -euo pipefail
 # Where Debian keeps servers, which is in nobody's path but root's.
