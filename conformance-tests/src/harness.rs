@@ -13,6 +13,6 @@ mod scratch;
 mod server;
 
 pub use admin::{Admin, DeadLetter, TriggerStatus};
-pub use process::signal;
+pub use process::{binary, signal};
 pub use scratch::{free_address, scratch_folder, seed};
 pub use server::{Server, Setup};

@@ -26,7 +26,7 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn start(folder: PathBuf, arguments: &[String]) -> io::Result<Self> {
-        let binary = artefact::program("sluicegate", "sluicegate", "SLUICEGATE_BIN")?;
+        let binary = binary()?;
         let log = folder.join("output.log");
         let output = File::create(&log)?;
         let child = Command::new(&binary)
@@ -107,6 +107,15 @@ impl Drop for Process {
             fs::remove_dir_all(&self.folder).ok();
         }
     }
+}
+
+/// The program under test: of this build, or what `SLUICEGATE_BIN` names.
+///
+/// # Errors
+///
+/// When there is none, with the command that builds it.
+pub fn binary() -> io::Result<PathBuf> {
+    artefact::program("sluicegate", "sluicegate", "SLUICEGATE_BIN")
 }
 
 /// Sends a signal such as `TERM` to a process that we started.
