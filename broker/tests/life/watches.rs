@@ -1,0 +1,77 @@
+//! Watches: begun before an event is sent, asked until it is settled.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::http::eventually;
+use crate::program::{Folder, Server, broker, trigger};
+use crate::subscriber::Subscriber;
+
+async fn settled(server: &Server, token: &str) -> Value {
+    let path = format!("/api/v1/watches/{token}");
+    eventually(async || {
+        let report = server.get(&path).await.json();
+        (report["settled"] == true).then_some(report)
+    })
+    .await
+}
+
+async fn watch(server: &Server, id: &str) -> String {
+    let asked = json!({"id": id, "source": "/test"});
+    let begun = server.post("/api/v1/watches", &asked).await;
+    begun.json()["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_watch_tells_what_becomes_of_an_event() {
+    let good = Subscriber::start(200, Duration::ZERO).await;
+    let bad = Subscriber::start(400, Duration::ZERO).await;
+    let folder = Folder::new("");
+    let retried = trigger("c", &bad.url).replace("retry: 0", "retry: 1, backoffDelay: PT0.01S");
+    let manifests = [
+        broker("orders"),
+        trigger("a", &good.url),
+        trigger("b", &bad.url),
+        retried,
+        trigger("d", &good.url).replace("type: t", "type: other"),
+    ];
+    folder.write_manifest("a.yaml", &manifests.concat());
+    let server = Server::start(&folder).await;
+    let token = watch(&server, "1").await;
+    let report = server.get(&format!("/api/v1/watches/{token}")).await.json();
+    assert_eq!(
+        (&report["seen"], &report["settled"]),
+        (&json!(false), &json!(false))
+    );
+    assert_eq!(server.send("1").await, 202);
+    let report = settled(&server, &token).await;
+    assert_eq!(report["broker"], "shop/orders");
+    assert_eq!(report["triggersTotal"], 4);
+    let states: Vec<_> = report["triggers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["name"].as_str().unwrap(), it["state"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        states,
+        [("a", "delivered"), ("b", "parked"), ("c", "parked")]
+    );
+    assert_eq!(report["triggers"][0]["attempts"][0]["code"], 200);
+    assert_eq!(report["triggers"][1]["attempts"][0]["code"], 400);
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_wants_is_settled_once_it_is_seen() {
+    let folder = Folder::new("");
+    folder.write_manifest("a.yaml", &broker("orders"));
+    let server = Server::start(&folder).await;
+    let token = watch(&server, "1").await;
+    assert_eq!(server.send("1").await, 202);
+    let report = settled(&server, &token).await;
+    assert_eq!(
+        (&report["seen"], &report["triggers"]),
+        (&json!(true), &json!([]))
+    );
+}
