@@ -14,8 +14,8 @@
 #
 #   cargo build --release -p sluicegate -p sluicegate-conformance --bins
 #
-# They are taken from target/release, or from the folder that BIN names. Without nginx it measures sluicegate alone and says so.
-# Everything listens on loopback, and everything that it starts is ended with it.
+# They are taken from target/release, or from the folder that BIN names. Without nginx it measures
+# sluicegate alone and says so. Everything listens on loopback, and ends with the script.
 set -euo pipefail
 # Where Debian keeps servers, which is in nobody's path but root's.
 PATH=$PATH:/usr/sbin
