@@ -67,3 +67,33 @@ impl Matcher for TriggerMatcher {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(matcher: &TriggerMatcher) -> Vec<u64> {
+        let event = Event::builder("1", "/test", "t").build().unwrap();
+        let mut keys = Vec::new();
+        matcher.matches(&event, &mut |key| keys.push(key.0));
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn changes_made_together_are_seen_together() {
+        let matcher = TriggerMatcher::new();
+        let all = Filter::compile(&[]).unwrap();
+        matcher.insert(SubscriptionKey(1), all.clone());
+        matcher.update(|set| {
+            set.remove(SubscriptionKey(1));
+            assert_eq!(wanted(&matcher), [1], "not before all are made");
+            for key in 2..5 {
+                set.insert(SubscriptionKey(key), all.clone());
+            }
+        });
+        assert_eq!(wanted(&matcher), [2, 3, 4]);
+        matcher.remove(SubscriptionKey(3));
+        assert_eq!(wanted(&matcher), [2, 4]);
+    }
+}
