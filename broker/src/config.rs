@@ -136,3 +136,5 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Values that are more than a number: addresses, URLs, paths, channels, references.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use sluicegate_resources::yaml::{Field, Scalar, Value};
+use sluicegate_resources::{ChannelConfig, ResolveMap, codes, read_channel};
+
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+pub(super) fn address(field: &Field<'_>) -> Option<SocketAddr> {
+    let text = field.text()?;
+    let usual = text
+        .strip_prefix("localhost:")
+        .map(|port| format!("127.0.0.1:{port}"));
+    match usual.as_deref().unwrap_or(text).parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            let problem = format!("must be an address and a port; this is '{text}'");
+            field.not_allowed(
+                &problem,
+                Some("write it like 127.0.0.1:8080 or [::1]:8080".into()),
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn base_url(field: &Field<'_>) -> Option<String> {
+    let text = field.text()?;
+    let url: Option<http::Uri> = text.parse().ok();
+    let is_web = url
+        .as_ref()
+        .and_then(http::Uri::scheme_str)
+        .is_some_and(|scheme| {
+            (scheme == "http" || scheme == "https") && !text.contains(['?', '#', '@'])
+        });
+    if !is_web {
+        field.not_allowed(
+            &format!("must be an http or https URL; this is '{text}'"),
+            Some("write it like https://events.example.com".into()),
+        );
+        return None;
+    }
+    Some(text.trim_end_matches('/').to_owned())
+}
+
+pub(super) fn path(field: &Field<'_>, folder: &Path) -> Option<PathBuf> {
+    field.text().map(|text| folder.join(text))
+}
+
+/// A kind by its name alone, `memory`, or with settings, as in a BrokerConfig's `spec.channel`.
+pub(super) fn default_channel(field: &Field<'_>) -> Option<ChannelConfig> {
+    match &field.node().value {
+        Value::Scalar(Scalar { text, .. }) if text == "memory" => {
+            Some(ChannelConfig::Memory(Default::default()))
+        }
+        Value::Scalar(Scalar { text, .. }) if matches!(&**text, "disk" | "nats" | "kafka") => {
+            field.refuse(
+                codes::NOT_AVAILABLE,
+                format!("the channel '{text}' is not available in this version"),
+                "use memory",
+            );
+            None
+        }
+        Value::Scalar(_) => {
+            field.string()?;
+            field.not_allowed("must name a channel: memory", None);
+            None
+        }
+        Value::Mapping(_) | Value::Sequence(_) | Value::Refused => read_channel(field),
+    }
+}
+
+pub(super) fn resolve(field: &Field<'_>) -> Option<ResolveMap> {
+    let entries = field.string_map()?;
+    match ResolveMap::new(entries) {
+        Ok(map) => Some(map),
+        Err(problem) => {
+            field.not_allowed(
+                &format!("has an entry that cannot be used: {problem}"),
+                Some("write v1/Service/NAMESPACE/NAME: http://localhost:3001".into()),
+            );
+            None
+        }
+    }
+}
