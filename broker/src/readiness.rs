@@ -142,3 +142,77 @@ pub(crate) async fn answer(
     };
     (status, details + summary)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::UNIX_EPOCH;
+
+    use sluicegate_channels::{Clock, Timestamp};
+
+    use super::*;
+    use crate::manifests::{Catalog, Contents, Folder};
+
+    fn registry() -> Registry {
+        Registry::new(Clock::anchored_at(UNIX_EPOCH))
+    }
+
+    #[test]
+    fn there_is_no_way_back_from_stopping() {
+        let readiness = Readiness::default();
+        assert_eq!(readiness.phase(), Phase::Starting);
+        readiness.enter(Phase::Serving);
+        readiness.enter(Phase::Stopping);
+        readiness.enter(Phase::Serving);
+        assert_eq!(readiness.phase(), Phase::Stopping);
+    }
+
+    #[test]
+    fn the_report_tells_the_phase_and_every_fault_as_people_read_it() {
+        let readiness = Readiness::default();
+        assert_eq!(
+            readiness.report(&registry()),
+            "[-]serving starting\n[+]manifests 0 errors\n"
+        );
+        readiness.enter(Phase::Serving);
+        let look = |catalog: &mut Catalog, text: &str| {
+            let files = BTreeMap::from([("a.yaml".into(), Contents::Text(text.to_owned()))]);
+            let folder = Folder {
+                files,
+                exists: true,
+                fault: None,
+            };
+            catalog.review(&folder, Timestamp(0)).findings
+        };
+        let valid = "apiVersion: eventing.knative.dev/v1\nkind: Broker\n\
+            metadata: {namespace: shop, name: orders}\n";
+        let invalid = format!("{valid}sped: {{}}\n");
+        let mut catalog = Catalog::new();
+        readiness.show(look(&mut catalog, &invalid));
+        let report = readiness.report(&registry());
+        assert!(
+            report.starts_with("[+]serving ok\n[-]manifests 1 errors\n"),
+            "{report}"
+        );
+        assert!(
+            report.contains("a.yaml:4:1") && report.contains("`sped`"),
+            "{report}"
+        );
+        assert!(
+            !report.contains("stays in force"),
+            "there was none before: {report}"
+        );
+        look(&mut catalog, valid);
+        readiness.show(look(&mut catalog, &invalid));
+        let report = readiness.report(&registry());
+        assert!(
+            report.contains("the last valid version stays in force:\n"),
+            "{report}"
+        );
+        readiness.show(Vec::new());
+        assert_eq!(
+            readiness.report(&registry()),
+            "[+]serving ok\n[+]manifests 0 errors\n"
+        );
+    }
+}

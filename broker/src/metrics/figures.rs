@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::DescriptorEncoder;
 use sluicegate_channels::Books;
 use sluicegate_resources::ObjectName;
+
+mod encode;
+
+use encode::{encode_books, encode_filters, encode_stores, encode_waiting};
 
 /// The figures of one trigger.
 #[derive(Clone, Debug)]
@@ -79,8 +82,6 @@ impl FiguresCollector {
     }
 }
 
-type Labels<'a> = Vec<(&'static str, &'a str)>;
-
 impl Collector for FiguresCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let triggers = self.source.triggers();
@@ -91,197 +92,6 @@ impl Collector for FiguresCollector {
     }
 }
 
-fn trigger_labels(figures: &TriggerFigures) -> Labels<'_> {
-    vec![
-        ("namespace", &*figures.namespace),
-        ("trigger", &*figures.trigger),
-    ]
-}
-
-fn encode_books(
-    encoder: &mut DescriptorEncoder<'_>,
-    triggers: &[TriggerFigures],
-) -> std::fmt::Result {
-    let mut metric = encoder.encode_descriptor(
-        "sluicegate_trigger_events",
-        "Events by state; accepted is the sum of all the others",
-        None,
-        MetricType::Gauge,
-    )?;
-    for figures in triggers {
-        let Books {
-            accepted,
-            filtered,
-            delivered,
-            dead_lettered,
-            parked,
-            cancelled,
-            expired,
-            discarded,
-            pending,
-        } = figures.books;
-        let states = [
-            ("accepted", accepted),
-            ("filtered", filtered),
-            ("delivered", delivered),
-            ("dead_lettered", dead_lettered),
-            ("parked", parked),
-            ("cancelled", cancelled),
-            ("expired", expired),
-            ("discarded", discarded),
-            ("pending", pending),
-        ];
-        for (state, count) in states {
-            gauge(
-                &mut metric,
-                trigger_labels(figures),
-                ("state", state),
-                count,
-            )?;
-        }
-    }
-    let mut metric = encoder.encode_descriptor(
-        "sluicegate_delivery_events",
-        "Events that have ended for a trigger, by result",
-        None,
-        MetricType::Counter,
-    )?;
-    for figures in triggers {
-        let books = figures.books;
-        let results = [
-            ("delivered", books.delivered),
-            ("filtered", books.filtered),
-            ("dead_lettered", books.dead_lettered),
-            ("cancelled", books.cancelled),
-            ("expired", books.expired),
-            ("discarded", books.discarded),
-        ];
-        for (result, count) in results {
-            counter(
-                &mut metric,
-                trigger_labels(figures),
-                ("result", result),
-                count,
-            )?;
-        }
-    }
-    let mut metric = encoder.encode_descriptor(
-        "sluicegate_discarded_events",
-        "Events that ended unseen, by reason",
-        None,
-        MetricType::Counter,
-    )?;
-    for figures in triggers {
-        for (reason, count) in &figures.discarded_by {
-            counter(
-                &mut metric,
-                trigger_labels(figures),
-                ("reason", reason),
-                *count,
-            )?;
-        }
-    }
-    Ok(())
-}
-
-fn encode_waiting(
-    encoder: &mut DescriptorEncoder<'_>,
-    triggers: &[TriggerFigures],
-) -> std::fmt::Result {
-    type Read = fn(&TriggerFigures) -> f64;
-    let gauges: [(&str, &str, Read); 4] = [
-        (
-            "sluicegate_delivery_in_flight",
-            "Events handed out to be delivered",
-            |it| float(it.in_flight),
-        ),
-        (
-            "sluicegate_delivery_waiting",
-            "Events ready to be delivered",
-            |it| float(it.waiting),
-        ),
-        (
-            "sluicegate_delivery_oldest_waiting_seconds",
-            "Age of the oldest event that is not settled",
-            |it| it.oldest_waiting_seconds,
-        ),
-        (
-            "sluicegate_dead_letters",
-            "Events in the dead-letter store",
-            |it| float(it.books.parked),
-        ),
-    ];
-    for (name, help, read) in gauges {
-        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for figures in triggers {
-            let labels = trigger_labels(figures);
-            read_gauge(metric.encode_family(&labels)?, read(figures))?;
-        }
-    }
-    Ok(())
-}
-
-fn encode_filters(
-    encoder: &mut DescriptorEncoder<'_>,
-    triggers: &[TriggerFigures],
-) -> std::fmt::Result {
-    let mut metric = encoder.encode_descriptor(
-        "sluicegate_filter_evaluations",
-        "Events judged by a trigger's filter, by result",
-        None,
-        MetricType::Counter,
-    )?;
-    for figures in triggers {
-        let books = figures.books;
-        let wanted = books.accepted.saturating_sub(books.filtered);
-        for (result, count) in [("match", wanted), ("no_match", books.filtered)] {
-            counter(
-                &mut metric,
-                trigger_labels(figures),
-                ("result", result),
-                count,
-            )?;
-        }
-    }
-    Ok(())
-}
-
-fn encode_stores(
-    encoder: &mut DescriptorEncoder<'_>,
-    brokers: &[BrokerFigures],
-) -> std::fmt::Result {
-    type Read = fn(&BrokerFigures) -> f64;
-    let gauges: [(&str, &str, Read); 3] = [
-        (
-            "sluicegate_store_events",
-            "Events held by the broker's channel",
-            |it| float(it.events),
-        ),
-        (
-            "sluicegate_store_bytes",
-            "Bytes held by the broker's channel",
-            |it| float(it.bytes),
-        ),
-        (
-            "sluicegate_store_oldest_event_age_seconds",
-            "Age of the oldest event held by the broker's channel",
-            |it| it.oldest_event_age_seconds,
-        ),
-    ];
-    for (name, help, read) in gauges {
-        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for figures in brokers {
-            let labels: Labels<'_> = vec![
-                ("namespace", &figures.namespace),
-                ("broker", &figures.broker),
-                ("channel", figures.channel),
-            ];
-            read_gauge(metric.encode_family(&labels)?, read(figures))?;
-        }
-    }
-    Ok(())
-}
-
 /// Gauges of counts are floats in the text format; beyond 2^53 they round, which a gauge may.
 #[expect(
     clippy::cast_precision_loss,
@@ -289,29 +99,4 @@ fn encode_stores(
 )]
 pub(super) fn float(count: u64) -> f64 {
     count as f64
-}
-
-fn gauge<'a>(
-    metric: &mut MetricEncoder<'_>,
-    mut labels: Labels<'a>,
-    extra: (&'static str, &'a str),
-    count: u64,
-) -> std::fmt::Result {
-    labels.push((extra.0, extra.1));
-    read_gauge(metric.encode_family(&labels)?, float(count))
-}
-
-fn read_gauge(encoder: MetricEncoder<'_>, value: f64) -> std::fmt::Result {
-    prometheus_client::metrics::gauge::ConstGauge::new(value).encode(encoder)
-}
-
-fn counter<'a>(
-    metric: &mut MetricEncoder<'_>,
-    mut labels: Labels<'a>,
-    extra: (&'static str, &'a str),
-    count: u64,
-) -> std::fmt::Result {
-    labels.push((extra.0, extra.1));
-    prometheus_client::metrics::counter::ConstCounter::new(count)
-        .encode(metric.encode_family(&labels)?)
 }

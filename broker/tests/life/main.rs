@@ -13,6 +13,7 @@ mod program;
 mod subscriber;
 
 /// What happens to the program as a whole.
+mod refusing;
 mod reloading;
 mod starting;
 mod stopping;

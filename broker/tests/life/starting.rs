@@ -23,7 +23,7 @@ async fn bad_settings_exit_78_before_anything_listens() {
             format!("listen: {address}\nadmin: {{listen: here}}\n"),
             "127.0.0.1:8080",
         ),
-        (format!("listen: {address}\n: [\n"), "sluicegate.yaml:2"),
+        (format!("listen: {address}\n: [\n"), "not YAML"),
     ] {
         let folder = Folder::new("");
         folder.write("sluicegate.yaml", &settings);

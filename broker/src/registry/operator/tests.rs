@@ -126,9 +126,12 @@ impl Bench {
     /// Applies the manifests as written, at once.
     async fn apply(&mut self, manifests: &[&str]) {
         let now = self.registry.clock().now();
-        let text = Contents::Text(manifests.join("---\n"));
+        let file = |(number, text): (usize, &&str)| {
+            let text = Contents::Text((*text).to_owned());
+            (PathBuf::from(format!("{number:05}.yaml")), text)
+        };
         let folder = Folder {
-            files: BTreeMap::from([(PathBuf::from("a.yaml"), text)]),
+            files: manifests.iter().enumerate().map(file).collect(),
             exists: true,
             fault: None,
         };

@@ -272,3 +272,36 @@ async fn what_is_accepted_once_a_trigger_is_shown_as_ready_reaches_it() {
         assert_eq!(sent.len(), 50 - round, "from the event that followed it on");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_apply_that_says_nothing_new_disturbs_no_worker() {
+    let mut bench = Bench::new();
+    let (orders, a) = (broker("orders"), trigger("a"));
+    bench.apply(&[&orders, &a]).await;
+    let before = bench.trigger("a").service.clone().unwrap();
+    bench.apply(&[&orders, &a, &trigger("b")]).await;
+    let after = bench.trigger("a").service.clone().unwrap();
+    assert!(Arc::ptr_eq(&before.plan, &after.plan));
+}
+
+/// Identities are one write and filters one swap per broker, so that many new triggers cost
+/// as many times what one costs, and not the square of it.
+#[tokio::test(start_paused = true)]
+async fn two_thousand_triggers_are_begun_with_one_write_and_end_with_one() {
+    let dir = TempDir::new();
+    let identities = Identities::open(dir.path()).unwrap();
+    let mut bench = Bench::with(options(), identities);
+    let orders = broker("orders");
+    let triggers: Vec<_> = (0..2_000).map(|it| trigger(&format!("t{it}"))).collect();
+    let mut all = vec![&*orders];
+    all.extend(triggers.iter().map(String::as_str));
+    let written = || std::fs::metadata(dir.path().join("identities.json")).map(|it| it.len());
+    bench.apply(&all).await;
+    assert_eq!(bench.registry.table().triggers.len(), 2_000);
+    assert!(written().unwrap() > 60_000);
+    bench.send("orders", "1").await.unwrap();
+    pass(100).await;
+    assert_eq!(bench.subscribers.sent.lock().len(), 2_000);
+    bench.apply(&[&orders]).await;
+    assert!(written().unwrap() < 10);
+}

@@ -1,0 +1,128 @@
+use std::time::UNIX_EPOCH;
+
+use sluicegate_channels::{ParkReason, Position};
+use sluicegate_dispatcher::Target;
+
+use super::*;
+use crate::api::{DeliveringState, WatchedTrigger};
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+
+/// An observer of `shop/a`, and a watch on an event.
+struct Bench {
+    observer: TriggerObserver,
+    watches: Arc<WatchList>,
+    token: String,
+    event: Event,
+    target: Target,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let clock = Clock::anchored_at(UNIX_EPOCH + Duration::from_secs(1_000));
+        let metrics = Metrics::new(Arc::new(Registry::new(clock)));
+        let watches = Arc::new(WatchList::new(clock));
+        let trigger = ObjectName {
+            namespace: "shop".to_owned(),
+            name: "a".to_owned(),
+        };
+        let handles = metrics.delivery.handles(&trigger);
+        let token = watches.begin("1".to_owned(), "/test".to_owned());
+        let event = Event::builder("1", "/test", "t").build().unwrap();
+        let wanted = [(trigger.clone(), WatchedState::Matched)];
+        watches.accepted(&event, &trigger, 1, wanted);
+        Bench {
+            observer: TriggerObserver::new(
+                trigger,
+                "orders".to_owned(),
+                handles,
+                Arc::clone(&watches),
+                clock,
+            ),
+            watches,
+            token,
+            event,
+            target: Target {
+                uri: "http://a/".parse().unwrap(),
+            },
+        }
+    }
+
+    fn attempt(&self, purpose: Purpose, status: u16, next: Option<Duration>) {
+        let reason = match status {
+            200..=299 => Reason::Ok,
+            _ => Reason::Http,
+        };
+        let report = AttemptReport {
+            position: Position {
+                partition: 0,
+                offset: 0,
+            },
+            purpose,
+            target: &self.target,
+            attempt: 1,
+            status: Some(status),
+            reason,
+            detail: "",
+            duration: Duration::from_millis(5),
+            next,
+        };
+        self.observer.attempt_ended(&self.event, &report);
+    }
+
+    fn watched(&self) -> WatchedTrigger {
+        self.watches.report(&self.token).unwrap().triggers[0].clone()
+    }
+}
+
+const SOON: Option<Duration> = Some(Duration::from_secs(2));
+
+#[tokio::test(start_paused = true)]
+async fn only_a_failure_that_another_attempt_follows_is_retried() {
+    let bench = Bench::new();
+    bench.attempt(Purpose::Deliver, 503, None);
+    assert_eq!(bench.watched().state, WatchedState::Matched, "the last one");
+    bench.attempt(Purpose::Deliver, 503, SOON);
+    let watched = bench.watched();
+    assert_eq!(watched.state, WatchedState::Retrying);
+    assert_eq!(watched.attempts.len(), 2);
+    assert_eq!(watched.attempts[1].next_in_ms, Some(2_000));
+    assert_eq!(
+        watched.attempts[1].reason.as_deref(),
+        Some("refused by status")
+    );
+    bench.attempt(Purpose::Deliver, 200, None);
+    let ending = Ending::Delivered {
+        end_to_end: Duration::ZERO,
+    };
+    bench.observer.lease_ended(&bench.event, &ending);
+    assert_eq!(bench.watched().state, WatchedState::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_dead_letter_sink_tells_nothing_about_the_subscriber() {
+    let bench = Bench::new();
+    bench.attempt(Purpose::Deliver, 400, None);
+    bench.attempt(Purpose::DeadLetter, 200, None);
+    assert_eq!(bench.observer.delivering().state, DeliveringState::No);
+    assert_eq!(bench.observer.delivering().detail.as_deref(), Some("400"));
+    assert_eq!(bench.watched().attempts.len(), 1);
+    let reason = ParkReason {
+        kind: "refused",
+        detail: "".into(),
+        dest: None,
+        code: Some(400),
+        data: bytes::Bytes::new(),
+    };
+    let ending = Ending::DeadLettered(&reason);
+    bench.observer.lease_ended(&bench.event, &ending);
+    assert_eq!(bench.watched().state, WatchedState::DeadLettered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_nobody_watches_leaves_no_trace_in_the_watches() {
+    let mut bench = Bench::new();
+    bench.event = Event::builder("2", "/test", "t").build().unwrap();
+    bench.attempt(Purpose::Deliver, 503, SOON);
+    assert!(bench.watched().attempts.is_empty());
+}
