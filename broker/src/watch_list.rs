@@ -165,6 +165,20 @@ impl WatchList {
                 .push_back((attempt, next.map(|wait| now + wait)));
         }
     }
+
+    /// A trigger was deleted: what it had not ended yet ends unseen.
+    pub fn trigger_ended(&self, trigger: &ObjectName) {
+        if !self.is_listening() {
+            return;
+        }
+        for entry in self.entries.lock().by_event.values_mut() {
+            if let Some(watched) = entry.triggers.get_mut(trigger)
+                && !watched.state.is_final()
+            {
+                watched.state = WatchedState::Discarded;
+            }
+        }
+    }
 }
 
 fn key_of(event: &Event) -> EventKey {
@@ -239,75 +253,4 @@ fn with_next((attempt, next): &(WatchAttempt, Option<Timestamp>), now: Timestamp
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::UNIX_EPOCH;
-
-    fn event(id: &str) -> Event {
-        Event::builder(id, "/me", "t").build().unwrap()
-    }
-
-    fn list() -> WatchList {
-        WatchList::new(Clock::anchored_at(UNIX_EPOCH))
-    }
-
-    fn name(name: &str) -> ObjectName {
-        ObjectName {
-            namespace: "default".to_owned(),
-            name: name.to_owned(),
-        }
-    }
-
-    #[tokio::test]
-    async fn an_event_that_nobody_asked_about_is_not_remembered() {
-        let list = list();
-        assert!(!list.is_watched(&event("1")));
-        list.note(
-            &event("1"),
-            &name("hello"),
-            Some(WatchedState::Delivered),
-            None,
-        );
-        let token = list.begin("1".to_owned(), "/me".to_owned());
-        assert!(list.is_watched(&event("1")));
-        assert!(!list.is_watched(&event("2")));
-        assert_eq!(list.report(&token), Some(WatchReport::default()));
-        assert_eq!(list.report("unknown"), None);
-    }
-
-    #[tokio::test]
-    async fn a_worker_that_is_faster_than_the_door_is_not_overruled() {
-        let list = list();
-        let token = list.begin("1".to_owned(), "/me".to_owned());
-        list.note(
-            &event("1"),
-            &name("hello"),
-            Some(WatchedState::Delivered),
-            None,
-        );
-        assert!(
-            !list.report(&token).unwrap().settled,
-            "not settled before it is seen"
-        );
-        let wanted = [(name("hello"), WatchedState::Matched)];
-        list.accepted(&event("1"), &name("orders"), 3, wanted);
-        let report = list.report(&token).unwrap();
-        assert!(report.seen && report.settled);
-        assert_eq!((report.triggers_total, report.triggers.len()), (3, 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn watches_are_bounded_in_number_and_in_time() {
-        let list = list();
-        let first = list.begin("0".to_owned(), "/me".to_owned());
-        for id in 1..=WATCHES_MAX {
-            list.begin(id.to_string(), "/me".to_owned());
-        }
-        assert_eq!(list.report(&first), None, "the oldest made room");
-        assert!(list.is_watched(&event("1")), "asking makes no room");
-        tokio::time::advance(WATCH_LIFE + Duration::from_secs(1)).await;
-        let last = list.begin("last".to_owned(), "/me".to_owned());
-        assert!(!list.is_watched(&event("1")), "forgotten after its life");
-        assert!(list.report(&last).is_some());
-    }
-}
+mod tests;

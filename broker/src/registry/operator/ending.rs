@@ -47,6 +47,7 @@ impl Operator {
         for (name, state) in &gone {
             let books = state.channel.delete(&state.service.subscription).await;
             self.remember(name, books.unwrap_or_default());
+            self.parts.watches.trigger_ended(name);
         }
         if let Err(error) = self.parts.identities.forget(gone.keys()) {
             tracing::error!(%error, "cannot forget the identities of deleted triggers");
