@@ -15,7 +15,7 @@ use http_body_util::Full;
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Says in one word why an event was refused, where a machine must tell a loop from other faults.
-pub const REASON: HeaderName = HeaderName::from_static("sluicegate-reason");
+pub const REASON: HeaderName = HeaderName::from_static(sluicegate_dispatcher::hops::REASON_HEADER);
 
 const TYPE_BASE: &str = "https://sluicegate.dev/e/";
 

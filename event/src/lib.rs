@@ -18,5 +18,5 @@ mod syntax;
 pub use attribute::{Attribute, AttributeName, AttributeType, AttributeValue};
 pub use envelope::{ContentMode, Data, Event, EventBuilder, SpecVersion, TraceContext};
 pub use error::{DecodeError, Fault};
-pub use http_binding::{Decoded, Encode, decode, encode};
+pub use http_binding::{Decoded, Encode, decode, encode, message_bytes_max};
 pub use limits::Limits;

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sluicegate_channels::{Channel, DeadLetter, DeadLetterKey, Position};
+use sluicegate_dispatcher::hops::HOPS_ATTRIBUTE;
 use sluicegate_event::{Data, Event};
 use sluicegate_resources::ObjectName;
 
@@ -159,9 +160,10 @@ fn describe_event(event: &Event) -> api::DeadEvent {
         Data::Absent => 0,
         Data::Json(data) | Data::Bytes(data) => data.len() as u64,
     };
+    // The hop count is ours: no subscriber is shown it either.
     let others = event
         .attributes()
-        .filter(|it| !matches!(it.name, "id" | "source" | "type"));
+        .filter(|it| !matches!(it.name, "id" | "source" | "type" | HOPS_ATTRIBUTE));
     api::DeadEvent {
         id: event.id().to_owned(),
         source: event.source().to_owned(),

@@ -158,7 +158,7 @@ fn start(log: &LogArgs, request: ServeRequest, console: &mut Console) -> Exit {
             return failure.exit();
         }
     };
-    let done = serve::serve(request, console);
+    let done = serve::serve(request, console, log.log_format.is_json());
     if let Err(failure) = &done {
         tell(failure, log, console);
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sluicegate_resources::ResolveMap;
+use sluicegate_resources::{Diagnostic, ResolveMap};
 
 use super::console::{Console, Tone};
 use super::exit::{Exit, Failure};
@@ -12,7 +12,11 @@ use crate::config::{Config, ConfigError};
 use crate::runtime::{self, Addresses, End, Settings, StartError};
 
 /// Starts the server and serves until it is told to stop.
-pub(super) fn serve(request: ServeRequest, console: &mut Console) -> Result<(), Failure> {
+pub(super) fn serve(
+    request: ServeRequest,
+    console: &mut Console,
+    is_json: bool,
+) -> Result<(), Failure> {
     let (settings, is_dev, check) = match request {
         ServeRequest::Dev(overrides) => {
             let config = Config {
@@ -34,7 +38,7 @@ pub(super) fn serve(request: ServeRequest, console: &mut Console) -> Result<(), 
             check,
             overrides,
         } => {
-            let config = lay_over(load(&config)?, overrides)?;
+            let config = lay_over(load(&config, is_json)?, overrides)?;
             (Settings { config, strict }, false, check)
         }
     };
@@ -60,18 +64,43 @@ pub(super) fn serve(request: ServeRequest, console: &mut Console) -> Result<(), 
     }
 }
 
-fn load(path: &Path) -> Result<Config, Failure> {
-    Config::load(path).map_err(|error| {
-        let next = match &error {
-            ConfigError::Unreadable { .. } => {
-                "name the settings with --config FILE; `sluicegate dev` needs none"
-            }
-            ConfigError::Invalid { .. } => {
-                "mend the settings and start again; nothing was listening yet"
-            }
-        };
-        Failure::new(Exit::BadConfiguration, error.to_string(), next)
-    })
+fn load(path: &Path, is_json: bool) -> Result<Config, Failure> {
+    let error = match Config::load(path) {
+        Ok(config) => return Ok(config),
+        Err(error) => error,
+    };
+    let next = match &error {
+        ConfigError::Unreadable { .. } => {
+            "name the settings with --config FILE; `sluicegate dev` needs none"
+        }
+        ConfigError::Invalid { .. } => {
+            "mend the settings and start again; nothing was listening yet"
+        }
+    };
+    let message = match &error {
+        // A record is one line of bounded length, so each fault gets its own.
+        ConfigError::Invalid { diagnostics, .. } if is_json => {
+            log_each(path, diagnostics);
+            format!("{} has {} faults", path.display(), diagnostics.len())
+        }
+        ConfigError::Invalid { .. } | ConfigError::Unreadable { .. } => error.to_string(),
+    };
+    Err(Failure::new(Exit::BadConfiguration, message, next))
+}
+
+fn log_each(path: &Path, diagnostics: &[Diagnostic]) {
+    for Diagnostic {
+        code,
+        message,
+        span,
+        help,
+        ..
+    } in diagnostics
+    {
+        let (line, column) = span.map_or((0, 0), |span| (span.line, span.column));
+        let help = help.as_deref().unwrap_or_default();
+        tracing::error!(code, file = %path.display(), line, column, help, "{message}");
+    }
 }
 
 /// What the command line says stands over the settings.

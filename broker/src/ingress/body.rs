@@ -5,44 +5,17 @@
 //! on a store would then mean what it says. The same goes for header values: see [`detach`].
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
-use sluicegate_event::Limits;
 
 use super::admission::Share;
 use super::answer;
 use crate::problem::Refusal;
 use crate::server::RequestBody;
 
-/// What a structured event's attributes and JSON syntax may add to its data.
-const STRUCTURED_OVERHEAD_BYTES: usize = 64 << 10;
-
 /// The first allocation for a body; grows as the body really arrives.
 const FIRST_BYTES: usize = 64 << 10;
-
-/// The most bytes that a body may have, by the media type it claims.
-///
-/// Binary mode carries the data alone. A structured event may carry it in base64, a third longer,
-/// beside its attributes; once decoded it is held against the event's own limit like any other.
-pub(super) fn bytes_max(headers: &HeaderMap, limits: &Limits) -> usize {
-    let media_type = headers
-        .get(CONTENT_TYPE)
-        .map_or(&[][..], HeaderValue::as_bytes);
-    if has_prefix(media_type, b"application/cloudevents-batch") {
-        limits.batch_bytes_max
-    } else if has_prefix(media_type, b"application/cloudevents") {
-        let data = limits.event_bytes_max;
-        data + data.div_ceil(3) + STRUCTURED_OVERHEAD_BYTES
-    } else {
-        limits.event_bytes_max
-    }
-}
-
-fn has_prefix(text: &[u8], prefix: &[u8]) -> bool {
-    text.get(..prefix.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
 
 /// Refuses a body that says itself that it is too large, before any of it is read: a sender that
 /// waits for `100 Continue` is then spared the sending.
@@ -119,31 +92,6 @@ fn is_kept(name: &HeaderName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_bound_follows_the_media_type() {
-        let limits = Limits {
-            event_bytes_max: 300,
-            batch_bytes_max: 9_000,
-            ..Limits::default()
-        };
-        for (media_type, expected) in [
-            ("", 300),
-            ("application/json", 300),
-            ("application/cloudevents+json", 400 + (64 << 10)),
-            (
-                "Application/CloudEvents+JSON; charset=utf-8",
-                400 + (64 << 10),
-            ),
-            ("application/cloudevents-batch+json", 9_000),
-            ("APPLICATION/CLOUDEVENTS-BATCH+JSON", 9_000),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-            assert_eq!(bytes_max(&headers, &limits), expected, "{media_type:?}");
-        }
-        assert_eq!(bytes_max(&HeaderMap::new(), &limits), 300);
-    }
 
     #[test]
     fn detached_values_are_the_same_and_lie_elsewhere() {

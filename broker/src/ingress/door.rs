@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use sluicegate_channels::Admission;
-use sluicegate_event::{Decoded, Event};
+use sluicegate_event::{Decoded, Event, message_bytes_max};
 use tokio::time::{Instant, timeout};
 
 use super::admission::Room;
@@ -104,7 +104,7 @@ impl Door {
             return Err(answer::not_ready(entry, reason).into());
         }
         let limits = &self.options.limits;
-        let bytes_max = body::bytes_max(&head.headers, limits);
+        let bytes_max = message_bytes_max(&head.headers, limits);
         body::check_declared(&head.headers, bytes_max)?;
         let mut share = self.room.share();
         let body = body::read(body, bytes_max, &mut share).await?;

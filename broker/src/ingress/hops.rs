@@ -5,13 +5,11 @@
 //! in is clamped to the broker's maximum and to the header, and what is used up is refused.
 
 use http::{HeaderMap, HeaderName};
+use sluicegate_dispatcher::hops::{HOPS_ATTRIBUTE as ATTRIBUTE, HOPS_HEADER};
 use sluicegate_event::{AttributeType, Event};
 
-/// The extension attribute that holds the hops left.
-pub(super) const ATTRIBUTE: &str = "knativebrokerttl";
-
 /// The header that holds the hops left, where the event went through a subscriber that forwards it.
-pub const HEADER: HeaderName = HeaderName::from_static("sluicegate-hops");
+pub const HEADER: HeaderName = HeaderName::from_static(HOPS_HEADER);
 
 /// The event has no hops left.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
 use http::response::Parts;
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use sluicegate_event::http_binding::claims_to_be_an_event;
-use sluicegate_event::{Decoded, Fault, Limits, decode};
+use sluicegate_event::{Decoded, Fault, Limits, decode, message_bytes_max};
 use tokio::time::Sleep;
 
 use super::{HttpSenderOptions, fault};
@@ -71,7 +71,7 @@ impl Reading<'_> {
         deadline: Pin<&mut Sleep>,
     ) -> Result<Answer, Failure> {
         let limits = &self.options.limits;
-        let bytes_max = reply_bytes_max(&head.headers, limits);
+        let bytes_max = message_bytes_max(&head.headers, limits);
         let (bytes, end) = read_body(body, bytes_max, deadline).await;
         let body_start = start_of(&bytes);
         let content = match end {
@@ -148,24 +148,6 @@ fn content_of(headers: &HeaderMap, body: Bytes, limits: &Limits) -> Content {
         Err(error) => Content::Malformed(error.fault().clone()),
     }
 }
-
-/// How long the body of a reply may be: that of the largest event or batch. Attributes that travel
-/// in the body, as in structured mode, are room on top.
-fn reply_bytes_max(headers: &HeaderMap, limits: &Limits) -> usize {
-    let is_batch = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.as_bytes().get(..BATCH_TYPE.len()))
-        .is_some_and(|start| start.eq_ignore_ascii_case(BATCH_TYPE));
-    if is_batch {
-        limits.batch_bytes_max
-    } else {
-        limits
-            .event_bytes_max
-            .saturating_add(limits.attributes_bytes_max)
-    }
-}
-
-const BATCH_TYPE: &[u8] = b"application/cloudevents-batch";
 
 /// A copy, so that what is kept for long does not hold a large body.
 fn start_of(body: &Bytes) -> Bytes {

@@ -212,3 +212,38 @@ fn white_space_around_a_json_value_belongs_to_the_message() {
     let again = decode_one(&structured, &text).unwrap();
     assert_eq!(again.data().as_bytes(), b"{\"a\": 1}");
 }
+
+#[test]
+fn the_bound_follows_the_media_type() {
+    let limits = crate::Limits {
+        event_bytes_max: 300,
+        batch_bytes_max: 9_000,
+        ..crate::Limits::default()
+    };
+    for (media_type, expected) in [
+        ("", 300),
+        ("application/json", 300),
+        ("application/cloudevents+json", 400 + (64 << 10)),
+        (
+            "Application/CloudEvents+JSON; charset=utf-8",
+            400 + (64 << 10),
+        ),
+        ("application/cloudevents-batch+json", 9_000),
+        ("APPLICATION/CLOUDEVENTS-BATCH+JSON", 9_000),
+    ] {
+        let mut headers = http::HeaderMap::new();
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            http::HeaderValue::from_static(media_type),
+        );
+        assert_eq!(
+            crate::message_bytes_max(&headers, &limits),
+            expected,
+            "{media_type:?}"
+        );
+    }
+    assert_eq!(
+        crate::message_bytes_max(&http::HeaderMap::new(), &limits),
+        300
+    );
+}
