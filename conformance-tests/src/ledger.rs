@@ -1,4 +1,4 @@
-//! The oracle: a process of its own that records every send, 202 and delivery, and judges them.
+//! The judge: a process of its own that records every send, 202 and delivery, and judges them.
 //!
 //! ```text
 //!   test ── intent, answer ──▶ ┌────────┐ ──▶ its own log, synced in groups

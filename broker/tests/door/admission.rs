@@ -122,7 +122,7 @@ async fn what_fills_the_memory_for_bodies_is_503_until_there_is_room_again() {
     assert_eq!(door.ask(event("", &"x".repeat(500))).await.status, 202);
 }
 
-/// Design 6 and T18: missing counts as fresh, what comes in is clamped, what is used up refused.
+/// T18, G18: a missing count is a fresh one, what comes in is clamped, what is used up refused.
 #[tokio::test]
 async fn every_event_leaves_the_door_with_its_hops() {
     let door = TestDoor::plain().await;

@@ -10,5 +10,6 @@ mod links;
 mod metrics;
 mod names;
 mod pages;
+mod requirements;
 mod settings;
 mod yaml;

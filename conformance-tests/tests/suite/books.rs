@@ -39,7 +39,7 @@ fn event(number: u64) -> (Event, Mode) {
     )
 }
 
-/// G0, G3, CP-43 to CP-49, RK-24 (guard), 4.1 "oracle outside": hundreds of events a second through
+/// G0, G3, CP-43 to CP-49, RK-24 (guard): hundreds of events a second through
 /// a quick trigger, a slow one, one that fails before it takes each event, and one with a filter:
 /// nothing is lost, duplicated, altered, invented or mis-filtered, and the broker's books are those
 /// of the ledger, term by term.
@@ -124,7 +124,7 @@ async fn send(scene: Arc<Scene>, ledger: Ledger, sender: u64, start: Instant) {
     }
 }
 
-/// 4.1 "controls": the same judge finds what a broken broker would do. Here the breakage is ours:
+/// The same judge finds what a broken broker would do. Here the breakage is ours:
 /// one event is told to the ledger and never sent, one is expected where the filter says no, and
 /// one arrives unannounced.
 #[tokio::test]

@@ -321,7 +321,7 @@ async fn the_payload_wins_over_headers_beside_it() {
     assert_eq!(scene.await_count("all", 1).await[0].event(), event);
 }
 
-/// 1.1 "ingress path": a slash behind the path and a query behind that change nothing.
+/// A slash behind the path and a query behind that change nothing.
 #[tokio::test]
 async fn a_trailing_slash_and_a_query_are_tolerated() {
     let scene = Scene::new("path")

@@ -212,8 +212,7 @@ async fn a_broker_of_a_foreign_class_is_refused() {
     );
 }
 
-/// CP-21, "ready" as the issue has it: whatever is accepted once a trigger is ready reaches it, from
-/// the very first event.
+/// CP-21: whatever is accepted once a trigger is ready reaches it, from the very first event.
 #[tokio::test]
 async fn the_first_event_after_ready_arrives() {
     let scene = Scene::new("first").await.broker(json!({})).start().await;
@@ -228,7 +227,7 @@ async fn the_first_event_after_ready_arrives() {
     }
 }
 
-/// Design 6 "deleting and re-creating": a trigger that is made again starts at what comes next.
+/// A trigger that is deleted and made again starts at what comes next.
 #[tokio::test]
 async fn a_trigger_made_again_starts_anew() {
     let mut scene = Scene::new("again")

@@ -323,7 +323,7 @@ async fn subscribers_are_told_that_replies_are_welcome() {
     );
 }
 
-/// X6, I9, T25, 1.1 "header pass-through": nothing of the producer's request but the event and the
+/// X6, I9, T25: nothing of the producer's request but the event and the
 /// trace reaches a subscriber, and neither does what the broker keeps for itself.
 #[tokio::test]
 async fn headers_of_the_producer_stay_with_the_broker() {

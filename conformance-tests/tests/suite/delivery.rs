@@ -368,7 +368,7 @@ async fn editing_a_trigger_keeps_its_events() {
     assert_eq!(after[0].books.delivered, 3);
 }
 
-/// L4, outcome 7: a trigger that is removed gets nothing more within a second.
+/// L4: a trigger that is removed gets nothing more within a second.
 #[tokio::test]
 async fn a_removed_trigger_stops_within_a_second() {
     let delivery = json!({"retry": 10_000, "backoffPolicy": "linear", "backoffDelay": "PT0.02S",

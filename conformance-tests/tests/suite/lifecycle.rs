@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::scene::{PATIENCE, Scene, ids};
 
-/// Outcome 8: ready in under 300 ms. The figure is printed; the bound is what a machine with other
+/// Ready in under 300 ms. The figure is printed; the bound is what a machine with other
 /// things to do can keep.
 #[tokio::test]
 async fn a_server_is_ready_at_once() {
@@ -195,7 +195,7 @@ async fn bad_settings_end_the_start_with_78() {
     }
 }
 
-/// Outcome 8: a port that is taken is named, with the flag or key that changes it.
+/// A port that is taken is named, with the flag or key that changes it.
 #[tokio::test]
 async fn a_port_in_use_is_named_with_its_setting() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
@@ -282,7 +282,7 @@ async fn an_unreadable_file_keeps_its_objects_and_a_deleted_one_ends_them() {
     }
 }
 
-/// G16, design 7: at the start, a bad manifest leaves the good ones served; `--strict` ends it
+/// G16: at the start, a bad manifest leaves the good ones served; `--strict` ends it
 /// with 3.
 #[tokio::test]
 async fn bad_manifests_at_the_start_leave_the_good_ones_served() {
@@ -317,7 +317,7 @@ async fn bad_manifests_at_the_start_leave_the_good_ones_served() {
     assert!(strict.log().contains("W002"), "{}", strict.log());
 }
 
-/// Outcome 8: no web page can drive the admin listener: a foreign Host or Origin is refused.
+/// No web page can drive the admin listener: a foreign Host or Origin is refused.
 #[tokio::test]
 async fn the_admin_listener_refuses_foreign_hosts_and_origins() {
     let server = Server::start(Setup::new()).await;
@@ -365,7 +365,7 @@ async fn limits_come_from_the_settings() {
     );
 }
 
-/// Outcome 9: the law's terms are in the metrics too, and they are the same.
+/// G0: every term of the law is in the metrics too, and the same there.
 #[tokio::test]
 async fn the_books_are_in_the_metrics_too() {
     let server = Arc::new(Server::start(Setup::new()).await);

@@ -44,7 +44,7 @@ fn assert_balanced(books: &Books) {
     assert_eq!(books.states(), books.accepted, "{books:?}");
 }
 
-/// G10, S1, outcome 6: a subscriber that accepts and never answers does not move the others.
+/// G10, S1: a subscriber that accepts and never answers does not move the others.
 #[tokio::test]
 async fn one_hanging_subscriber_does_not_move_the_others() {
     let delivery = json!({"timeout": "PT60S"});
@@ -81,7 +81,7 @@ async fn one_hanging_subscriber_does_not_move_the_others() {
     );
 }
 
-/// Outcome 5: a thousand events that always fail do not delay the healthy ones behind them.
+/// G10: a thousand events that always fail do not delay the healthy ones behind them.
 #[tokio::test]
 async fn events_that_wait_for_a_retry_hold_no_place() {
     let delivery = json!({"retry": 5, "backoffPolicy": "linear", "backoffDelay": "PT60S"});
@@ -115,7 +115,7 @@ async fn events_that_wait_for_a_retry_hold_no_place() {
     assert_eq!((books.accepted, books.pending), (1_050, 1_000), "{books:?}");
 }
 
-/// Outcome 5, G12: one slow trigger alone brings 503 with Retry-After, nothing is discarded, and
+/// G12: one slow trigger alone brings 503 with Retry-After, nothing is discarded, and
 /// what was accepted is delivered once the subscriber is back.
 #[tokio::test]
 async fn a_slow_trigger_alone_pushes_back_and_loses_nothing() {
@@ -152,7 +152,7 @@ async fn a_slow_trigger_alone_pushes_back_and_loses_nothing() {
     scene.accept(&event(1_000, "t")).await;
 }
 
-/// Outcome 5: two dead subscribers with disjoint filters beside a healthy one neither stop it nor
+/// G10: two dead subscribers with disjoint filters beside a healthy one neither stop it nor
 /// make ingress refuse; what is taken from them goes to their sink or is counted.
 #[tokio::test]
 async fn dead_subscribers_do_not_stop_a_healthy_one() {
@@ -216,7 +216,7 @@ async fn dead_subscribers_do_not_stop_a_healthy_one() {
     );
 }
 
-/// Outcome 5: with `whenFull: refuse` nothing is ever taken from a trigger; senders are told.
+/// With `whenFull: refuse` nothing is ever taken from a trigger; senders are told.
 #[tokio::test]
 async fn a_store_that_may_not_shed_refuses() {
     let settings = json!({"maxEvents": 100, "whenFull": "refuse"});
@@ -246,7 +246,7 @@ async fn a_store_that_may_not_shed_refuses() {
     );
 }
 
-/// Outcome 5: a full store drains, and a store bounded in bytes is bounded in bytes.
+/// G11: a full store drains, and a store bounded in bytes is bounded in bytes.
 #[tokio::test]
 async fn a_store_full_of_bytes_refuses_and_drains() {
     let scene = Scene::new("bytes").await;

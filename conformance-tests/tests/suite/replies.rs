@@ -34,7 +34,7 @@ fn answer(id: &str) -> Event {
         .with_data("text/plain", "reply")
 }
 
-/// RK-5, RK-13, DP-16, DP-32, CP-50, CP-59, 1.4 "reply content": a reply in either mode is an event
+/// RK-5, RK-13, DP-16, DP-32, CP-50, CP-59: a reply in either mode is an event
 /// of the broker like any other, unaltered.
 #[tokio::test]
 async fn a_reply_reaches_the_triggers_that_want_it() {
@@ -132,7 +132,7 @@ async fn a_body_that_is_no_event_is_a_success() {
     assert!(scene.received("sink").is_empty());
 }
 
-/// Design 6 "malformed reply", RK-7: an answer that says it is an event and is none fails the
+/// RK-7: an answer that says it is an event and is none fails the
 /// delivery, is not retried, and the dead letter says so.
 #[tokio::test]
 async fn a_malformed_reply_is_a_failure_that_is_not_retried() {
@@ -264,7 +264,7 @@ async fn a_forged_hop_count_only_lowers_the_limit() {
     }
 }
 
-/// S10, G18, design 6 "hop limit": two brokers that feed each other end at the hop limit too, although
+/// S10, G18: two brokers that feed each other end at the hop limit too, although
 /// neither sees the whole ring; the event ends as a loop.
 #[tokio::test]
 async fn a_ring_of_brokers_ends_at_the_hop_limit() {
@@ -297,7 +297,7 @@ async fn a_ring_of_brokers_ends_at_the_hop_limit() {
     assert!((2..=7).contains(&passes), "{passes} passes for 6 hops");
 }
 
-/// CP-52, T9, design 4: a reply that cannot be stored fails the whole delivery: its cause is retried
+/// CP-52, T9: a reply that cannot be stored fails the whole delivery: its cause is retried
 /// and in the end dead, never delivered with its reply gone. Here a dead subscriber holds the store
 /// until even the share that is kept for replies is used up.
 #[tokio::test]
