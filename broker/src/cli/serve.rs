@@ -1,6 +1,7 @@
 //! From a [`ServeRequest`] to a running server, and from its end to an exit code.
 
 use std::path::Path;
+use std::time::Duration;
 
 use sluicegate_resources::{Diagnostic, ResolveMap};
 
@@ -10,6 +11,9 @@ use super::run::{Overrides, ServeRequest};
 use crate::api::Version;
 use crate::config::{Config, ConfigError};
 use crate::runtime::{self, Addresses, End, Settings, StartError};
+
+/// What threads that hang in a call of the system (a resolver, a mount) may cost at the end.
+const THREADS_END_MAX: Duration = Duration::from_millis(100);
 
 /// Starts the server and serves until it is told to stop.
 pub(super) fn serve(
@@ -50,18 +54,26 @@ pub(super) fn serve(
         Failure::new(Exit::Failed, format!("cannot start threads: {error}"), next)
     })?;
     if check {
-        return runtime.block_on(checked(&settings, console));
+        return to_the_end(runtime, checked(&settings, console));
     }
     let announce = |addresses: &Addresses| {
         if is_dev {
             banner(addresses, console);
         }
     };
-    match runtime.block_on(runtime::run(settings, announce)) {
+    match to_the_end(runtime, runtime::run(settings, announce)) {
         Ok(End::Stopped) => Ok(()),
         Ok(End::Interrupted) => Err(Failure::already_told(Exit::Interrupted)),
         Err(error) => Err(not_started(error)),
     }
+}
+
+/// Runs `work` and ends the runtime, which would wait by itself for as long as any of its threads
+/// hangs.
+fn to_the_end<T>(runtime: tokio::runtime::Runtime, work: impl Future<Output = T>) -> T {
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(THREADS_END_MAX);
+    done
 }
 
 fn load(path: &Path, is_json: bool) -> Result<Config, Failure> {
@@ -189,3 +201,6 @@ fn banner(addresses: &Addresses, console: &mut Console) {
         manifests.display(),
     ));
 }
+
+#[cfg(test)]
+mod tests;
