@@ -96,9 +96,24 @@ pub fn init(format: LogFormat, filter: &str, colour: bool) -> Result<LogGuard, L
     Ok(guard)
 }
 
+/// What a filter that names no target may say.
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
 fn parse_filter(filter: &str) -> Result<EnvFilter, LogError> {
+    // The parser takes a bare word for a target, all of it wanted: a misspelt level would log nothing.
+    let is_level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+    let words: Vec<&str> = filter.split(',').map(str::trim).collect();
+    if let Some(word) = words
+        .iter()
+        .find(|word| !word.contains('=') && !is_level(word))
+    {
+        return Err(LogError::Filter {
+            filter: filter.to_owned(),
+            why: format!("{word:?} is none of {}", LEVELS.join(", ")),
+        });
+    }
     EnvFilter::builder()
-        .parse(filter)
+        .parse(words.join(","))
         .map_err(|error| LogError::Filter {
             filter: filter.to_owned(),
             why: error.to_string(),

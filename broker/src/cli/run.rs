@@ -96,14 +96,20 @@ pub struct LogArgs {
     /// How log lines look
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub log_format: LogFormat,
-    /// What to log: error, warn, info, debug or trace, or TARGET=LEVEL,…
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        default_value = "info",
-        env = "SLUICEGATE_LOG"
-    )]
-    pub log_level: String,
+    /// What to log: error, warn, info, debug, trace or off, or TARGET=LEVEL,…; info when not given.
+    /// SLUICEGATE_LOG says it too
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+impl LogArgs {
+    /// The filter in effect: the flag or its variable, else `SLUICEGATE_LOG`, the name people try
+    /// first, else `info`.
+    fn filter(&self, look_up: impl Fn(&str) -> Option<String>) -> String {
+        let short = || look_up("SLUICEGATE_LOG").filter(|value| !value.is_empty());
+        let given = self.log_level.clone().or_else(short);
+        given.unwrap_or_else(|| "info".to_owned())
+    }
 }
 
 /// Which server to start, and with what.
@@ -167,7 +173,8 @@ fn start(log: &LogArgs, request: ServeRequest, console: &mut Console) -> Exit {
 }
 
 fn init_logging(log: &LogArgs, console: &Console) -> Result<LogGuard, Failure> {
-    logging::init(log.log_format, &log.log_level, console.talks_in_colour()).map_err(|error| {
+    let filter = log.filter(|name| std::env::var(name).ok());
+    logging::init(log.log_format, &filter, console.talks_in_colour()).map_err(|error| {
         Failure::usage(
             error.to_string(),
             "give --log-level info, or see `sluicegate run --help`",
@@ -231,6 +238,23 @@ mod tests {
                 (read.key.as_str(), read.url.to_string().as_str()),
                 (key, "http://localhost:3001/")
             );
+        }
+    }
+
+    #[test]
+    fn the_level_is_the_flags_then_the_environments_then_info() {
+        for (flag, variable, filter) in [
+            (Some("debug"), Some("warn"), "debug"),
+            (None, Some("warn"), "warn"),
+            (None, Some(""), "info"),
+            (None, None, "info"),
+        ] {
+            let args = LogArgs {
+                log_format: LogFormat::Auto,
+                log_level: flag.map(str::to_owned),
+            };
+            let look_up = |name: &str| variable.filter(|_| name == "SLUICEGATE_LOG");
+            assert_eq!(args.filter(|name| look_up(name).map(str::to_owned)), filter);
         }
     }
 

@@ -135,7 +135,7 @@ fn variables_of_one_verb_do_not_bend_another() {
     for (path, long, variable) in [
         ("sluicegate run", "config", "SLUICEGATE_CONFIG"),
         ("sluicegate run", "admin-listen", "SLUICEGATE_ADMIN_LISTEN"),
-        ("sluicegate dev", "log-level", "SLUICEGATE_LOG"),
+        ("sluicegate dev", "log-level", "SLUICEGATE_LOG_LEVEL"),
         ("sluicegate", "color", "SLUICEGATE_COLOR"),
         ("sluicegate get triggers", "server", "SLUICEGATE_SERVER"),
         ("sluicegate get triggers", "output", "SLUICEGATE_GET_OUTPUT"),

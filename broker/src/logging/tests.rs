@@ -239,3 +239,31 @@ fn an_output_that_is_not_read_costs_lines_and_blocks_nobody() {
     assert!(lost > 0);
     assert_eq!(written + lost, lines);
 }
+
+#[test]
+fn a_filter_is_levels_and_targets_with_levels() {
+    for filter in [
+        "info",
+        "WARN",
+        "off",
+        "info,sluicegate_dispatcher=debug",
+        "info, sluicegate_dispatcher=debug",
+    ] {
+        parse_filter(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
+    }
+    for (filter, named) in [
+        (
+            "loud",
+            "\"loud\" is none of error, warn, info, debug, trace, off",
+        ),
+        (
+            "info,sluicegate_dispatcher",
+            "\"sluicegate_dispatcher\" is none of",
+        ),
+        ("", "\"\" is none of"),
+        ("sluicegate=loud", "sluicegate=loud"),
+    ] {
+        let error = parse_filter(filter).unwrap_err().to_string();
+        assert!(error.contains(named), "{filter:?}: {error}");
+    }
+}
