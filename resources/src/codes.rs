@@ -41,6 +41,7 @@ codes! {
     LEFT_OUT = "W102": "A document of a kind that other programs serve is left out.";
     CLAMPED = "W103": "A delivery setting takes effect only in part.";
     POSSIBLE_LOOP = "W104": "A trigger takes every event, so a reply of its subscriber would come back to it.";
+    STAR_IS_A_LETTER = "W105": "A value that is compared letter by letter begins or ends with `*`, which looks like a pattern.";
 }
 
 /// The meaning of a code of this crate.

@@ -18,11 +18,9 @@ fn first_condition(filter: &FilterSpec) -> Option<String> {
     match filter {
         FilterSpec::Attributes(entries) => entries.first().map(|(name, value)| match &**value {
             "" => format!("{name} present"),
-            value => format!("{name}={value}"),
+            value => equals(name, value),
         }),
-        FilterSpec::Exact(entries) => entries
-            .first()
-            .map(|(name, value)| format!("{name}={value}")),
+        FilterSpec::Exact(entries) => entries.first().map(|(name, value)| equals(name, value)),
         FilterSpec::Prefix(entries) => entries
             .first()
             .map(|(name, value)| format!("{name}={value}*")),
@@ -35,6 +33,15 @@ fn first_condition(filter: &FilterSpec) -> Option<String> {
             .find_map(first_condition)
             .map(|first| format!("any of {first}")),
         FilterSpec::Not(nested) => first_condition(nested).map(|first| format!("not {first}")),
+    }
+}
+
+/// A star outside quotes stands for any text, as in a prefix.
+fn equals(name: &str, value: &str) -> String {
+    if value.contains('*') {
+        format!("{name}='{value}'")
+    } else {
+        format!("{name}={value}")
     }
 }
 
@@ -69,6 +76,14 @@ mod tests {
             (
                 vec![FilterSpec::Prefix(entries(&[("type", "refund.")]))],
                 "type=refund.*",
+            ),
+            (
+                vec![FilterSpec::Exact(entries(&[("type", "refund.*")]))],
+                "type='refund.*'",
+            ),
+            (
+                vec![FilterSpec::Attributes(entries(&[("type", "refund.*")]))],
+                "type='refund.*'",
             ),
             (
                 vec![FilterSpec::Suffix(entries(&[("source", "/shop")]))],

@@ -118,7 +118,7 @@ pub struct DeliveryArgs {
     #[arg(long, value_name = "URL", value_parser = http_url_text)]
     pub dead_letter: Option<String>,
     /// Retries beyond the first attempt
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=i64::from(i32::MAX)))]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true, value_parser = retries)]
     pub retry: Option<u32>,
     /// How the wait between attempts grows
     #[arg(long, value_name = "POLICY")]
@@ -143,6 +143,8 @@ pub fn execute(args: &NewArgs, console: &mut Console) -> Result<(), Failure> {
             put("broker", &args.place, &text, console)
         }
         Noun::Trigger(args) => {
+            refuse_stars("--type", args.ty.as_deref())?;
+            refuse_stars("--source", args.source.as_deref())?;
             let text = manifest::trigger(&args.place, &args.wish());
             put("trigger", &args.place, &text, console)
         }
@@ -171,6 +173,31 @@ impl DeliveryArgs {
             timeout: self.timeout,
         }
     }
+}
+
+fn retries(text: &str) -> Result<u32, String> {
+    let must = "must be a whole number from 0 (no retry) to 2147483647";
+    match text.parse::<u32>() {
+        Ok(count) if count <= i32::MAX.unsigned_abs() => Ok(count),
+        Ok(_) | Err(_) => Err(must.to_owned()),
+    }
+}
+
+/// Only one star at the end has a meaning; elsewhere it would be a letter, which nobody means.
+fn refuse_stars(flag: &str, wanted: Option<&str>) -> Result<(), Failure> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let before_last = wanted.strip_suffix('*').unwrap_or(wanted);
+    let Some((start, _)) = before_last.split_once('*') else {
+        return Ok(());
+    };
+    Err(Failure::usage(
+        format!("{flag} {wanted:?}: only one * at the end has a meaning, which is any ending"),
+        if start.is_empty() {
+            format!("leave {flag} out to take all, or write `suffix` into the manifest by hand")
+        } else {
+            format!("write {flag} '{start}*', or join filters in the manifest by hand")
+        },
+    ))
 }
 
 /// Checks the text as a server would, and writes it to where it belongs.

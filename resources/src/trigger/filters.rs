@@ -71,6 +71,7 @@ fn read_legacy(field: &Field<'_>) -> Read {
         return Ok(None);
     };
     let pairs = read_pairs(&attributes, Empty::Allowed)?;
+    warn_of_stars(&attributes);
     Ok((!pairs.is_empty()).then_some(FilterSpec::Attributes(pairs)))
 }
 
@@ -123,7 +124,11 @@ fn read_filter(field: &Field<'_>, depth: usize) -> Read {
 
 fn read_dialect(name: &str, field: &Field<'_>, depth: usize) -> Read {
     let filter = match name {
-        "exact" => FilterSpec::Exact(read_pairs(field, Empty::Refused)?),
+        "exact" => {
+            let pairs = read_pairs(field, Empty::Refused)?;
+            warn_of_stars(field);
+            FilterSpec::Exact(pairs)
+        }
         "prefix" => FilterSpec::Prefix(read_pairs(field, Empty::Refused)?),
         "suffix" => FilterSpec::Suffix(read_pairs(field, Empty::Refused)?),
         "all" => FilterSpec::All(read_nested(field, depth)?),
@@ -212,6 +217,42 @@ fn read_pairs(field: &Field<'_>, empty: Empty) -> Result<Vec<(String, String)>, 
     }
     let pairs: Option<Vec<(String, String)>> = read.into_iter().collect();
     pairs.ok_or(Refused)
+}
+
+/// A star at an end is a letter like any other here, and hardly ever meant as one.
+fn warn_of_stars(field: &Field<'_>) {
+    let Some(pairs) = field.mapping() else { return };
+    for (name, value) in pairs.into_fields() {
+        let Some(text) = value.string() else { continue };
+        let Some(help) = instead_of_a_star(name, text) else {
+            continue;
+        };
+        let message = format!(
+            "`{}` is compared letter by letter: the star in {} is no pattern",
+            value.path(),
+            quoted(text)
+        );
+        value.findings().report(
+            Diagnostic::warning(codes::STAR_IS_A_LETTER, message)
+                .at(value.node().span)
+                .help(help),
+        );
+    }
+}
+
+/// What to write where `text` is meant as a pattern; nothing where no end of it is a star.
+fn instead_of_a_star(name: &str, text: &str) -> Option<String> {
+    let (what, dialect, part) = if text == "*" {
+        return Some("to take every value, leave it out".to_owned());
+    } else if let Some(start) = text.strip_suffix('*') {
+        ("begins so", "prefix", start)
+    } else {
+        ("ends so", "suffix", text.strip_prefix('*')?)
+    };
+    let part = quoted(part);
+    Some(format!(
+        "for every value that {what}, write\n  filters:\n    - {dialect}: {{{name}: {part}}}"
+    ))
 }
 
 fn read_wanted<'a>(value: &Field<'a>) -> Option<&'a str> {

@@ -203,3 +203,28 @@ fn a_url_with_a_fragment_is_refused_with_the_manifests_own_words() {
     assert!(failure.message().unwrap().contains("fragment"), "{failure}");
     assert!(failure.next().unwrap().contains('#'), "{failure}");
 }
+
+#[test]
+fn a_star_that_would_be_a_letter_is_refused_with_what_to_write() {
+    for (flag, value, remedy) in [
+        ("--type", "a*b", "write --type 'a*'"),
+        ("--type", "demo.**", "write --type 'demo.*'"),
+        ("--source", "*/shop", "`suffix`"),
+        ("--source", "*a*", "`suffix`"),
+    ] {
+        let words = ["trigger", "t", flag, value, "--to", "http://x", "--stdout"];
+        let failure = printed(&words).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert!(failure.message().unwrap().contains(flag), "{failure}");
+        assert!(failure.next().unwrap().contains(remedy), "{failure}");
+    }
+}
+
+#[test]
+fn a_count_of_retries_that_makes_no_sense_is_met_with_the_range() {
+    for count in ["-1", "many", "2147483648"] {
+        let words = ["sluicegate", "new", "broker", "b", "--retry", count];
+        let error = Cli::try_parse_from(words).unwrap_err().to_string();
+        assert!(error.contains("from 0 (no retry) to 2147483647"), "{error}");
+    }
+}
