@@ -1,8 +1,9 @@
 //! Interim (1xx) answers.
 //!
-//! The HTTP library reads past them, as it should. Two receivers need more: one that sends nothing
-//! else has answered with a status that the table knows (reserved, not to be retried); one that
-//! sends them without end must not keep a core busy until the deadline.
+//! The HTTP library reads past them, as it should. Two receivers need more: one that ends the
+//! connection after it has answered with a status that the table knows (reserved, not to be
+//! retried); one that sends them without end must not keep a core busy until the deadline. One that
+//! is still at it when the deadline passes has given no answer: it may be slow, and is tried again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
@@ -43,12 +44,12 @@ impl Interim {
         self.flood.notified().await;
     }
 
-    /// The interim answer, when it is the only one that a failed attempt has got: then it was
-    /// meant as the answer. A flood, or a failure for another reason, stays what it is.
+    /// The interim answer, when the connection ended after it: then it was meant as the answer. A
+    /// flood, a deadline that passed, or any other failure stays what it is.
     pub(super) fn instead_of(&self, failure: Failure) -> Result<Answer, Failure> {
-        let was_cut_short = matches!(failure.reason, Reason::Timeout | Reason::Reset);
+        let was_the_last = failure.reason == Reason::Reset;
         let seen = self.seen.load(Ordering::Relaxed);
-        if !was_cut_short || !(1..=INTERIM_MAX).contains(&seen) {
+        if !was_the_last || !(1..=INTERIM_MAX).contains(&seen) {
             return Err(failure);
         }
         Ok(Answer {

@@ -133,13 +133,20 @@ async fn an_interim_answer_before_the_real_one_is_passed_over() {
 }
 
 #[tokio::test]
-async fn an_interim_answer_and_nothing_else_was_meant_as_the_answer() {
+async fn an_interim_answer_before_the_connection_ends_was_meant_as_the_answer() {
     // DP-15, S5.
     for status in [100, 102, 103, 150, 199] {
         let answer = format!("HTTP/1.1 {status} X\r\n\r\n");
         let hanging_up = Peer::hanging_up(answer.clone()).await;
         assert_eq!(send(&hanging_up).await.unwrap().status, status);
     }
-    let silent = Peer::saying("HTTP/1.1 102 Processing\r\n\r\n").await;
-    assert_eq!(send_within(&silent, BRIEF).await.unwrap().status, 102);
+}
+
+#[tokio::test]
+async fn an_interim_answer_that_nothing_follows_in_time_is_no_answer() {
+    for status in [100, 102, 103] {
+        let slow = Peer::saying(format!("HTTP/1.1 {status} X\r\n\r\n")).await;
+        let failure = send_within(&slow, BRIEF).await.unwrap_err();
+        assert_eq!(failure.reason, Reason::Timeout, "{status}");
+    }
 }
