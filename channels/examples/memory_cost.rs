@@ -63,6 +63,7 @@ async fn cost(subscriptions: u64, at_a_time: usize) -> Result<Duration, Failure>
     let limit = NextLimit {
         items_max: at_a_time.try_into()?,
         bytes_max: usize::MAX,
+        dead_letters_max: usize::MAX,
     };
     let began = Instant::now();
     let mut settled = 0;

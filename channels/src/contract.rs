@@ -33,6 +33,8 @@
 //! - **P15** A subscription that leaves its events lying does not delay another.
 //! - **P16** Subscribing again under the same name continues where the subscription stood; leases
 //!   that are out stay out. While a reading end is alive, the name is refused.
+//! - **P17** `next` hands out no more events for the dead-letter sink than the limit says. Those
+//!   past it wait and hold up nothing else, so that a sink that hangs delays no delivery.
 //!
 //! **How a lease ends.**
 //! - **P20** A settled event is not handed out again, and its storage may be freed.
@@ -291,11 +293,13 @@ pub struct NextLimit {
     pub items_max: NonZeroUsize,
     /// At most this many bytes of events, except that one event is always handed out.
     pub bytes_max: usize,
+    /// At most this many of the leases are for [`LeasePurpose::DeadLetter`]; may be none.
+    pub dead_letters_max: usize,
 }
 
 /// One subscription's reading end. Dropping it closes the end, not the subscription.
 pub trait Subscription: Send + fmt::Debug {
-    /// Waits for at least one event and hands out what is ready within `limit` (P11 to P15). An
+    /// Waits for at least one event and hands out what is ready within `limit` (P11 to P17). An
     /// empty answer means that the channel is closed or the subscription deleted.
     ///
     /// # Cancel safety

@@ -139,7 +139,8 @@ promises! { $
         p13_a_dropped_next_loses_nothing
         p14_events_come_out_as_they_went_in
         p15_a_subscription_that_does_not_read_delays_no_other
-        p16_subscribing_again_continues;
+        p16_subscribing_again_continues
+        p17_what_is_for_the_sink_is_limited_apart;
     ending:
         p20_a_settled_event_is_not_handed_out_again
         p21_a_deferred_event_waits_apart_until_it_is_due

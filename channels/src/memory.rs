@@ -130,7 +130,7 @@ impl Default for MemoryOptions {
 /// let event = Event::builder("1", "/shop", "order.created").build()?;
 /// channel.append(vec![event], Admission::Ingress).await?;
 ///
-/// let limit = NextLimit { items_max: 64.try_into()?, bytes_max: 1 << 20 };
+/// let limit = NextLimit { items_max: 64.try_into()?, bytes_max: 1 << 20, dead_letters_max: 16 };
 /// for lease in subscription.next(limit).await {
 ///     assert_eq!(lease.event.ty(), "order.created");
 ///     lease.settle(Settled::Delivered);

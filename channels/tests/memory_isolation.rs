@@ -92,6 +92,7 @@ fn ready(end: &mut Box<dyn Subscription>, items_max: usize) -> Vec<Lease> {
     let limit = NextLimit {
         items_max: items_max.try_into().expect("not zero"),
         bytes_max: usize::MAX,
+        dead_letters_max: usize::MAX,
     };
     tokio::task::unconstrained(end.next(limit))
         .now_or_never()

@@ -6,6 +6,7 @@
 //!                               └─ refused ────► give up
 //! give up, or DeadLetter ──► sink ─┬─ took it ──► settle
 //!                                  ├─ did not ──► park, to be tried again
+//!                                  ├─ no place ─► park, to be tried at once
 //!                                  └─ no sink ──► park
 //! ```
 //!
@@ -17,10 +18,12 @@ mod attempt;
 mod burial;
 mod ending;
 mod replies;
+mod sink_places;
 mod waits;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::HeaderValue;
@@ -30,6 +33,7 @@ use sluicegate_event::Event;
 
 use self::attempt::{Attempt, Trouble};
 use self::ending::{STORE_PAUSE, Step};
+use self::sink_places::SinkPlaces;
 use crate::dead_letter::kind;
 use crate::hops;
 use crate::observer::{Observer, ReplyReport};
@@ -56,6 +60,7 @@ pub(crate) struct Delivery {
     /// How often the sink was tried for a parked event. Not stored: after a restart the waits
     /// begin anew, which costs a sink some requests and an event nothing.
     sink_tries: Tally,
+    sink_places: SinkPlaces,
 }
 
 /// A plan whose subscriber is resolved, with what every send needs made once.
@@ -105,6 +110,7 @@ impl Delivery {
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             panics: Tally::bounded(TALLY_POSITIONS_MAX),
             sink_tries: Tally::bounded(TALLY_POSITIONS_MAX),
+            sink_places: SinkPlaces::default(),
         }
     }
 
@@ -163,6 +169,14 @@ impl Delivery {
             return Step::Park {
                 reason,
                 retry_in: None,
+            };
+        }
+        // Without a sink there is nothing to wait for, and so nothing to hold a place at.
+        let place = self.free_sink_place(job);
+        if place.is_none() && job.plan.dead_letter.is_some() {
+            return Step::Park {
+                reason,
+                retry_in: Some(Duration::ZERO),
             };
         }
         self.bury(job, lease, reason).await

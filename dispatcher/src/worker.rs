@@ -2,7 +2,8 @@
 //!
 //! One task per trigger: it takes leases while it has places free, runs their attempts side by
 //! side, and lets each end by itself. An event that waits for its next attempt is back in the
-//! channel and holds no place. Nothing that happens to one event ends the worker.
+//! channel and holds no place. A quarter of the places at most is for the dead-letter sink, so
+//! that one that hangs delays no delivery. Nothing that happens to one event ends the worker.
 //!
 //! What it leaves out: pausing and deleting, which the channel does; resolving addresses, which
 //! come with the [`Plan`].
@@ -171,9 +172,12 @@ impl Worker {
         let delivery = Arc::clone(&self.delivery);
         let mut window = Window::new(Arc::clone(&self.observer), |job, lease| {
             let delivery = Arc::clone(&delivery);
+            // Taken here, so that a lease counts from the moment that it is held.
+            let place = delivery.sink_place(&lease);
             async move {
                 let event_bytes = lease.event.size_bytes();
                 delivery.run(job, lease).await;
+                drop(place);
                 event_bytes
             }
         });
@@ -181,9 +185,14 @@ impl Worker {
         let mut is_plan_kept = true;
         orders.mark_changed();
         loop {
-            let limit = job
-                .as_ref()
-                .and_then(|job| window.room(job.plan.in_flight_max, self.in_flight_bytes_max));
+            let limit = job.as_ref().and_then(|job| {
+                let dead_letters_max = delivery.sink_places_free(job);
+                window.room(
+                    job.plan.in_flight_max,
+                    self.in_flight_bytes_max,
+                    dead_letters_max,
+                )
+            });
             // Each branch is cancel safe: orders and plans are values that stay, attempts live in
             // the window, and `next` makes leases only when it completes.
             tokio::select! {

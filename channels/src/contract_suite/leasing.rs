@@ -1,4 +1,4 @@
-//! P10 to P16: subscribing and leasing.
+//! P10 to P17: subscribing and leasing.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -7,8 +7,11 @@ use sluicegate_event::Event;
 use tokio::time::timeout;
 
 use super::Fixture;
-use super::support::{Bench, MANY, event, event_of, events, ids, items, settle_all, spec};
-use crate::{Books, NextLimit, Settled, Start, SubscribeError, SubscriptionKey, SubscriptionSpec};
+use super::support::{Bench, MANY, event, event_of, events, ids, items, reason, settle_all, spec};
+use crate::{
+    Books, Lease, LeasePurpose, NextLimit, Settled, Start, SubscribeError, SubscriptionKey,
+    SubscriptionSpec,
+};
 
 pub(super) async fn p10_what_is_accepted_after_subscribing_arrives(fixture: &dyn Fixture) {
     let bench = Bench::new(fixture).await;
@@ -51,6 +54,7 @@ pub(super) async fn p11_each_event_is_handed_out_once_at_a_time_in_order_and_wit
     let limit = |items_max: usize, bytes_max| NextLimit {
         items_max: NonZeroUsize::new(items_max).expect("not zero"),
         bytes_max,
+        dead_letters_max: usize::MAX,
     };
     let first = bench.next(&mut end, limit(1, 10_000)).await;
     assert_eq!(ids(&first), ["0"], "no more than one item");
@@ -209,4 +213,35 @@ pub(super) async fn p16_subscribing_again_continues(fixture: &dyn Fixture) {
         ..Books::default()
     };
     bench.expect_books("a", books).await;
+}
+
+pub(super) async fn p17_what_is_for_the_sink_is_limited_apart(fixture: &dyn Fixture) {
+    let bench = Bench::new(fixture).await;
+    let mut end = bench.subscribe("a", 1).await;
+    bench.append(events("a", 0..4)).await;
+    let at_once = bench.opened.clock.now();
+    for lease in bench.next_count(&mut end, 4).await {
+        let parked = lease.park(reason("exhausted"), 1, Some(at_once)).await;
+        parked.expect("it is parked");
+    }
+    let none = NextLimit {
+        dead_letters_max: 0,
+        ..MANY
+    };
+    let nothing = timeout(fixture.quiet(), end.next(none)).await;
+    assert!(nothing.is_err(), "only the sink's are ready");
+    bench.append(events("a", 4..7)).await;
+    let fresh = bench.next(&mut end, none).await;
+    assert_eq!(ids(&fresh), ["4", "5", "6"]);
+    settle_all(fresh);
+
+    let two = NextLimit {
+        dead_letters_max: 2,
+        ..MANY
+    };
+    let for_sink = bench.next(&mut end, two).await;
+    assert_eq!(ids(&for_sink), ["0", "1"]);
+    let is_for_sink = |lease: &Lease| matches!(lease.purpose, LeasePurpose::DeadLetter(_));
+    assert!(for_sink.iter().all(is_for_sink));
+    assert_eq!(ids(&bench.next(&mut end, MANY).await), ["2", "3"]);
 }

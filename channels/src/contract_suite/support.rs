@@ -53,12 +53,14 @@ impl Matcher for ByType {
 pub(super) const MANY: NextLimit = NextLimit {
     items_max: NonZeroUsize::MAX,
     bytes_max: usize::MAX,
+    dead_letters_max: usize::MAX,
 };
 
 pub(super) fn items(items_max: usize) -> NextLimit {
     NextLimit {
         items_max: NonZeroUsize::new(items_max).expect("tests ask for at least one"),
         bytes_max: usize::MAX,
+        dead_letters_max: usize::MAX,
     }
 }
 

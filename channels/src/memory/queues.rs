@@ -9,8 +9,9 @@
 //!
 //! Each event is in exactly one of these. *Fresh* ones were never handed out, in the order of
 //! their offsets. *Again* are those pending events that come up once more: deferred, handed back,
-//! redriven, or taken by a full store. The *agenda* says when each of them, and each parked event
-//! with a retry time, is due.
+//! redriven, or taken by a full store. The *agenda* says when each of them is due; the *sink's
+//! agenda* when those that a full store took, and the parked events with a retry time, are to be
+//! sent to the dead-letter sink.
 //!
 //! What comes up again and what is fresh take turns, so that neither thousands of poison events
 //! nor a long backlog starves the other; only a lease that was dropped goes before both, since it
@@ -137,6 +138,8 @@ pub(super) struct Queues {
     pub(super) leased: BTreeMap<u64, Leased>,
     pub(super) parked: BTreeMap<u64, Parked>,
     agenda: BTreeSet<(Timestamp, u64)>,
+    /// Apart, so that what a slow sink holds up is passed over without being looked through.
+    sink_agenda: BTreeSet<(Timestamp, u64)>,
     /// The part of the agenda that was deferred.
     deferred: BTreeSet<(Timestamp, u64)>,
     /// What a full store may take: fresh, again and parked, unless handed over or leased.
@@ -194,9 +197,14 @@ impl Queues {
         Takeable::new(self)
     }
 
-    /// When the next event comes up again.
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.agenda.first().map(|(due, _)| *due)
+    /// When the next event comes up again; without those for the sink when `for_sink` is false.
+    pub(super) fn next_due(&self, for_sink: bool) -> Option<Timestamp> {
+        self.first_due(for_sink).map(|(due, _)| due)
+    }
+
+    fn first_due(&self, for_sink: bool) -> Option<(Timestamp, u64)> {
+        let sink = self.sink_agenda.first().filter(|_| for_sink);
+        self.agenda.first().into_iter().chain(sink).min().copied()
     }
 
     // ---- in ----
@@ -237,11 +245,12 @@ impl Queues {
         if why == Why::Deferred {
             self.deferred.insert((due, ticket.offset));
         }
-        self.agenda.insert((due, ticket.offset));
         let again = Again { ticket, why, due };
         if handed_over {
+            self.sink_agenda.insert((due, ticket.offset));
             self.taken.insert(ticket.offset, again);
         } else {
+            self.agenda.insert((due, ticket.offset));
             self.held += ticket.load();
             self.again.insert(ticket.offset, again);
         }
@@ -299,34 +308,39 @@ impl Queues {
             parked.retry_at = retry_at;
             if let Some(due) = due {
                 parked.state = ParkedState::OnAgenda(due);
-                self.agenda.insert((due, offset));
+                self.sink_agenda.insert((due, offset));
             }
         }
     }
 
     // ---- handing out ----
 
-    /// What comes next, if anything is ready now.
-    pub(super) fn ready(&self, now: Timestamp, deferred_max: usize) -> Option<Ready> {
+    /// What comes next, if anything is ready now; nothing for the sink when `for_sink` is false.
+    pub(super) fn ready(
+        &self,
+        now: Timestamp,
+        deferred_max: usize,
+        for_sink: bool,
+    ) -> Option<Ready> {
         let fresh = self
             .fresh
             .front()
             .filter(|_| self.deferred.len() < deferred_max);
-        let due = self.agenda.first().filter(|(due, _)| *due <= now);
+        let due = self.first_due(for_sink).filter(|(due, _)| *due <= now);
         match (fresh, due) {
             (None, None) => None,
             (Some(fresh), None) => Some(Ready::Fresh {
                 size_bytes: fresh.size_bytes,
             }),
-            (Some(fresh), Some((due, _))) if *due != AT_ONCE && self.fresh_has_the_turn => {
+            (Some(fresh), Some((due, _))) if due != AT_ONCE && self.fresh_has_the_turn => {
                 Some(Ready::Fresh {
                     size_bytes: fresh.size_bytes,
                 })
             }
             (_, Some((due, offset))) => Some(Ready::Again {
-                due: *due,
-                offset: *offset,
-                size_bytes: self.ticket_on_agenda(*offset).size_bytes,
+                due,
+                offset,
+                size_bytes: self.ticket_on_agenda(offset).size_bytes,
             }),
         }
     }
@@ -354,7 +368,7 @@ impl Queues {
                 if let Some((ticket, handed_over)) = self.remove_again(offset) {
                     return (ticket, self.lease(ticket, handed_over, token));
                 }
-                self.agenda.remove(&(due, offset));
+                self.sink_agenda.remove(&(due, offset));
                 let parked = self.parked.get_mut(&offset).expect(ON_AGENDA);
                 parked.state = ParkedState::Leased(token);
                 self.held -= parked.ticket.load();
@@ -416,7 +430,11 @@ impl Queues {
             Some(again) => (again, false),
             None => (self.taken.remove(&offset)?, true),
         };
-        self.agenda.remove(&(again.due, offset));
+        if handed_over {
+            self.sink_agenda.remove(&(again.due, offset));
+        } else {
+            self.agenda.remove(&(again.due, offset));
+        }
         if again.why == Why::Deferred {
             self.deferred.remove(&(again.due, offset));
         }
@@ -433,7 +451,7 @@ impl Queues {
             ParkedState::Lying => self.held -= parked.ticket.load(),
             ParkedState::OnAgenda(due) => {
                 self.held -= parked.ticket.load();
-                self.agenda.remove(&(due, offset));
+                self.sink_agenda.remove(&(due, offset));
             }
             ParkedState::Leased(_) => {}
         }

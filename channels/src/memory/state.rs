@@ -441,19 +441,22 @@ impl State {
             Some(kept) => kept.clone_from(waker),
             none => *none = Some(waker.clone()),
         }
-        let due = subscribed.queues.next_due();
+        let due = subscribed.queues.next_due(limit.dead_letters_max > 0);
         Next::Wait(due.filter(|_| !subscribed.paused))
     }
 
     fn hand_out(&mut self, id: SubscriptionId, limit: NextLimit, now: Timestamp) -> Vec<HandedOut> {
         let mut handed_out = Vec::new();
         let mut bytes_left = limit.bytes_max as u64;
+        let mut dead_letters_left = limit.dead_letters_max;
         while handed_out.len() < limit.items_max.get() {
             let token = self.serial();
             let Some(subscribed) = self.subscribed(id) else {
                 break;
             };
-            let Some(ready) = subscribed.queues.ready(now, subscribed.deferred_max) else {
+            let deferred_max = subscribed.deferred_max;
+            let for_sink = dead_letters_left > 0;
+            let Some(ready) = subscribed.queues.ready(now, deferred_max, for_sink) else {
                 break;
             };
             if ready.size_bytes() > bytes_left && !handed_out.is_empty() {
@@ -461,6 +464,10 @@ impl State {
             }
             bytes_left = bytes_left.saturating_sub(ready.size_bytes());
             let (ticket, duty) = subscribed.queues.hand_out(ready, token);
+            match duty {
+                Duty::Deliver => {}
+                Duty::HandedOver | Duty::Parked => dead_letters_left -= 1,
+            }
             let purpose = subscribed.purpose(ticket, duty);
             let slot = self.slots.get(ticket.place);
             handed_out.push(HandedOut {

@@ -47,7 +47,12 @@ where
 
     /// What may be taken now, if anything. After an edit that narrows the window, nothing until
     /// enough of what runs has ended.
-    pub(super) fn room(&self, items_max: NonZeroU32, bytes_max: usize) -> Option<NextLimit> {
+    pub(super) fn room(
+        &self,
+        items_max: NonZeroU32,
+        bytes_max: usize,
+        dead_letters_max: usize,
+    ) -> Option<NextLimit> {
         let items_max = usize::try_from(items_max.get()).unwrap_or(usize::MAX);
         let items = NonZeroUsize::new(items_max.saturating_sub(self.running.len()))?;
         let bytes = bytes_max.saturating_sub(self.bytes);
@@ -57,6 +62,7 @@ where
         Some(NextLimit {
             items_max: items,
             bytes_max: bytes,
+            dead_letters_max,
         })
     }
 

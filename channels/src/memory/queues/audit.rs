@@ -1,9 +1,9 @@
 //! Counts the queues anew, for tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::super::load::Load;
-use super::{ParkedState, Queues, Ticket, Why};
+use super::{Again, ParkedState, Queues, Ticket, Why};
 use crate::Timestamp;
 
 impl Queues {
@@ -36,20 +36,20 @@ impl Queues {
     }
 
     fn audit_agenda(&self) {
-        let mut agenda: BTreeMap<(Timestamp, u64), bool> = BTreeMap::new();
-        for (offset, again) in self.again.iter().chain(&self.taken) {
-            agenda.insert((again.due, *offset), again.why == Why::Deferred);
-        }
-        for (offset, parked) in &self.parked {
-            if let ParkedState::OnAgenda(due) = parked.state {
-                agenda.insert((due, *offset), false);
-            }
-        }
-        assert!(self.agenda.iter().eq(agenda.keys()), "the agenda");
-        let deferred = agenda.iter().filter(|(_, deferred)| **deferred);
-        assert!(
-            self.deferred.iter().eq(deferred.map(|(entry, _)| entry)),
-            "what is deferred"
-        );
+        let entry = |(offset, again): (&u64, &Again)| (again.due, *offset);
+        let agenda: BTreeSet<(Timestamp, u64)> = self.again.iter().map(entry).collect();
+        assert_eq!(self.agenda, agenda, "the agenda");
+        let parked = self.parked.iter().filter_map(|(offset, parked)| {
+            let ParkedState::OnAgenda(due) = parked.state else {
+                return None;
+            };
+            Some((due, *offset))
+        });
+        let for_sink: BTreeSet<_> = self.taken.iter().map(entry).chain(parked).collect();
+        assert_eq!(self.sink_agenda, for_sink, "the sink's agenda");
+        let again = self.again.iter().chain(&self.taken);
+        let deferred = again.filter(|(_, again)| again.why == Why::Deferred);
+        let deferred: BTreeSet<_> = deferred.map(entry).collect();
+        assert_eq!(self.deferred, deferred, "what is deferred");
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::bench::{Bench, Reaction, Setup};
+use sluicegate_resources::RetryLimit;
+
+use super::bench::{Bench, Reaction, Setup, target};
+use crate::Purpose;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -79,4 +82,52 @@ async fn an_edit_widens_and_narrows_the_window() {
     assert_eq!(bench.running().0, 1);
     bench.pass(HOUR).await;
     assert_eq!(bench.books().delivered, 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_hangs_holds_a_quarter_of_the_window_and_delays_no_delivery() {
+    for (window, share) in [(2, 1), (8, 2), (64, 16)] {
+        let setup = Setup::new(|plan| {
+            plan.in_flight_max = window.try_into().unwrap();
+            plan.delivery.limit = RetryLimit::Count(0);
+            plan.dead_letter = Some(target("http://sink/dead"));
+        });
+        let bench = setup
+            .start(|sent| match (sent.purpose, sent.event.id()) {
+                (Purpose::DeadLetter, _) => Reaction::Hang,
+                (Purpose::Deliver, id) if id.parse::<u32>().unwrap() < 1_000 => {
+                    Reaction::Answer(500)
+                }
+                (Purpose::Deliver, _) => Reaction::After(Duration::from_millis(10), 200),
+            })
+            .await;
+        post_many(&bench, 1_200).await;
+        bench.pass(Duration::from_secs(10)).await;
+        assert_eq!(bench.books().delivered, 200, "a window of {window}");
+        let at_the_sink = bench.sent_for(Purpose::DeadLetter);
+        assert_eq!(at_the_sink.len(), share, "a window of {window}");
+        assert_eq!(bench.books().dead_lettered, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_finds_no_place_at_a_slow_sink_gets_there_in_its_turn() {
+    let setup = Setup::new(|plan| {
+        plan.in_flight_max = 8.try_into().unwrap();
+        plan.delivery.limit = RetryLimit::Count(0);
+        plan.dead_letter = Some(target("http://sink/dead"));
+    });
+    let bench = setup
+        .start(|sent| match sent.purpose {
+            Purpose::Deliver => Reaction::Answer(500),
+            Purpose::DeadLetter => Reaction::After(Duration::from_secs(1), 202),
+        })
+        .await;
+    post_many(&bench, 100).await;
+    bench.pass(Duration::from_secs(60)).await;
+    assert_eq!(
+        (bench.books().dead_lettered, bench.books().parked),
+        (100, 0)
+    );
+    assert_eq!(bench.sent_for(Purpose::DeadLetter).len(), 100);
 }

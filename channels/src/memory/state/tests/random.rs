@@ -203,6 +203,7 @@ impl Run {
         let limit = NextLimit {
             items_max: self.rng.usize(1..6).try_into().expect("not zero"),
             bytes_max: self.rng.usize(..600),
+            dead_letters_max: usize::MAX,
         };
         let now = self.now;
         match self.state.next(reader.id, limit, Waker::noop(), now) {

@@ -51,6 +51,7 @@ fn next(state: &mut State, id: SubscriptionId, items_max: usize, now: Timestamp)
     let limit = NextLimit {
         items_max: items_max.try_into().expect("not zero"),
         bytes_max: usize::MAX,
+        dead_letters_max: usize::MAX,
     };
     let next = state.next(id, limit, Waker::noop(), now);
     state.audit();
