@@ -13,6 +13,10 @@ use sluicegate_resources::{BackoffPolicy, EffectiveDelivery};
 /// its subscriber's failures into a hot loop.
 pub const DELAY_MIN: Duration = Duration::from_millis(10);
 
+/// The shortest and the longest wait between two tries of a dead-letter sink.
+const SINK_WAIT_MIN: Duration = Duration::from_secs(1);
+const SINK_WAIT_MAX: Duration = Duration::from_secs(600);
+
 /// The wait before retry number `retry`, counted from 1, without jitter.
 ///
 /// Exponential begins with `first` and doubles; linear is `first` times the number of the retry;
@@ -62,10 +66,18 @@ impl Schedule {
         }
     }
 
-    /// The same waits with another ceiling.
-    #[must_use]
-    pub fn with_max(self, max: Duration) -> Self {
-        Schedule { max, ..self }
+    /// The waits between tries of a dead-letter sink (G7): always exponential, from a second or the
+    /// delay where that is longer, to ten minutes or `backoff_max` where that is shorter. There is
+    /// no end to them, so neither a short delay nor a linear policy may make them a hot loop.
+    pub fn to_sink(delivery: &EffectiveDelivery, retries: u32, rng: fastrand::Rng) -> Self {
+        let max = delivery.backoff_max.clamp(SINK_WAIT_MIN, SINK_WAIT_MAX);
+        Schedule {
+            policy: BackoffPolicy::Exponential,
+            first: delivery.backoff_delay.max(SINK_WAIT_MIN),
+            max,
+            retries,
+            rng,
+        }
     }
 }
 

@@ -171,6 +171,8 @@ impl Delivery {
                 retry_in: None,
             };
         }
+        // A redriven event may have been tried at the sink before; its tries begin anew.
+        self.sink_tries.forget(lease.position);
         // Without a sink there is nothing to wait for, and so nothing to hold a place at.
         let place = self.free_sink_place(job);
         if place.is_none() && job.plan.dead_letter.is_some() {
@@ -255,15 +257,16 @@ impl Delivery {
     /// A panic counts as a failed attempt; the third, or the last that the plan allows, parks the
     /// event where it can do no harm: not even its sink is tried.
     fn after_panic(&self, job: &Assignment, lease: &Lease) -> Step {
+        // One that cannot be counted counts as the worst.
         let panics = self.panics.add(lease.position);
         let sends = lease.sends.saturating_add(1);
         // What is already given up on has no retries left to count.
-        let is_last = panics >= PANICS_MAX
+        let is_last = panics.is_none_or(|panics| panics >= PANICS_MAX)
             || (lease.purpose == LeasePurpose::Deliver && self.is_exhausted(job, lease, sends));
         tracing::error!(
             trigger = %job.plan.trigger,
             position = %lease.position,
-            panics,
+            ?panics,
             "handling an event panicked"
         );
         let next = (!is_last).then(|| self.wait(job, sends, None));

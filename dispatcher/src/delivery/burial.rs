@@ -25,7 +25,8 @@ impl Delivery {
                 Arc::clone(&lease.event)
             }
         };
-        let number = self.sink_tries.add(lease.position);
+        let tries = self.sink_tries.add(lease.position);
+        let number = tries.unwrap_or(1);
         let attempt = self
             .attempt(job, sink, Purpose::DeadLetter, event, number)
             .await;
@@ -33,7 +34,7 @@ impl Delivery {
             attempt.report(&*self.observer, lease, None, None);
             return Step::DeadLettered(reason);
         }
-        let wait = self.sink_wait(job, &attempt);
+        let wait = self.sink_wait(job, &attempt, tries);
         attempt.report(&*self.observer, lease, Some(&attempt.trouble()), Some(wait));
         park_or_discard(reason, Some(wait))
     }

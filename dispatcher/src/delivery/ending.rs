@@ -36,19 +36,19 @@ impl Delivery {
         match step {
             Step::Delivered => {
                 lease.settle(Settled::Delivered);
+                self.forget(position);
                 let end_to_end = self.clock.now().since(accepted_at);
                 observer.lease_ended(&event, &Ending::Delivered { end_to_end });
-                self.panics.forget(position);
             }
             Step::DeadLettered(reason) => {
                 lease.settle(Settled::DeadLettered);
-                observer.lease_ended(&event, &Ending::DeadLettered(&reason));
                 self.forget(position);
+                observer.lease_ended(&event, &Ending::DeadLettered(&reason));
             }
             Step::Discard(reason) => {
                 lease.settle(Settled::Discarded);
-                observer.lease_ended(&event, &Ending::Discarded(&reason));
                 self.forget(position);
+                observer.lease_ended(&event, &Ending::Discarded(&reason));
             }
             Step::Defer { wait, sends } => {
                 let until = self.clock.now() + wait;
@@ -64,9 +64,12 @@ impl Delivery {
                 };
                 let stored = lease.park(reason.clone(), sends, retry_at).await;
                 if self.is_stored(&event, stored).await {
+                    self.panics.forget(position);
+                    if retry_at.is_none() {
+                        self.sink_tries.forget(position);
+                    }
                     let reason = &reason;
                     observer.lease_ended(&event, &Ending::Parked { reason, retry_at });
-                    self.panics.forget(position);
                 }
             }
         }

@@ -157,9 +157,20 @@ impl Case {
             Box::new(Control(Arc::clone(&record))),
         );
         let job = Assignment::new(Arc::new(plan(self.sink))).unwrap();
+        let position = lease.position;
+        delivery.sink_tries.add(position);
+        delivery.panics.add(position);
         let began = tokio::time::Instant::now();
         delivery.run(Arc::new(job), lease).await;
         let endings = record.endings.lock().clone();
+        let comes_back = ["deferred", "released", "comes back: true"];
+        let is_over = endings
+            .iter()
+            .all(|ending| comes_back.iter().all(|back| !ending.contains(back)));
+        if is_over && !self.is_broken {
+            let counted = (delivery.sink_tries.len(), delivery.panics.len());
+            assert_eq!(counted, (0, 0), "what is over is not counted any more");
+        }
         (endings, began.elapsed())
     }
 

@@ -12,9 +12,6 @@ use crate::backoff::Schedule;
 use crate::retry_after::RetryAfter;
 use crate::verdict::{Verdict, verdict};
 
-/// The longest wait between two tries of a dead-letter sink (G7).
-const SINK_WAIT_MAX: Duration = Duration::from_secs(600);
-
 impl Delivery {
     pub(super) fn is_exhausted(&self, job: &Assignment, lease: &Lease, sends: u32) -> bool {
         match job.plan.delivery.limit {
@@ -36,14 +33,20 @@ impl Delivery {
         self.longer_of(job, schedule, retry_after)
     }
 
-    pub(super) fn sink_wait(&self, job: &Assignment, attempt: &Attempt<'_>) -> Duration {
+    /// The wait before the sink is tried again, after so many tries; the longest when they could
+    /// not be counted, since then there are very many events like this one.
+    pub(super) fn sink_wait(
+        &self,
+        job: &Assignment,
+        attempt: &Attempt<'_>,
+        tries: Option<u32>,
+    ) -> Duration {
         let retry_after = match verdict(&attempt.outcome) {
             Verdict::Again { retry_after } => retry_after,
             Verdict::Delivered(_) | Verdict::Refused(_) => None,
         };
-        let retries = attempt.number.saturating_sub(1);
-        let schedule = Schedule::after(&job.plan.delivery, retries, self.rng.lock().fork())
-            .with_max(SINK_WAIT_MAX);
+        let retries = tries.map_or(u32::MAX, |tries| tries.saturating_sub(1));
+        let schedule = Schedule::to_sink(&job.plan.delivery, retries, self.rng.lock().fork());
         self.longer_of(job, schedule, retry_after)
     }
 

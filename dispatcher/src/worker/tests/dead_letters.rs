@@ -7,9 +7,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sluicegate_channels::Channel;
-use sluicegate_resources::RetryLimit;
+use sluicegate_resources::{BackoffPolicy, RetryLimit};
 
-use super::bench::{Reaction, Setup, event, target};
+use super::bench::{Reaction, Setup, assert_waits, event, target};
 use crate::{Plan, Purpose};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -100,7 +100,7 @@ async fn a_sink_that_is_down_is_tried_until_it_is_up_and_the_subscriber_is_left_
         wait >= Duration::from_secs(600) && wait <= Duration::from_secs(661),
         "{wait:?}"
     );
-    // Doubling from 0.2 s to 600 s takes a dozen tries; after that, one in ten minutes.
+    // Doubling from 1 s to 600 s takes ten tries; after that, one in ten minutes.
     assert!((140..170).contains(&tries.len()), "{} tries", tries.len());
 
     is_up.store(true, Ordering::Relaxed);
@@ -193,4 +193,48 @@ async fn a_redriven_letter_is_delivered_with_a_fresh_count() {
         .collect();
     assert_eq!(numbers, [1, 2, 1]);
     assert_eq!(bench.books().delivered, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_is_never_hammered_whatever_the_backoff() {
+    let second = Duration::from_secs(1);
+    for (policy, delay, max, waits_ms) in [
+        (
+            BackoffPolicy::Linear,
+            Duration::ZERO,
+            HOUR,
+            [1_000, 2_000, 4_000, 8_000],
+        ),
+        (
+            BackoffPolicy::Exponential,
+            3 * second,
+            7 * second,
+            [3_000, 6_000, 7_000, 7_000],
+        ),
+        (
+            BackoffPolicy::Linear,
+            second / 100,
+            second / 100,
+            [1_000, 1_000, 1_000, 1_000],
+        ),
+        (
+            BackoffPolicy::Linear,
+            HOUR,
+            HOUR,
+            [600_000, 600_000, 600_000, 600_000],
+        ),
+    ] {
+        let setup = Setup::new(|plan| {
+            with_sink(plan);
+            plan.delivery.limit = RetryLimit::Count(0);
+            plan.delivery.backoff_policy = policy;
+            plan.delivery.backoff_delay = delay;
+            plan.delivery.backoff_max = max;
+        });
+        let bench = setup.start(|_| Reaction::Answer(500)).await;
+        bench.post(&["a"]).await;
+        bench.pass(HOUR).await;
+        let tries = bench.sent_for(Purpose::DeadLetter);
+        assert_waits(&tries[..5], &waits_ms);
+    }
 }
