@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use sluicegate_channels::{Lease, ParkReason};
 
+use super::attempt::Attempt;
 use super::ending::Step;
 use super::{Assignment, Delivery};
 use crate::dead_letter::{annotated, kind};
 use crate::sender::Purpose;
+use crate::verdict::{Verdict, verdict};
 
 impl Delivery {
     /// Brings an event that is given up on to its sink, if it has one.
@@ -34,9 +36,27 @@ impl Delivery {
             attempt.report(&*self.observer, lease, None, None);
             return Step::DeadLettered(reason);
         }
+        if verdict(&attempt.outcome) == Verdict::Refused(kind::LOOP) && reason.kind != kind::SHED {
+            return self.park_loop(lease, attempt, &reason);
+        }
         let wait = self.sink_wait(job, &attempt, tries);
         attempt.report(&*self.observer, lease, Some(&attempt.trouble()), Some(wait));
         park_or_discard(reason, Some(wait))
+    }
+
+    /// The sink is a broker that has seen the event too often: every further try would be refused.
+    fn park_loop(&self, lease: &Lease, attempt: Attempt<'_>, before: &ParkReason) -> Step {
+        let mut trouble = attempt.trouble();
+        attempt.report(&*self.observer, lease, Some(&trouble), None);
+        trouble.detail = format!(
+            "the dead-letter sink found a loop; given up on before as {}: {}",
+            before.kind, before.detail
+        )
+        .into();
+        Step::Park {
+            reason: attempt.into_reason(kind::LOOP, &trouble),
+            retry_in: None,
+        }
     }
 }
 

@@ -238,3 +238,21 @@ async fn a_sink_is_never_hammered_whatever_the_backoff() {
         assert_waits(&tries[..5], &waits_ms);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_finds_a_loop_is_not_tried_again() {
+    let setup = Setup::new(with_sink);
+    let bench = setup
+        .start(|sent| match sent.purpose {
+            Purpose::Deliver => Reaction::Answer(403),
+            Purpose::DeadLetter => Reaction::Loop,
+        })
+        .await;
+    bench.post(&["a"]).await;
+    bench.pass(24 * HOUR).await;
+    assert_eq!(bench.sent_for(Purpose::DeadLetter).len(), 1);
+    let letter = &bench.parked().await[0];
+    assert_eq!((letter.reason.kind, letter.retry_at), ("loop", None));
+    assert!(letter.reason.detail.contains("refused"), "{letter:?}");
+    assert_eq!(letter.reason.dest.as_deref(), Some("http://sink/dead"));
+}
