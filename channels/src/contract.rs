@@ -52,7 +52,8 @@
 //! - **P30** `pause` stops handing out without losing or settling anything; resuming continues.
 //! - **P31** `delete` ends everything pending or parked as cancelled; leases still held end without
 //!   effect; a waiting `next` answers empty.
-//! - **P32** `redrive` makes a parked event pending again with no sends; `discard` ends it.
+//! - **P32** `redrive` makes a parked event pending again with no sends, and its age counts anew
+//!   from then; `discard` ends it.
 //! - **P33** `describe` gives books that balance at every quiet moment.
 //! - **P34** Nothing waits on a subscription that wants nothing: it holds no events.
 //! - **P35** `seek` to the latest place ends what waits as discarded; what cannot be had back is
@@ -357,6 +358,8 @@ pub struct Lease {
     pub sends: u32,
     /// When the channel first accepted it.
     pub accepted_at: Timestamp,
+    /// From when a limit on its age counts: when it was accepted, or last redriven (P32).
+    pub age_since: Timestamp,
     /// What to do with it.
     pub purpose: LeasePurpose,
     control: Option<Box<dyn LeaseControl>>,
@@ -377,6 +380,7 @@ impl Lease {
             position,
             sends,
             accepted_at,
+            age_since: accepted_at,
             purpose,
             control: Some(control),
         }

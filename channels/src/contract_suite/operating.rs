@@ -98,6 +98,7 @@ pub(super) async fn p32_a_dead_letter_is_redriven_or_discarded(fixture: &dyn Fix
     bench.append(events("a", 0..2)).await;
     for lease in bench.next_count(&mut end, 2).await {
         let at_once = bench.opened.clock.now();
+        assert_eq!(lease.age_since, lease.accepted_at);
         lease.defer(at_once, 5).await.expect("it is deferred");
     }
     park(&bench, &mut end, 2).await;
@@ -105,6 +106,8 @@ pub(super) async fn p32_a_dead_letter_is_redriven_or_discarded(fixture: &dyn Fix
     assert_eq!((letters[0].sends, letters[1].sends), (5, 5));
     let (first, second) = (&letters[0].key, &letters[1].key);
 
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let redriven_at = bench.opened.clock.now();
     assert_eq!(channel.redrive(first).await, Ok(true));
     assert_eq!(
         channel.redrive(first).await,
@@ -122,6 +125,12 @@ pub(super) async fn p32_a_dead_letter_is_redriven_or_discarded(fixture: &dyn Fix
 
     let lease = bench.one(&mut end).await;
     assert_eq!((lease.event.id(), lease.sends), ("0", 0));
+    assert!(lease.age_since >= redriven_at, "its age counts anew");
+    assert_eq!(lease.accepted_at, letters[0].accepted_at);
+    let once_more = bench.opened.clock.now();
+    lease.defer(once_more, 1).await.expect("it is deferred");
+    let lease = bench.one(&mut end).await;
+    assert!(lease.age_since >= redriven_at, "it stays so");
     lease.settle(Settled::Delivered);
     bench.assert_nothing_comes(&mut end).await;
     let books = Books {

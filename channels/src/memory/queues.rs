@@ -34,6 +34,8 @@ pub(super) struct Ticket {
     pub(super) place: usize,
     pub(super) size_bytes: u64,
     pub(super) sends: u32,
+    /// When an operator last made it pending again; the beginning of time when none did.
+    pub(super) redriven_at: Timestamp,
 }
 
 impl Ticket {

@@ -63,14 +63,16 @@ impl Reader {
             shared: Arc::clone(&self.shared),
             id: handed_out.id,
         };
-        Lease::new(
+        let mut lease = Lease::new(
             handed_out.event,
             position(handed_out.offset),
             handed_out.sends,
             handed_out.accepted_at,
             handed_out.purpose,
             Box::new(control),
-        )
+        );
+        lease.age_since = handed_out.age_since;
+        lease
     }
 }
 

@@ -140,6 +140,7 @@ pub(super) struct HandedOut {
     pub(super) offset: u64,
     pub(super) sends: u32,
     pub(super) accepted_at: Timestamp,
+    pub(super) age_since: Timestamp,
     pub(super) purpose: LeasePurpose,
 }
 
@@ -279,6 +280,7 @@ impl State {
                 place,
                 size_bytes: matched.size_bytes,
                 sends: 0,
+                redriven_at: Timestamp::default(),
             };
             if subscribed.queues.push_fresh(ticket) {
                 self.slots.hold(place);
@@ -398,6 +400,7 @@ impl State {
                 place: held.place,
                 size_bytes: slot.size_bytes,
                 sends: 0,
+                redriven_at: Timestamp::default(),
             });
             subscribed.tally.backlog += 1;
             subscribed.tally.wanted += 1;
@@ -480,6 +483,7 @@ impl State {
                 offset: ticket.offset,
                 sends: ticket.sends,
                 accepted_at: slot.accepted_at,
+                age_since: slot.accepted_at.max(ticket.redriven_at),
                 purpose,
             });
         }

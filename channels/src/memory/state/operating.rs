@@ -87,6 +87,7 @@ impl State {
         };
         let ticket = Ticket {
             sends: 0,
+            redriven_at: now,
             ..parked.ticket
         };
         subscribed

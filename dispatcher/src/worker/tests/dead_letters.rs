@@ -256,3 +256,19 @@ async fn a_sink_that_finds_a_loop_is_not_tried_again() {
     assert!(letter.reason.detail.contains("refused"), "{letter:?}");
     assert_eq!(letter.reason.dest.as_deref(), Some("http://sink/dead"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_a_redriven_letter_counts_from_then() {
+    let setup = Setup::new(|plan| plan.delivery.limit = RetryLimit::Age(72 * HOUR));
+    let bench = setup.start(|_| Reaction::Answer(500)).await;
+    bench.post(&["a"]).await;
+    bench.pass(80 * HOUR).await;
+    let sends = bench.sent().len();
+    let key = bench.parked().await[0].key.clone();
+    assert_eq!(bench.channel.redrive(&key).await, Ok(true));
+    bench.pass(70 * HOUR).await;
+    assert!(bench.parked().await.is_empty(), "it has a whole schedule");
+    bench.pass(10 * HOUR).await;
+    assert_eq!(bench.parked().await.len(), 1);
+    assert!(bench.sent().len() > sends + sends / 2);
+}
