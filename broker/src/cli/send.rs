@@ -42,7 +42,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub struct SendArgs {
     /// The event's type; left out, --file holds whole events
-    #[arg(value_name = "TYPE", required_unless_present = "file")]
+    #[arg(value_name = "TYPE")]
     pub ty: Option<String>,
     /// The event's data: text, JSON, or @FILE (@- for standard input)
     #[arg(value_name = "DATA", conflicts_with = "file")]
@@ -75,10 +75,11 @@ pub struct SendArgs {
     /// Send in structured mode (one JSON document) instead of binary mode
     #[arg(long)]
     pub structured: bool,
-    /// Wait for each trigger's first attempt, or until everything is settled
+    /// Wait for each trigger's first attempt, or until everything is settled, to which an event that
+    /// is kept as a dead letter belongs
     #[arg(long, value_name = "FOR", num_args = 0..=1, require_equals = true,
-        default_missing_value = "first", conflicts_with_all = ["count", "url", "dry_run"])]
-    pub wait: Option<WaitFor>,
+        conflicts_with_all = ["count", "url", "dry_run"])]
+    pub wait: Option<Option<WaitFor>>,
     /// How long --wait waits
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub timeout: Duration,
@@ -94,6 +95,33 @@ pub struct SendArgs {
     /// Which server to ask for the broker's URL
     #[command(flatten)]
     pub server: ServerArgs,
+}
+
+impl SendArgs {
+    /// What to wait for, if anything; `--wait` alone is for the first attempt.
+    fn waits_for(&self) -> Option<WaitFor> {
+        self.wait.map(|it| it.unwrap_or(WaitFor::First))
+    }
+
+    /// `--wait settled` is a bare `--wait` and an event of that type or data, which nobody means.
+    fn refuse_a_word_for_wait(&self) -> Result<(), Failure> {
+        let words = [self.ty.as_deref(), self.data.as_deref()];
+        let named = words
+            .into_iter()
+            .flatten()
+            .find(|word| matches!(*word, "first" | "settled"));
+        match (self.wait, named) {
+            (Some(None), Some(word)) => Err(Failure::usage(
+                format!(
+                    "{word:?} would be the event's type or data, for --wait takes its value after ="
+                ),
+                format!(
+                    "write --wait={word}; where the word belongs to the event, write --wait=first"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What `--wait` waits for.
@@ -112,6 +140,7 @@ pub enum WaitFor {
 /// When an event is not valid, the server does not answer or refuses it, or, with `--wait`, it was
 /// not delivered.
 pub async fn execute(args: &SendArgs, console: &mut Console) -> Result<(), Failure> {
+    args.refuse_a_word_for_wait()?;
     let events = compose::Events::of(args).await?;
     let target = Target::find(args).await?;
     if args.dry_run {
@@ -130,7 +159,7 @@ async fn one(
     target: &Target,
     console: &mut Console,
 ) -> Result<(), Failure> {
-    let watch = follow::begin(&event, target, args.wait).await?;
+    let watch = follow::begin(&event, target, args.waits_for()).await?;
     let client = Client::new(&target.url)?;
     let outgoing = Outgoing::new(&event, target, args.structured);
     let status = outgoing.send(&client).await?;

@@ -10,7 +10,7 @@ use sluicegate_event::{DecodeError, Decoded, Event, Fault, Limits, decode};
 
 use super::SendArgs;
 use crate::cli::data;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 
 /// Core attributes that have a flag of their own, which says so to whoever tries `--ext`.
 const HAS_A_FLAG: [(&str, &str); 6] = [
@@ -57,6 +57,16 @@ impl Events {
         let supply = match (&args.ty, &args.file) {
             (None, Some(file)) => {
                 let events = read_events(&data::read(file).await?, data::shown_path(file))?;
+                if events.is_empty() {
+                    return Err(Failure::new(
+                        Exit::Failed,
+                        format!(
+                            "{} holds no events; nothing was sent",
+                            data::shown_path(file)
+                        ),
+                        "give a file with at least one event in the JSON event format",
+                    ));
+                }
                 if args.count.is_some() {
                     return Err(Failure::usage(
                         "--count repeats an event of a TYPE; a file of events is sent once",
@@ -77,7 +87,8 @@ impl Events {
             (None, None) => {
                 return Err(Failure::usage(
                     "there is neither a TYPE nor a --file",
-                    "give one: sluicegate send demo.hello '{\"hello\":\"world\"}'",
+                    "give one: sluicegate send demo.hello '{\"hello\":\"world\"}', or sluicegate \
+                     send --file events.ndjson",
                 ));
             }
         };
@@ -127,6 +138,12 @@ impl Recipe {
             (None, Some(text)) => Some(text.clone().into_bytes()),
             (None, None) => None,
         };
+        if args.source.is_empty() {
+            return Err(Failure::usage(
+                "--source is empty; every event has a source",
+                "give a URI or a path such as /shop, or leave --source out",
+            ));
+        }
         for (name, _) in &args.ext {
             if let Some((_, flag)) = HAS_A_FLAG.iter().find(|(core, _)| core == name) {
                 return Err(Failure::usage(

@@ -61,7 +61,7 @@ pub(super) async fn tell(
     args: &SendArgs,
     console: &mut Console,
 ) -> Result<(), Failure> {
-    let Some(wait) = args.wait else {
+    let Some(wait) = args.waits_for() else {
         return match watching.until(|report| report.seen, SEEN_WAIT_MAX).await {
             Ok((report, true)) => tell_matches(&report, event, console),
             // It was accepted, which is what was asked for; more is a courtesy.
@@ -115,7 +115,10 @@ fn tell_matches(report: &WatchReport, event: &Event, console: &mut Console) -> R
         ))?;
         console.say(format_args!(
             "to route it:\n  {}",
-            words::routing(event.ty())
+            words::routing(
+                event.ty(),
+                report.broker.as_deref().unwrap_or("default/default")
+            )
         ));
         return Ok(());
     }

@@ -150,8 +150,6 @@ async fn a_file_holds_one_event_an_array_or_one_a_line() {
         (one.to_owned(), 1),
         (format!("{one}\n{one}\n\n{one}\n"), 3),
         (format!(" [{one},\n{one}]"), 2),
-        ("[]".to_owned(), 0),
-        (String::new(), 0),
     ] {
         let events = from_file(&text).await.unwrap();
         assert_eq!(events.len(), count, "{text}");
@@ -227,18 +225,70 @@ fn flags_that_cannot_stand_together_are_refused() {
         &["t", "--rate", "NaN"][..],
         &["t", "--count", "0"][..],
         &["t", "--url", "localhost:3000"][..],
-        &[][..],
     ] {
         let parsed = Cli::try_parse_from(["sluicegate", "send"].iter().chain(words));
         assert_eq!(parsed.expect_err("refused").exit_code(), 2, "{words:?}");
     }
-    assert_eq!(arguments(&["t", "--wait"]).wait, Some(WaitFor::First));
     assert_eq!(
-        arguments(&["t", "--wait=settled"]).wait,
+        arguments(&["t", "--wait"]).waits_for(),
+        Some(WaitFor::First)
+    );
+    assert_eq!(
+        arguments(&["t", "--wait=settled"]).waits_for(),
         Some(WaitFor::Settled)
     );
     assert_eq!(
         arguments(&["t", "--wait", "data"]).data.as_deref(),
         Some("data")
     );
+}
+
+#[test]
+fn a_word_after_wait_is_not_taken_for_the_event() {
+    for words in [
+        &["demo.hello", "--wait", "settled"][..],
+        &["demo.hello", "--wait", "first"],
+        &["--wait", "settled", "demo.hello"],
+    ] {
+        let failure = arguments(words).refuse_a_word_for_wait().unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert!(failure.next().unwrap().contains("--wait="), "{failure}");
+    }
+    for (words, wait) in [
+        (
+            &["demo.hello", "--wait=settled"][..],
+            Some(WaitFor::Settled),
+        ),
+        (&["demo.hello", "--wait"], Some(WaitFor::First)),
+        (
+            &["demo.hello", "settled", "--wait=first"],
+            Some(WaitFor::First),
+        ),
+        (&["demo.hello", "settled"], None),
+    ] {
+        let args = arguments(words);
+        assert_eq!(args.refuse_a_word_for_wait(), Ok(()), "{words:?}");
+        assert_eq!(args.waits_for(), wait, "{words:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_leaves_nothing_to_send_is_met_with_a_sentence() {
+    let folder = TempDir::new();
+    let empty = folder.path().join("empty.json");
+    std::fs::write(&empty, "[]").unwrap();
+    let empty = empty.to_str().unwrap();
+    for (words, exit, said) in [
+        (&[][..], Exit::Usage, "--file"),
+        (
+            &["demo.hello", "--source", ""],
+            Exit::Usage,
+            "--source is empty",
+        ),
+        (&["--file", empty], Exit::Failed, "nothing was sent"),
+    ] {
+        let failure = refusal(words).await;
+        assert_eq!(failure.exit(), exit, "{words:?}");
+        assert!(failure.to_string().contains(said), "{failure}");
+    }
 }

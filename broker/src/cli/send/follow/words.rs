@@ -158,8 +158,9 @@ fn local_authority(url: &str) -> Option<(String, u16)> {
     is_local.then(|| (format!("{host}:{port}"), port))
 }
 
-/// The command that routes events of this type. Its last part makes a name, where it can.
-pub(super) fn routing(ty: &str) -> String {
+/// The command that routes events of this type to a trigger of `broker`, which is `namespace/name`.
+/// The type's last part makes a name, where it can.
+pub(super) fn routing(ty: &str, broker: &str) -> String {
     let last = ty.rsplit('.').next().unwrap_or_default();
     let name = crate::cli::arguments::dns_name(last).unwrap_or_else(|_| "my-trigger".to_owned());
     let ty = visible(ty, SHOWN_BYTES_MAX).to_string();
@@ -171,7 +172,16 @@ pub(super) fn routing(ty: &str) -> String {
     } else {
         format!("'{}'", ty.replace('\'', r"'\''"))
     };
-    format!("sluicegate new trigger {name} --type {ty} --to http://localhost:3000")
+    let (namespace, broker) = broker.split_once('/').unwrap_or(("default", broker));
+    let flag = |flag: &str, value: &str| match value {
+        "default" => String::new(),
+        value => format!(" --{flag} {}", visible(value, SHOWN_BYTES_MAX)),
+    };
+    format!(
+        "sluicegate new trigger {name} --type {ty}{}{} --to http://localhost:3000",
+        flag("namespace", namespace),
+        flag("broker", broker)
+    )
 }
 
 #[cfg(test)]
@@ -293,7 +303,20 @@ mod tests {
                 r"new trigger my-trigger --type 'it'\''s $odd' --to",
             ),
         ] {
-            assert!(routing(ty).contains(command), "{}", routing(ty));
+            let routing = routing(ty, "default/default");
+            assert!(routing.contains(command), "{routing}");
+        }
+        for (broker, flags) in [
+            ("default/default", "demo.hello --to"),
+            ("default/orders", "demo.hello --broker orders --to"),
+            ("shop/default", "demo.hello --namespace shop --to"),
+            (
+                "shop/orders",
+                "demo.hello --namespace shop --broker orders --to",
+            ),
+        ] {
+            let routing = routing("demo.hello", broker);
+            assert!(routing.contains(flags), "{routing}");
         }
     }
 }
