@@ -77,7 +77,18 @@ pub fn execute(args: &ValidateArgs, console: &mut Console) -> Result<(), Failure
     };
     // Where the settings are not valid nobody knows their folder; they are what is to be mended.
     let is_guess = args.paths.is_empty() && config.is_none() && args.config.is_some();
-    let sources = if is_guess {
+    // A server that starts with these settings waits for the folder: the settings are fine.
+    let is_to_come = args.paths.is_empty()
+        && config
+            .as_ref()
+            .is_some_and(|config| std::fs::symlink_metadata(&config.manifests).is_err());
+    if let (true, Some(config)) = (is_to_come, &config) {
+        console.say(format_args!(
+            "warning: the manifests folder {} is not there yet",
+            config.manifests.display()
+        ));
+    }
+    let sources = if is_guess || is_to_come {
         Vec::new()
     } else {
         gather(&paths)?
@@ -139,7 +150,9 @@ fn gather(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
 
 fn nothing_at(path: &Path) -> Failure {
     let shown = path.display();
-    let message = if path.exists() {
+    let message = if path.is_symlink() && !path.exists() {
+        format!("{shown} is a link to something that is not there")
+    } else if path.exists() {
         format!("there is no .yaml or .yml file in {shown}")
     } else {
         format!("there is no file or folder {shown}")

@@ -184,3 +184,10 @@ fn a_file_that_is_no_text_is_an_error_about_that_file() {
     assert_eq!(report.count(Severity::Error), 1);
     assert!(report.findings[0].diagnostic.message.contains("UTF-8"));
 }
+
+#[test]
+fn settings_may_name_a_folder_that_is_still_to_come() {
+    let files = [("s.conf", "manifests: ./later\n")];
+    let (done, out) = validated(&files, &["--config", "{dir}/s.conf"]);
+    assert_eq!(done, Ok(()), "{out}");
+}
