@@ -26,6 +26,7 @@ use crate::server::ServerOptions;
 mod read;
 
 pub use read::ConfigError;
+pub(crate) use read::listen_address;
 
 /// Everything that `sluicegate.yaml` may say, with its default.
 #[derive(Clone, Debug, PartialEq)]

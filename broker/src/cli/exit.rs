@@ -128,6 +128,24 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// The next step after an address could not be listened on, which `flag` sets.
+pub fn after_no_listener(error: &io::Error, flag: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("free the address, or take another with {flag} (port 0 takes any free one)")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("give {flag} an address of this machine; 127.0.0.1 is always one")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "give {flag} a port from 1024 on; those below are for the system's own services"
+            )
+        }
+        _ => format!("give another address with {flag}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +173,19 @@ mod tests {
             failure.to_string(),
             "error: cannot reach it\nnext:  start it"
         );
+    }
+
+    #[test]
+    fn the_step_after_a_bind_that_failed_fits_its_reason() {
+        for (kind, step) in [
+            (io::ErrorKind::AddrInUse, "free the address"),
+            (io::ErrorKind::AddrNotAvailable, "of this machine"),
+            (io::ErrorKind::PermissionDenied, "from 1024 on"),
+            (io::ErrorKind::Other, "another address"),
+        ] {
+            let next = after_no_listener(&io::Error::from(kind), "--listen");
+            assert!(next.contains(step) && next.contains("--listen"), "{next}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::arguments::http_url;
 use super::console::Console;
 use super::exit::{Exit, Failure};
 use super::serve;
+use crate::config::listen_address;
 use crate::logging::{self, LogFormat, LogGuard};
 
 const DEV_EXAMPLES: &str = "\
@@ -66,15 +67,16 @@ pub struct RunArgs {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct Overrides {
     /// Where to accept events; port 0 takes any free one
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub listen: Option<SocketAddr>,
     /// Where to serve the admin API, probes and metrics; port 0 takes any free one
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub admin_listen: Option<SocketAddr>,
     /// The folder of manifests to serve and watch
     #[arg(long, value_name = "DIR")]
     pub manifests: Option<PathBuf>,
-    /// Where an object that a manifest refers to is, outside a cluster; repeatable
+    /// Where an object that a manifest refers to is, outside a cluster; repeatable. ksvc: is for
+    /// Knative services; other objects by a whole key, such as v1/Service/shop/billing=URL
     #[arg(long, value_name = "svc:NAMESPACE/NAME=URL", value_parser = mapping,
         value_delimiter = ',')]
     pub map: Vec<Mapping>,
@@ -192,9 +194,16 @@ fn tell(failure: &Failure, log: &LogArgs, console: &mut Console) {
     }
 }
 
+/// Reads an address to listen on, as the settings file has it.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    listen_address(text).map_err(|remedy| format!("must be an address and a port; {remedy}"))
+}
+
 /// Reads `svc:ns/name=URL`, `ksvc:ns/name=URL`, or a whole key, `[group/]version/Kind/ns/name=URL`.
 fn mapping(text: &str) -> Result<Mapping, String> {
-    let must = "must be svc:NAMESPACE/NAME=URL, such as svc:shop/billing=http://localhost:3001";
+    let must = "must be svc:NAMESPACE/NAME=URL or ksvc:NAMESPACE/NAME=URL, such as \
+                svc:shop/billing=http://localhost:3001, or a whole key and a URL, such as \
+                v1/Service/shop/billing=http://localhost:3001";
     let (object, url) = text.split_once('=').ok_or(must)?;
     let key = match object.split_once(':') {
         Some(("svc", name)) => format!("v1/Service/{name}"),
@@ -255,6 +264,18 @@ mod tests {
             };
             let look_up = |name: &str| variable.filter(|_| name == "SLUICEGATE_LOG");
             assert_eq!(args.filter(|name| look_up(name).map(str::to_owned)), filter);
+        }
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_settings_file() {
+        let local = SocketAddr::from(([127, 0, 0, 1], 8090));
+        for text in ["127.0.0.1:8090", "localhost:8090"] {
+            assert_eq!(address(text), Ok(local));
+        }
+        for text in ["8090", ":8090", "localhost", ""] {
+            let error = address(text).unwrap_err();
+            assert!(error.contains("127.0.0.1:8080"), "{text}: {error}");
         }
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use sluicegate_resources::{Diagnostic, ResolveMap};
 
+use super::arguments::DEFAULT_SERVER;
 use super::console::{Console, Tone};
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, after_no_listener};
 use super::run::{Overrides, ServeRequest};
 use crate::api::Version;
 use crate::config::{Config, ConfigError};
@@ -154,10 +155,7 @@ async fn checked(settings: &Settings, console: &mut Console) -> Result<(), Failu
 
 fn not_started(error: StartError) -> Failure {
     let (exit, next) = match &error {
-        StartError::Listen { flag, .. } => (
-            Exit::Failed,
-            format!("free the address, or take another with {flag} (port 0 takes any free one)"),
-        ),
+        StartError::Listen { flag, error, .. } => (Exit::Failed, after_no_listener(error, flag)),
         StartError::Data(_) => (
             Exit::BadConfiguration,
             "give the server a data folder of its own with `data` in the settings".to_owned(),
@@ -186,6 +184,10 @@ fn banner(addresses: &Addresses, console: &mut Console) {
         true => "(watched)",
         false => "(not there yet; it is watched, create it when you like)",
     };
+    let server = match admin.as_str() {
+        DEFAULT_SERVER => String::new(),
+        other => format!(" --server {other}"),
+    };
     console.say(format_args!(
         "{title}  dev · in-memory
 
@@ -193,7 +195,7 @@ fn banner(addresses: &Addresses, console: &mut Console) {
   admin            {admin}
   manifests        {}  {watched}
 
-  try   sluicegate send demo.hello '{{\"hello\":\"world\"}}'
+  try   sluicegate send demo.hello '{{\"hello\":\"world\"}}'{server}
   or    curl {ingress} -H 'content-type: application/json' \\
           -H 'ce-specversion: 1.0' -H 'ce-id: 1' -H 'ce-source: /me' -H 'ce-type: demo.hello' \\
           -d '{{\"hello\":\"world\"}}'

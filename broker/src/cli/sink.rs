@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::arguments::duration;
 use super::console::Console;
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, after_no_listener};
 use crate::server::{self, ServerOptions};
 
 mod answer;
@@ -88,7 +88,13 @@ pub async fn execute(args: &SinkArgs, console: &mut Console) -> Result<(), Failu
         Failure::new(
             Exit::Failed,
             format!("cannot listen on {address}: {error}"),
-            "stop what listens there, or give another --port (0 takes any free one)",
+            after_no_listener(
+                &error,
+                match error.kind() {
+                    std::io::ErrorKind::AddrNotAvailable => "--host",
+                    _ => "--port",
+                },
+            ),
         )
     };
     let listener = TcpListener::bind(address).await.map_err(cannot)?;

@@ -12,6 +12,8 @@ use crate::manifests::folder::{Contents, read_file};
 mod sections;
 mod values;
 
+pub(crate) use values::listen_address;
+
 use sections::{read_delivery, read_limits, read_shutdown, read_timeouts};
 use values::{address, base_url, default_channel, path, resolve, set};
 

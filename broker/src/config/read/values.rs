@@ -14,20 +14,27 @@ pub(super) fn set<T>(place: &mut T, value: Option<T>) {
 
 pub(super) fn address(field: &Field<'_>) -> Option<SocketAddr> {
     let text = field.text()?;
-    let usual = text
-        .strip_prefix("localhost:")
-        .map(|port| format!("127.0.0.1:{port}"));
-    match usual.as_deref().unwrap_or(text).parse() {
+    match listen_address(text) {
         Ok(address) => Some(address),
-        Err(_) => {
+        Err(remedy) => {
             let problem = format!("must be an address and a port; this is '{text}'");
-            field.not_allowed(
-                &problem,
-                Some("write it like 127.0.0.1:8080 or [::1]:8080".into()),
-            );
+            field.not_allowed(&problem, Some(remedy));
             None
         }
     }
+}
+
+/// Reads an address to listen on; `localhost` is 127.0.0.1.
+///
+/// # Errors
+///
+/// A sentence that says how to write it.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let usual = text
+        .strip_prefix("localhost:")
+        .map(|port| format!("127.0.0.1:{port}"));
+    let address = usual.as_deref().unwrap_or(text).parse();
+    address.map_err(|_| "write it like 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
 pub(super) fn base_url(field: &Field<'_>) -> Option<String> {
