@@ -50,7 +50,7 @@ fn named_in_sources() -> BTreeSet<String> {
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         for comment in text
             .lines()
-            .filter_map(|line| line.find("//").map(|at| &line[at..]))
+            .filter_map(|line| line.split_once("//").map(|(_, comment)| comment))
         {
             named.extend(named_in(comment));
         }
