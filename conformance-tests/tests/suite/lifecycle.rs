@@ -14,17 +14,19 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::scene::{PATIENCE, Scene, ids};
 
-/// Ready in under 300 ms. The figure is printed; the bound is what a machine with other
-/// things to do can keep.
+/// Ready in under 300 ms. All five figures are printed; the best is judged, since the machine has other
+/// things to do too.
 #[tokio::test]
 async fn a_server_is_ready_at_once() {
+    let mut starts = Vec::new();
+    for _ in 0..4 {
+        starts.push(Server::start(Setup::new()).await.ready_after());
+    }
     let server = Server::start(Setup::new()).await;
-    println!("ready after {:?}", server.ready_after());
-    assert!(
-        server.ready_after() < Duration::from_secs(2),
-        "{:?}",
-        server.ready_after()
-    );
+    starts.push(server.ready_after());
+    println!("ready after {starts:?}");
+    let best = starts.iter().min().expect("it was started");
+    assert!(*best < Duration::from_millis(300), "{starts:?}");
     for (path, status) in [
         ("/livez", 200),
         ("/readyz", 200),
@@ -83,31 +85,29 @@ async fn sigterm_answers_requests_that_have_begun() {
         .await
         .broker(json!({}));
     let scene = scene.trigger("all", json!({})).start().await;
-    let bytes = Request::event(
-        &scene.path(),
-        &scene.event("1").with_data("text/plain", "abc"),
-        Mode::Binary,
-    )
-    .to_bytes();
-    let (begun, rest) = bytes.split_at(bytes.len() - 1);
+    let event = scene.event("1").with_data("text/plain", "abc");
+    let bytes = Request::event(&scene.path(), &event, Mode::Binary)
+        .header("Expect", "100-continue")
+        .to_bytes();
+    let (head, body) = bytes.split_at(bytes.len() - 3);
     let mut stream = TcpStream::connect(server.ingress())
         .await
         .expect("it listens");
-    stream.write_all(begun).await.expect("it reads");
-    // A second exchange on another connection shows that the server has come to this point.
-    scene.accept(&scene.event("2")).await;
+    stream.write_all(head).await.expect("it reads");
+    // It asks for the body only once it has read the head.
+    let mut go_on = [0; 25];
+    let read = timeout(PATIENCE, stream.read_exact(&mut go_on));
+    read.await.expect("it answers").expect("no reset");
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     server.terminate();
-    stream.write_all(rest).await.expect("it still reads");
+    stream.write_all(body).await.expect("it still reads");
     let mut answer = String::new();
     let read = stream.read_to_string(&mut answer);
     timeout(PATIENCE, read)
         .await
         .expect("it closes")
         .expect("no reset");
-    assert!(
-        answer.starts_with("HTTP/1.1 202") || answer.starts_with("HTTP/1.1 503"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     assert_eq!(server.exit(Duration::from_secs(28)).await.code(), Some(0));
 }
 
@@ -130,7 +130,8 @@ async fn a_second_sigterm_ends_it_at_once() {
     }
     assert!(server.is_running(), "it did not wait for what is in flight");
     server.terminate();
-    server.exit(Duration::from_secs(5)).await;
+    let status = server.exit(Duration::from_secs(5)).await;
+    assert_eq!(status.code(), Some(130), "{status:?}");
 }
 
 /// L4: triggers come and go many times a second under load, and one that stays misses nothing.
