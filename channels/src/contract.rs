@@ -45,7 +45,9 @@
 //!   position however often it is parked, and is not handed out for delivery again. (An event that
 //!   a full store took is discarded instead: it must not fill the store once more.)
 //! - **P23** A parked event with a retry time comes back as [`LeasePurpose::DeadLetter`] then. It
-//!   counts as parked until its sink takes it.
+//!   counts as parked until its sink takes it. So does one that lies without a retry time, once the
+//!   subscription says [`Exhausted::HandOver`], if it is of a kind that a sink may have
+//!   ([`KINDS_FOR_SINK`]): what was parked before there was a sink reaches it.
 //! - **P24** A full store still lets leases be settled, deferred and parked: it drains.
 //!
 //! **Operate.**
@@ -254,8 +256,9 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// Stops (true) or resumes (false) handing out; unknown names are ignored (P30).
     fn pause(&self, name: &str, paused: bool) -> BoxFuture<'_, ()>;
 
-    /// Changes what happens to an event that a bounded store takes from the subscription; unknown
-    /// names are ignored.
+    /// Changes what happens to an event that a bounded store takes from the subscription; with
+    /// [`Exhausted::HandOver`], puts what lies parked on its way to the sink (P23). Unknown names are
+    /// ignored.
     fn set_exhausted(&self, name: &str, exhausted: Exhausted) -> BoxFuture<'_, ()>;
 
     /// Ends the subscription and everything it still held (P31); gives its last books.
@@ -343,6 +346,10 @@ pub struct ParkReason {
     /// The beginning of the answer's body, at most 768 bytes.
     pub data: bytes::Bytes,
 }
+
+/// The kinds of [`ParkReason`] that a dead-letter sink is to have. The others are kept from it: an
+/// event in a loop would make another round, and a poisonous one do its harm again.
+pub const KINDS_FOR_SINK: [&str; 3] = ["exhausted", "refused", "reply"];
 
 /// The right and duty to deal with one event of one subscription.
 ///

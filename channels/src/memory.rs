@@ -284,7 +284,7 @@ impl Channel for MemoryChannel {
         let name: Arc<str> = name.into();
         Box::pin(async move {
             self.shared
-                .apply(|state, _| state.set_exhausted(&name, exhausted));
+                .apply(|state, now| state.set_exhausted(&name, exhausted, now));
         })
     }
 

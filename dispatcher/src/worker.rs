@@ -211,6 +211,10 @@ impl Worker {
                     if leases.is_empty() {
                         return window.drain(None, &mut orders).await;
                     }
+                    // Letters that come up for a new sink may be here before the plan that has it.
+                    if self.plan.has_changed().unwrap_or(false) {
+                        job = self.next_job();
+                    }
                     if let Some(job) = &job {
                         window.take(job, leases);
                     }

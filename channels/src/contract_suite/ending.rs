@@ -7,7 +7,9 @@ use tokio::time::sleep;
 
 use super::support::{Bench, event, events, ids, reason, settle_all, spec};
 use super::{Bounds, Fixture};
-use crate::{Admission, Books, LeasePurpose, Settled, SubscriptionKey, SubscriptionSpec};
+use crate::{
+    Admission, Books, Exhausted, LeasePurpose, Settled, SubscriptionKey, SubscriptionSpec,
+};
 
 /// A wait that is short for a real server and long enough to be seen.
 const WAIT: Duration = Duration::from_millis(800);
@@ -181,6 +183,7 @@ pub(super) async fn p23_a_parked_event_comes_back_for_its_sink(fixture: &dyn Fix
     assert!(bench.dead_letters("a").await.is_empty());
     sleep(WAIT).await;
     bench.assert_nothing_comes(&mut end).await;
+    what_lies_parked_reaches_a_sink_that_comes_later(fixture).await;
 }
 
 pub(super) async fn p24_a_full_store_drains(fixture: &dyn Fixture) {
@@ -213,4 +216,49 @@ pub(super) async fn p24_a_full_store_drains(fixture: &dyn Fixture) {
     assert_eq!(bench.books("a").pending + bench.books("a").parked, 0);
     bench.append(vec![event("a", "after")]).await;
     assert_eq!(ids(&bench.next_count(&mut end, 1).await), ["after"]);
+}
+
+async fn what_lies_parked_reaches_a_sink_that_comes_later(fixture: &dyn Fixture) {
+    let bench = Bench::new(fixture).await;
+    let channel = &bench.opened.channel;
+    let mut end = bench.subscribe("a", 1).await;
+    let kinds = ["exhausted", "loop", "refused", "poison", "reply"];
+    bench.append(events("a", 0..kinds.len())).await;
+    for (lease, kind) in bench
+        .next_count(&mut end, kinds.len())
+        .await
+        .into_iter()
+        .zip(kinds)
+    {
+        lease
+            .park(reason(kind), 1, None)
+            .await
+            .expect("it is parked");
+    }
+    channel.set_exhausted("nobody", Exhausted::HandOver).await;
+    channel.set_exhausted("a", Exhausted::Discard).await;
+    bench.assert_nothing_comes(&mut end).await;
+
+    // Whoever waits is woken.
+    let ((), leases) = tokio::join!(
+        async {
+            tokio::task::yield_now().await;
+            channel.set_exhausted("a", Exhausted::HandOver).await;
+        },
+        bench.next_count(&mut end, 3),
+    );
+    assert_eq!(ids(&leases), ["0", "2", "4"]);
+    for (lease, kind) in leases.into_iter().zip(["exhausted", "refused", "reply"]) {
+        assert_eq!(lease.purpose, LeasePurpose::DeadLetter(reason(kind)));
+        lease.settle(Settled::DeadLettered);
+    }
+    channel.set_exhausted("a", Exhausted::HandOver).await;
+    bench.assert_nothing_comes(&mut end).await;
+    let books = Books {
+        accepted: 5,
+        dead_lettered: 3,
+        parked: 2,
+        ..Books::default()
+    };
+    bench.expect_books("a", books).await;
 }

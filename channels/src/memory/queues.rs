@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::load::Load;
 use super::takeable::Takeable;
-use crate::{ParkReason, Timestamp};
+use crate::{KINDS_FOR_SINK, ParkReason, Timestamp};
 
 /// One event of one subscription.
 #[derive(Clone, Copy, Debug)]
@@ -311,6 +311,17 @@ impl Queues {
             if let Some(due) = due {
                 parked.state = ParkedState::OnAgenda(due);
                 self.sink_agenda.insert((due, offset));
+            }
+        }
+    }
+
+    /// Puts on the agenda what lies parked without a retry time and is of a kind for the sink.
+    pub(super) fn send_lying_to_sink(&mut self, now: Timestamp) {
+        for (offset, parked) in &mut self.parked {
+            if parked.state == ParkedState::Lying && KINDS_FOR_SINK.contains(&parked.reason.kind) {
+                parked.retry_at = Some(now);
+                parked.state = ParkedState::OnAgenda(now);
+                self.sink_agenda.insert((now, *offset));
             }
         }
     }

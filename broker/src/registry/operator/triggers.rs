@@ -259,10 +259,12 @@ impl TriggerState {
             self.channel.pause(name, paused).await;
         }
         if *self.service.plan != plan {
-            self.channel.set_exhausted(name, exhausted(&plan)).await;
+            let exhausted = exhausted(&plan);
             let plan = Arc::new(plan);
             self.service.plan = Arc::clone(&plan);
             self.plan.send_replace(plan);
+            // After the plan: what lies parked comes up for a new sink, which the worker must know.
+            self.channel.set_exhausted(name, exhausted).await;
         }
         if self.trigger != *trigger {
             self.trigger = trigger.clone();

@@ -25,9 +25,24 @@ impl State {
         }
     }
 
-    pub(in super::super) fn set_exhausted(&mut self, name: &str, exhausted: Exhausted) {
-        if let Some(subscribed) = self.named(name) {
-            subscribed.exhausted = exhausted;
+    /// Gives the sink, once there is one, what lies parked without.
+    pub(in super::super) fn set_exhausted(
+        &mut self,
+        name: &str,
+        exhausted: Exhausted,
+        now: Timestamp,
+    ) {
+        let Some(place) = self.by_name.get(name) else {
+            return;
+        };
+        let subscribed = self.subscriptions.get_mut(*place).expect(NAMED);
+        subscribed.exhausted = exhausted;
+        match exhausted {
+            Exhausted::HandOver => {
+                subscribed.queues.send_lying_to_sink(now);
+                wake(&mut self.woken, subscribed);
+            }
+            Exhausted::Discard => {}
         }
     }
 

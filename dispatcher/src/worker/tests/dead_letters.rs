@@ -272,3 +272,26 @@ async fn the_age_of_a_redriven_letter_counts_from_then() {
     assert_eq!(bench.parked().await.len(), 1);
     assert!(bench.sent().len() > sends + sends / 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_added_gets_what_lies_parked() {
+    let setup = Setup::new(|plan| plan.delivery.limit = RetryLimit::Count(0));
+    let bench = setup
+        .start(|sent| match sent.purpose {
+            Purpose::Deliver => Reaction::Answer(500),
+            Purpose::DeadLetter => Reaction::Answer(202),
+        })
+        .await;
+    bench.post(&["a", "b"]).await;
+    bench.pass(HOUR).await;
+    assert_eq!(bench.books().parked, 2);
+    bench.edit(with_sink);
+    let hand_over = sluicegate_channels::Exhausted::HandOver;
+    bench
+        .channel
+        .set_exhausted(super::bench::NAME, hand_over)
+        .await;
+    bench.pass(HOUR).await;
+    assert_eq!((bench.books().dead_lettered, bench.books().parked), (2, 0));
+    assert_eq!(bench.sent_for(Purpose::DeadLetter).len(), 2);
+}

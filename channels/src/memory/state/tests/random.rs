@@ -404,9 +404,17 @@ impl Run {
 
     fn set_exhausted(&mut self, name: &'static str) {
         let exhausted = self.exhausted();
-        self.state.set_exhausted(name, exhausted);
+        self.state.set_exhausted(name, exhausted, self.now);
         if let Some(reader) = self.model.readers.get_mut(name) {
             reader.exhausted = exhausted;
+            // All that is parked here is of a kind for the sink.
+            let lying = |item: &&mut Item| matches!(item.at, At::Parked { due: None });
+            let for_sink = exhausted == Exhausted::HandOver;
+            for item in reader.items.values_mut().filter(lying).filter(|_| for_sink) {
+                item.at = At::Parked {
+                    due: Some(self.now),
+                };
+            }
         }
     }
 
