@@ -20,16 +20,53 @@ pub const REASON_HEADER: &str = "sluicegate-reason";
 /// The value of [`REASON_HEADER`] for an event without hops left.
 pub const REASON_LOOP: &str = "loop";
 
+/// What a text says about hops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// It is no number: as if it were missing.
+    Unknown,
+    /// Zero or less.
+    UsedUp,
+    /// That many; more than 255 count as 255, which no broker's maximum exceeds.
+    Left(u8),
+}
+
+impl Count {
+    /// Reads whole numbers of any length, below zero too, and nothing else.
+    ///
+    /// ```
+    /// use sluicegate_dispatcher::hops::Count;
+    ///
+    /// assert_eq!(Count::read("7"), Count::Left(7));
+    /// assert_eq!(Count::read("-1"), Count::UsedUp);
+    /// assert_eq!(Count::read("+7"), Count::Unknown);
+    /// ```
+    pub fn read(text: &str) -> Self {
+        let (is_negative, digits) = match text.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, text),
+        };
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Count::Unknown;
+        }
+        let digits = digits.trim_start_matches('0');
+        match digits.parse() {
+            _ if is_negative || digits.is_empty() => Count::UsedUp,
+            Ok(left) => Count::Left(left),
+            // It is all digits, so the only way to fail is to be too large.
+            Err(_) => Count::Left(u8::MAX),
+        }
+    }
+}
+
 /// The hops that `event` has left when a broker of ours holds it. An event without the attribute
 /// is fresh, and none has more than `hops_max`.
 pub fn hops_of(event: &Event, hops_max: u8) -> u8 {
-    written_hops(event).map_or(hops_max, |hops| hops.min(hops_max))
-}
-
-/// What the attribute says, if it is a whole number: below zero counts as none left.
-fn written_hops(event: &Event) -> Option<u8> {
-    let hops: i64 = event.attribute(HOPS_ATTRIBUTE)?.parse().ok()?;
-    Some(u8::try_from(hops.max(0)).unwrap_or(u8::MAX))
+    match event.attribute(HOPS_ATTRIBUTE).map(Count::read) {
+        None | Some(Count::Unknown) => hops_max,
+        Some(Count::UsedUp) => 0,
+        Some(Count::Left(left)) => left.min(hops_max),
+    }
 }
 
 /// Prepares replies for their way back into the broker: one hop fewer than their cause, or what
@@ -74,4 +111,33 @@ fn exhausted(cause: &Event, reply: &Event, hops_max: u8) -> Arc<str> {
         reply.ty(),
     )
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_read_from_any_text() {
+        for (text, expected) in [
+            ("1", Count::Left(1)),
+            ("007", Count::Left(7)),
+            ("255", Count::Left(255)),
+            ("256", Count::Left(255)),
+            ("99999999999999999999999999", Count::Left(255)),
+            ("0", Count::UsedUp),
+            ("000", Count::UsedUp),
+            ("-1", Count::UsedUp),
+            ("-0", Count::UsedUp),
+            ("-99999999999999999999999999", Count::UsedUp),
+            ("", Count::Unknown),
+            ("-", Count::Unknown),
+            ("+3", Count::Unknown),
+            ("3.0", Count::Unknown),
+            (" 3", Count::Unknown),
+            ("many", Count::Unknown),
+        ] {
+            assert_eq!(Count::read(text), expected, "{text:?}");
+        }
+    }
 }

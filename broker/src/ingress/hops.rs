@@ -5,7 +5,7 @@
 //! in is clamped to the broker's maximum and to the header, and what is used up is refused.
 
 use http::{HeaderMap, HeaderName};
-use sluicegate_dispatcher::hops::{HOPS_ATTRIBUTE as ATTRIBUTE, HOPS_HEADER};
+use sluicegate_dispatcher::hops::{Count, HOPS_ATTRIBUTE as ATTRIBUTE, HOPS_HEADER};
 use sluicegate_event::{AttributeType, Event};
 
 /// The header that holds the hops left, where the event went through a subscriber that forwards it.
@@ -18,36 +18,6 @@ pub(super) struct UsedUp {
     pub(super) subject: &'static str,
     /// The value that said so.
     pub(super) value: String,
-}
-
-/// What a text says about hops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Count {
-    /// It is no number: as if it were missing.
-    Unknown,
-    /// Zero or less.
-    UsedUp,
-    /// That many; more than 255 count as 255, which no broker's maximum exceeds.
-    Left(u8),
-}
-
-impl Count {
-    fn read(text: &str) -> Self {
-        let (is_negative, digits) = match text.strip_prefix('-') {
-            Some(digits) => (true, digits),
-            None => (false, text),
-        };
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Count::Unknown;
-        }
-        let digits = digits.trim_start_matches('0');
-        match digits.parse() {
-            _ if is_negative || digits.is_empty() => Count::UsedUp,
-            Ok(left) => Count::Left(left),
-            // It is all digits, so the only way to fail is to be too large.
-            Err(_) => Count::Left(u8::MAX),
-        }
-    }
 }
 
 /// The most hops that the request allows any of its events: the broker's maximum, or less where
@@ -93,30 +63,6 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-
-    #[test]
-    fn a_count_is_read_from_any_text() {
-        for (text, expected) in [
-            ("1", Count::Left(1)),
-            ("007", Count::Left(7)),
-            ("255", Count::Left(255)),
-            ("256", Count::Left(255)),
-            ("99999999999999999999999999", Count::Left(255)),
-            ("0", Count::UsedUp),
-            ("000", Count::UsedUp),
-            ("-1", Count::UsedUp),
-            ("-0", Count::UsedUp),
-            ("-99999999999999999999999999", Count::UsedUp),
-            ("", Count::Unknown),
-            ("-", Count::Unknown),
-            ("+3", Count::Unknown),
-            ("3.0", Count::Unknown),
-            (" 3", Count::Unknown),
-            ("many", Count::Unknown),
-        ] {
-            assert_eq!(Count::read(text), expected, "{text:?}");
-        }
-    }
 
     #[test]
     fn the_header_only_lowers_what_the_broker_allows() {
