@@ -101,19 +101,14 @@ pub fn encode(event: &Event, how: Encode<'_>, headers: &mut HeaderMap) -> Bytes 
 pub fn message_bytes_max(headers: &HeaderMap, limits: &Limits) -> usize {
     let content_type = headers.get(header::CONTENT_TYPE);
     let value = content_type.map_or(&[][..], HeaderValue::as_bytes);
-    let data = limits.event_bytes_max;
     if strip_prefix_ignoring_case(value, BATCHES).is_some() {
         limits.batch_bytes_max
     } else if strip_prefix_ignoring_case(value, EVENTS).is_some() {
-        data.saturating_add(data.div_ceil(3))
-            .saturating_add(STRUCTURED_OVERHEAD_BYTES)
+        limits.structured_bytes_max()
     } else {
-        data
+        limits.event_bytes_max
     }
 }
-
-/// What the attributes of a structured event, their names and JSON's own signs may take.
-const STRUCTURED_OVERHEAD_BYTES: usize = 64 << 10;
 
 const EVENTS: &[u8] = b"application/cloudevents";
 const BATCHES: &[u8] = b"application/cloudevents-batch";

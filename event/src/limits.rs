@@ -33,7 +33,18 @@ impl Default for Limits {
     }
 }
 
+/// What the attributes of a structured event, their names and JSON's own signs may take.
+const STRUCTURED_OVERHEAD_BYTES: usize = 64 << 10;
+
 impl Limits {
+    /// The body of a structured event, in bytes: it may carry its data in base64, a third longer,
+    /// beside its attributes.
+    pub(crate) fn structured_bytes_max(&self) -> usize {
+        let data = self.event_bytes_max;
+        data.saturating_add(data.div_ceil(3))
+            .saturating_add(STRUCTURED_OVERHEAD_BYTES)
+    }
+
     /// For events made within the process, whose maker answers for their size.
     pub(crate) const NONE: Limits = Limits {
         event_bytes_max: usize::MAX,

@@ -15,14 +15,19 @@ use crate::limits::Limits;
 
 /// Reads the body of a structured event.
 pub(crate) fn event(body: &Bytes, limits: &Limits) -> Result<Event, DecodeError> {
-    let text = text_of(body, limits, limits.json_depth_max)?;
+    // The event's own limit is judged once it is read; this one only keeps the reading short, and
+    // leaves room for escapes where a batch may be longer.
+    let bytes_max = limits.batch_bytes_max.max(limits.structured_bytes_max());
+    let text = text_of(body, limits, bytes_max, limits.json_depth_max)?;
     one(text, body, limits)
 }
 
 /// Reads the body of a batch: all of it or nothing.
 pub(crate) fn batch(body: &Bytes, limits: &Limits) -> Result<Vec<Event>, DecodeError> {
     // The array around the events counts for itself.
-    let text = text_of(body, limits, limits.json_depth_max.saturating_add(1))?;
+    let depth_max = limits.json_depth_max.saturating_add(1);
+    let bytes_max = limits.batch_bytes_max.max(limits.event_bytes_max);
+    let text = text_of(body, limits, bytes_max, depth_max)?;
     let items = members::of_array(text, limits.batch_events_max).map_err(|refusal| {
         let too_many = || too_many_events(limits.batch_events_max);
         refused(refusal, too_many)
@@ -41,10 +46,12 @@ pub(crate) fn batch(body: &Bytes, limits: &Limits) -> Result<Vec<Event>, DecodeE
 }
 
 /// The body as text, if it is no larger and nests no deeper than it may.
-fn text_of<'a>(body: &'a Bytes, limits: &Limits, depth_max: usize) -> Result<&'a str, DecodeError> {
-    // One event may be written with escapes or in base64, so its own limit is judged once it is
-    // read; this bound only keeps the reading itself short.
-    let bytes_max = limits.batch_bytes_max.max(limits.event_bytes_max);
+fn text_of<'a>(
+    body: &'a Bytes,
+    limits: &Limits,
+    bytes_max: usize,
+    depth_max: usize,
+) -> Result<&'a str, DecodeError> {
     if body.len() > bytes_max {
         return Err(DecodeError::too_large(Fault::new(
             "body",

@@ -442,7 +442,7 @@ fn sizes_are_limited() {
     assert!(read(&data(70)).is_ok());
     assert!(matches!(read(&data(71)), Err(DecodeError::TooLarge { .. })));
     assert!(matches!(
-        read(&" ".repeat(400)),
+        read(&" ".repeat(80_000)),
         Err(DecodeError::TooLarge { .. })
     ));
 
@@ -574,4 +574,25 @@ fn batches_are_limited_in_events_bytes_and_depth() {
     assert!(batch_of(&[&with_members("1.0", r#""data":[]"#)], limits).is_ok());
     let deep = batch_of(&[&with_members("1.0", r#""data":[[]]"#)], limits).unwrap_err();
     assert_eq!(deep.to_string(), "the JSON nests deeper than 2");
+}
+
+#[test]
+fn an_event_as_large_as_one_may_be_is_read_from_base64_too() {
+    const EVENT_BYTES_MAX: usize = 6 << 20;
+    let limits = Limits {
+        event_bytes_max: EVENT_BYTES_MAX,
+        ..Limits::default()
+    };
+    let read = |data_bytes: usize| {
+        // Three bytes of zeros each.
+        let data = "AAAA".repeat(data_bytes / 3);
+        let body = with_members("1.0", &format!(r#""data_base64":"{data}""#));
+        read::event(&body.into(), &limits)
+    };
+    let large = EVENT_BYTES_MAX - (4 << 10);
+    assert!(large > limits.batch_bytes_max);
+    assert_eq!(read(large).unwrap().data().as_bytes().len(), large / 3 * 3);
+    for too_large in [EVENT_BYTES_MAX + 3, 2 * EVENT_BYTES_MAX] {
+        assert!(matches!(read(too_large), Err(DecodeError::TooLarge { .. })));
+    }
 }
