@@ -79,13 +79,20 @@ pub enum Ending<'a> {
         end_to_end: Duration,
     },
     /// The dead-letter sink took it.
-    DeadLettered(&'a ParkReason),
+    DeadLettered {
+        /// Why it was given up on.
+        reason: &'a ParkReason,
+        /// Whether it is given up on now, not at an earlier ending.
+        is_first: bool,
+    },
     /// It lies in the dead-letter store.
     Parked {
         /// Why.
         reason: &'a ParkReason,
         /// When the dead-letter sink is tried again, if there is one.
         retry_at: Option<Timestamp>,
+        /// Whether it is given up on now, not at an earlier ending.
+        is_first: bool,
     },
     /// Ended unseen: a bounded store had no room for it and the dead-letter sink did not take it.
     Discarded(&'a ParkReason),

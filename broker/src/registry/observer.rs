@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sluicegate_channels::{Clock, Timestamp};
+use sluicegate_channels::{Clock, ParkReason, Timestamp};
 use sluicegate_dispatcher::sender::{Purpose, Reason};
 use sluicegate_dispatcher::{AttemptReport, Ending, Observer, ReplyReport};
 use sluicegate_event::Event;
@@ -61,6 +61,13 @@ impl TriggerObserver {
     /// Whether the subscriber takes what it is sent, judged by the last attempt.
     pub fn delivering(&self) -> Delivering {
         self.last.read()
+    }
+
+    /// Counts an event once, however often its sink is tried.
+    fn count_dead_letter(&self, reason: &ParkReason, is_first: bool) {
+        if is_first {
+            self.metrics.dead_letter(reason.kind);
+        }
     }
 
     fn watch_attempt(&self, event: &Event, attempt: &AttemptReport<'_>) {
@@ -139,12 +146,16 @@ impl Observer for TriggerObserver {
                 self.metrics.delivered(*end_to_end);
                 WatchedState::Delivered
             }
-            Ending::DeadLettered(reason) => {
-                self.metrics.dead_letter(reason.kind);
+            Ending::DeadLettered { reason, is_first } => {
+                self.count_dead_letter(reason, *is_first);
                 WatchedState::DeadLettered
             }
-            Ending::Parked { reason, retry_at } => {
-                self.metrics.dead_letter(reason.kind);
+            Ending::Parked {
+                reason,
+                retry_at,
+                is_first,
+            } => {
+                self.count_dead_letter(reason, *is_first);
                 tracing::debug!(
                     namespace = self.trigger.namespace,
                     trigger = self.trigger.name,

@@ -7,6 +7,7 @@ use sluicegate_channels::{Lease, LeasePurpose, ParkReason, Position, Settled, St
 use sluicegate_event::Event;
 
 use super::Delivery;
+use crate::dead_letter::kind;
 use crate::observer::Ending;
 
 /// How long a place in the window rests after the channel could not store an ending: the event
@@ -28,11 +29,21 @@ pub(super) enum Step {
     },
 }
 
+/// Whether an event whose lease this is has not been given up on before. What was shed is handed
+/// over for its sink without having been parked.
+fn is_first_end(purpose: &LeasePurpose) -> bool {
+    match purpose {
+        LeasePurpose::Deliver => true,
+        LeasePurpose::DeadLetter(reason) => reason.kind == kind::SHED,
+    }
+}
+
 impl Delivery {
     pub(super) async fn end(&self, lease: Lease, step: Step) {
         let event = Arc::clone(&lease.event);
         let (position, accepted_at) = (lease.position, lease.accepted_at);
         let observer = &*self.observer;
+        let is_first = is_first_end(&lease.purpose);
         match step {
             Step::Delivered => {
                 lease.settle(Settled::Delivered);
@@ -43,7 +54,11 @@ impl Delivery {
             Step::DeadLettered(reason) => {
                 lease.settle(Settled::DeadLettered);
                 self.forget(position);
-                observer.lease_ended(&event, &Ending::DeadLettered(&reason));
+                let ending = Ending::DeadLettered {
+                    reason: &reason,
+                    is_first,
+                };
+                observer.lease_ended(&event, &ending);
             }
             Step::Discard(reason) => {
                 lease.settle(Settled::Discarded);
@@ -68,8 +83,12 @@ impl Delivery {
                     if retry_at.is_none() {
                         self.sink_tries.forget(position);
                     }
-                    let reason = &reason;
-                    observer.lease_ended(&event, &Ending::Parked { reason, retry_at });
+                    let ending = Ending::Parked {
+                        reason: &reason,
+                        retry_at,
+                        is_first,
+                    };
+                    observer.lease_ended(&event, &ending);
                 }
             }
         }

@@ -1,6 +1,6 @@
 use std::time::UNIX_EPOCH;
 
-use sluicegate_channels::{ParkReason, Position};
+use sluicegate_channels::Position;
 use sluicegate_dispatcher::Target;
 
 use super::*;
@@ -114,7 +114,10 @@ async fn the_dead_letter_sink_tells_nothing_about_the_subscriber() {
         code: Some(400),
         data: bytes::Bytes::new(),
     };
-    let ending = Ending::DeadLettered(&reason);
+    let ending = Ending::DeadLettered {
+        reason: &reason,
+        is_first: true,
+    };
     bench.observer.lease_ended(&bench.event, &ending);
     assert_eq!(bench.watched().state, WatchedState::DeadLettered);
 }

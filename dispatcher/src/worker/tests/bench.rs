@@ -194,8 +194,12 @@ impl Observer for Ear {
     fn lease_ended(&self, event: &Event, ending: &Ending<'_>) {
         let ending = match ending {
             Ending::Delivered { .. } => "delivered".to_owned(),
-            Ending::DeadLettered(reason) => format!("dead-lettered {}", reason.kind),
-            Ending::Parked { reason, .. } => format!("parked {}", reason.kind),
+            Ending::DeadLettered { reason, is_first } => {
+                format!("dead-lettered {}{}", reason.kind, again(*is_first))
+            }
+            Ending::Parked {
+                reason, is_first, ..
+            } => format!("parked {}{}", reason.kind, again(*is_first)),
             Ending::Discarded(reason) => format!("discarded {}", reason.kind),
         };
         self.0
@@ -214,6 +218,10 @@ impl Observer for Ear {
         };
         self.0.lock().replies.push(reply);
     }
+}
+
+fn again(is_first: bool) -> &'static str {
+    if is_first { "" } else { " again" }
 }
 
 struct Everything;

@@ -93,6 +93,10 @@ async fn a_sink_that_is_down_is_tried_until_it_is_up_and_the_subscriber_is_left_
     bench.post(&["a"]).await;
     bench.pass(24 * HOUR).await;
     assert_eq!((bench.books().parked, bench.books().pending), (1, 0));
+    let endings = bench.heard().endings.clone();
+    assert_eq!(endings[0], "a parked exhausted");
+    let others = &endings[1..];
+    assert!(!others.is_empty() && others.iter().all(|it| it == "a parked exhausted again"));
     let tries = bench.sent_for(Purpose::DeadLetter);
     let (last, before) = (&tries[tries.len() - 1], &tries[tries.len() - 2]);
     let wait = last.at - before.at;
