@@ -46,7 +46,8 @@ pub struct ServerOptions {
     pub body_grace: Duration,
     /// Bytes per second that a body must bring on average, after the grace. Default 1,024.
     pub body_bytes_per_second_min: u32,
-    /// How long an answer may wait for a peer that does not read. Default 30 s.
+    /// How long an answer may wait for a peer that does not read. On HTTP/2 an answer has this long
+    /// until the peer has granted room for all of it. Default 30 s.
     pub write_timeout: Duration,
     /// How long a connection that we have shut waits for the peer to shut its side. Default 1 s.
     pub linger_timeout: Duration,

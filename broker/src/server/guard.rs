@@ -42,6 +42,7 @@ impl<S, B> Service<Request<Incoming>> for Guarded<S>
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
     S::Future: Unpin,
+    B: Body,
 {
     type Response = Response<WatchedBody<B>>;
     type Error = Infallible;
@@ -142,6 +143,7 @@ enum Step<F> {
 impl<F, B> Future for Answering<F>
 where
     F: Future<Output = Result<Response<B>, Infallible>> + Unpin,
+    B: Body,
 {
     type Output = Result<Response<WatchedBody<B>>, Infallible>;
 
@@ -161,6 +163,13 @@ where
             response.headers_mut().remove(CONNECTION);
         }
         let under_way = self.under_way.take();
+        let is_empty = match response.body() {
+            Either::Left(body) => body.is_end_stream(),
+            Either::Right(body) => body.is_end_stream(),
+        };
+        if !is_empty {
+            under_way.iter().for_each(UnderWay::answered);
+        }
         Poll::Ready(Ok(response.map(|inner| WatchedBody {
             inner,
             _under_way: under_way,

@@ -5,10 +5,10 @@
 //! write could not go on), and the connection's task asks [`Watch::check`] when it must end.
 //!
 //! ```text
-//!  opened ──first byte──► head ──head complete──► serving ──answered──► idle
-//!    │ first_byte_timeout   │ header_timeout        │ (its body's rate)   │ idle_timeout
-//!    ▼                      ▼                       ▼                     ▼
-//!  closed                 closed                   408                  closed
+//!  opened ──first byte──► head ──head complete──► serving ──answer──► answering ──read──► idle
+//!    │ first_byte_timeout   │ header_timeout        │ (its body's rate)   │ write_timeout   │ idle_timeout
+//!    ▼                      ▼                       ▼                     ▼                 ▼
+//!  closed                 closed                   408                  closed            closed
 //! ```
 //!
 //! On HTTP/2 frames come in at any time, so after the first request only idleness counts there.
@@ -36,6 +36,10 @@ struct State {
     idle_since: Instant,
     requests_seen: u64,
     requests_under_way: usize,
+    /// Answers with a body that the connection has not taken as a whole yet, oldest first, with
+    /// the numbers of their requests. On HTTP/2 a peer may keep a body here without ever blocking
+    /// a write, by granting it no window.
+    answers: Vec<(u64, Instant)>,
     is_http2: bool,
     write_blocked_since: Option<Instant>,
     closing_since: Option<Instant>,
@@ -71,6 +75,7 @@ impl Watch {
                 idle_since: now,
                 requests_seen: 0,
                 requests_under_way: 0,
+                answers: Vec::new(),
                 is_http2: false,
                 write_blocked_since: None,
                 closing_since: None,
@@ -99,7 +104,10 @@ impl Watch {
         state.requests_seen += 1;
         state.requests_under_way += 1;
         state.is_http2 = is_http2;
-        UnderWay(self.clone())
+        UnderWay {
+            watch: self.clone(),
+            number: state.requests_seen,
+        }
     }
 
     /// The peer does not take what is written.
@@ -129,8 +137,8 @@ impl Watch {
     }
 
     /// The earliest deadline, and what is overdue once it has passed. Nothing is, while a request
-    /// is under way: then the time only says when to look again, since on HTTP/2 a request may end
-    /// without this connection's task being woken.
+    /// is under way and not answered: then the time only says when to look again, since on HTTP/2 a
+    /// request may be answered, and end, without this connection's task being woken.
     fn next_deadline(&self, now: Instant) -> (Instant, Option<Overdue>) {
         let options = &*self.options;
         let state = self.state.lock();
@@ -138,7 +146,7 @@ impl Watch {
             return (since + options.linger_timeout, Some(Overdue::Close));
         }
         let reading = if state.requests_under_way > 0 {
-            (now + options.idle_timeout, None)
+            (now + options.idle_timeout.min(options.write_timeout), None)
         } else if let Some(since) = state.head_since {
             (since + options.header_timeout, Some(Overdue::Head))
         } else if state.requests_seen == 0 {
@@ -148,7 +156,9 @@ impl Watch {
             let deadline = state.idle_since + options.idle_timeout;
             (deadline, Some(Overdue::Request))
         };
-        match state.write_blocked_since {
+        let answering_since = state.answers.first().map(|(_, since)| *since);
+        let writing_since = state.write_blocked_since.into_iter().chain(answering_since);
+        match writing_since.min() {
             Some(since) if since + options.write_timeout < reading.0 => {
                 (since + options.write_timeout, Some(Overdue::Write))
             }
@@ -157,13 +167,25 @@ impl Watch {
     }
 }
 
-/// A request under way, from its complete head until its answer is handed to the connection.
+/// A request under way, from its complete head until the connection has taken all of its answer.
 #[derive(Debug)]
-pub(super) struct UnderWay(Arc<Watch>);
+pub(super) struct UnderWay {
+    watch: Arc<Watch>,
+    number: u64,
+}
+
+impl UnderWay {
+    /// Its answer is there, and what is left is that the peer takes its body.
+    pub(super) fn answered(&self) {
+        let answer = (self.number, Instant::now());
+        self.watch.state.lock().answers.push(answer);
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
+        let mut state = self.watch.state.lock();
+        state.answers.retain(|(number, _)| *number != self.number);
         state.requests_under_way -= 1;
         if state.requests_under_way == 0 {
             state.idle_since = Instant::now();
@@ -249,6 +271,23 @@ mod tests {
         assert_overdue(&watch, None);
         advance(SECOND).await;
         assert_overdue(&watch, Some(Overdue::Request));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_overdue_from_its_own_handing_over() {
+        let watch = watch();
+        let [first, second] = [watch.begin_request(true), watch.begin_request(true)];
+        advance(SECOND * 100).await;
+        first.answered();
+        advance(SECOND * 20).await;
+        second.answered();
+        drop(first);
+        advance(SECOND * 29).await;
+        assert_overdue(&watch, None);
+        advance(SECOND).await;
+        assert_overdue(&watch, Some(Overdue::Write));
+        drop(second);
+        assert_overdue(&watch, None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper::client::conn::http2::{Builder, SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -66,6 +66,22 @@ async fn an_idle_connection_is_closed() {
         .unwrap();
     let ended = timeout(PATIENCE, connection.task).await;
     ended.expect("an idle connection stays open").unwrap().ok();
+}
+
+#[tokio::test]
+async fn a_peer_that_grants_no_window_is_closed_on_time() {
+    let server = TestServer::start(short_options()).await;
+    let stream = TokioIo::new(server.client().await.into_stream());
+    let (mut requests, connection) = Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(0)
+        .handshake(stream)
+        .await
+        .unwrap();
+    let task = tokio::spawn(connection);
+    let answer = requests.send_request(post("/", "hello")).await.unwrap();
+    let ended = timeout(PATIENCE, task).await;
+    drop(ended.expect("an answer that nobody reads keeps its connection"));
+    drop(answer);
 }
 
 #[tokio::test]
