@@ -1,13 +1,14 @@
 //! Watches: what becomes of single events that someone asked about before sending them.
 //!
-//! Costs nothing while nobody watches: the way of an event asks one atomic number. Bounded: the
-//! newest [`WATCHES_MAX`] watches, each for [`WATCH_LIFE`], each with the last [`ATTEMPTS_MAX`]
-//! attempts per trigger.
+//! Costs nearly nothing while nobody watches: the way of an event asks one atomic number, and the
+//! clock only where a watch was begun and none has been found expired since. Bounded: the newest
+//! [`WATCHES_MAX`] watches, each for [`WATCH_LIFE`], each with [`ATTEMPTS_MAX`] attempts in all,
+//! of which those of the trigger that made most give way.
 //!
 //! What it leaves out: any memory of events that nobody asked about.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -21,7 +22,7 @@ use crate::api::{WatchAttempt, WatchReport, WatchedState, WatchedTrigger};
 pub const WATCHES_MAX: usize = 1_000;
 /// A watch is forgotten after this long.
 pub const WATCH_LIFE: Duration = Duration::from_secs(600);
-/// The latest attempts of a trigger that a watch keeps.
+/// Attempts that a watch keeps, over all triggers.
 pub const ATTEMPTS_MAX: usize = 100;
 
 /// The key of a watched event.
@@ -53,7 +54,8 @@ struct Entries {
 #[derive(Debug)]
 pub struct WatchList {
     clock: Clock,
-    count: AtomicUsize,
+    /// When the watch begun last expires, in milliseconds of the clock; 0 when there is none.
+    expires_at_ms: AtomicU64,
     entries: Mutex<Entries>,
 }
 
@@ -62,7 +64,7 @@ impl WatchList {
     pub fn new(clock: Clock) -> Self {
         WatchList {
             clock,
-            count: AtomicUsize::new(0),
+            expires_at_ms: AtomicU64::new(0),
             entries: Mutex::default(),
         }
     }
@@ -70,8 +72,9 @@ impl WatchList {
     /// Begins to watch for an event; gives the token to ask with.
     pub fn begin(&self, id: String, source: String) -> String {
         let token = ulid::Ulid::new().to_string();
+        let now = self.clock.now();
         let mut entries = self.entries.lock();
-        entries.forget_old(self.clock.now());
+        entries.forget_old(now);
         let key = (id, source);
         entries.remove(&key);
         entries.make_room();
@@ -79,13 +82,14 @@ impl WatchList {
         entries.order.push_back(key.clone());
         let entry = Entry {
             token: token.clone(),
-            begun: self.clock.now(),
+            begun: now,
             broker: None,
             triggers_total: 0,
             triggers: BTreeMap::new(),
         };
         entries.by_event.insert(key, entry);
-        self.count.store(entries.by_event.len(), Ordering::Release);
+        let expires_at = now + WATCH_LIFE;
+        self.expires_at_ms.store(expires_at.0, Ordering::Release);
         token
     }
 
@@ -94,7 +98,6 @@ impl WatchList {
         let now = self.clock.now();
         let mut entries = self.entries.lock();
         entries.forget_old(now);
-        self.count.store(entries.by_event.len(), Ordering::Release);
         let entry = entries
             .by_token
             .get(token)
@@ -104,7 +107,26 @@ impl WatchList {
 
     /// Whether anything is watched at all.
     pub fn is_listening(&self) -> bool {
-        self.count.load(Ordering::Acquire) > 0
+        let expires_at_ms = self.expires_at_ms.load(Ordering::Acquire);
+        if expires_at_ms == 0 {
+            return false;
+        }
+        let now = self.clock.now();
+        if now <= Timestamp(expires_at_ms) {
+            return true;
+        }
+        self.forget_expired(now);
+        false
+    }
+
+    /// Lets go of watches that have expired without anybody asking.
+    fn forget_expired(&self, now: Timestamp) {
+        let mut entries = self.entries.lock();
+        entries.forget_old(now);
+        // Under the lock: a watch begun meanwhile has set it anew.
+        if entries.by_event.is_empty() {
+            self.expires_at_ms.store(0, Ordering::Release);
+        }
     }
 
     /// Whether `event` is watched. Nearly free while nothing is.
@@ -157,12 +179,9 @@ impl WatchList {
             });
         watched.state = state.unwrap_or(watched.state);
         if let Some((attempt, next)) = attempt {
-            if watched.attempts.len() == ATTEMPTS_MAX {
-                watched.attempts.pop_front();
-            }
-            watched
-                .attempts
-                .push_back((attempt, next.map(|wait| now + wait)));
+            let next = next.map(|wait| now + wait);
+            watched.attempts.push_back((attempt, next));
+            entry.make_room();
         }
     }
 
@@ -217,6 +236,21 @@ impl Entries {
 }
 
 impl Entry {
+    /// Forgets the earliest attempt of the trigger that made most, where there are too many.
+    fn make_room(&mut self) {
+        let attempts = self.triggers.values().map(|it| it.attempts.len());
+        if attempts.sum::<usize>() <= ATTEMPTS_MAX {
+            return;
+        }
+        let most = self
+            .triggers
+            .values_mut()
+            .max_by_key(|it| it.attempts.len());
+        if let Some(watched) = most {
+            watched.attempts.pop_front();
+        }
+    }
+
     fn report(&self, now: Timestamp) -> WatchReport {
         let triggers: Vec<_> = self
             .triggers

@@ -69,6 +69,57 @@ async fn watches_are_bounded_in_number_and_in_time() {
     assert!(list.report(&last).is_some());
 }
 
+#[tokio::test(start_paused = true)]
+async fn watches_that_nobody_asks_about_again_stop_listening() {
+    let list = list();
+    assert!(!list.is_listening());
+    list.begin("1".to_owned(), "/me".to_owned());
+    tokio::time::advance(WATCH_LIFE).await;
+    assert!(list.is_listening());
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert!(!list.is_listening());
+    assert!(list.entries.lock().by_event.is_empty());
+    list.begin("2".to_owned(), "/me".to_owned());
+    assert!(list.is_listening());
+}
+
+#[tokio::test]
+async fn attempts_are_bounded_over_all_triggers_and_the_busiest_gives_way() {
+    let list = list();
+    let token = list.begin("1".to_owned(), "/me".to_owned());
+    let attempt = |n| WatchAttempt {
+        n,
+        at: crate::api::Time(Timestamp(0)),
+        code: None,
+        reason: None,
+        detail: None,
+        url: String::new(),
+        duration_ms: 0,
+        next_in_ms: None,
+    };
+    let note =
+        |trigger: &str, n| list.note(&event("1"), &name(trigger), None, Some((attempt(n), None)));
+    note("quiet", 1);
+    for n in 1..=300 {
+        note("busy", n);
+    }
+    let report = list.report(&token).unwrap();
+    let numbers = report
+        .triggers
+        .iter()
+        .map(|it| it.attempts.iter().map(|it| it.n));
+    let [busy, quiet] = numbers
+        .map(Vec::from_iter)
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
+    assert_eq!(busy.len() + quiet.len(), ATTEMPTS_MAX);
+    assert_eq!(
+        (busy.last(), quiet.as_slice()),
+        (Some(&300), [1].as_slice())
+    );
+}
+
 #[tokio::test]
 async fn what_a_deleted_trigger_had_not_ended_is_settled_and_what_it_had_stays() {
     let list = list();
