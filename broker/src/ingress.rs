@@ -44,22 +44,24 @@ pub use hops::HEADER as HOPS_HEADER;
 
 /// Finds brokers. Asked once per request, so it must not block: a snapshot behind a pointer.
 pub trait Directory: Send + Sync + fmt::Debug {
-    /// The broker of that namespace and name, ready or not.
-    fn find(&self, namespace: &str, broker: &str) -> Option<Arc<Entry>>;
+    /// The broker of that namespace and name, served or not.
+    fn find(&self, namespace: &str, broker: &str) -> Option<Found>;
 
     /// The broker that `POST /` means: the only one, else `default/default`.
-    fn default_entry(&self) -> Option<Arc<Entry>>;
+    fn find_default(&self) -> Option<Found>;
 }
 
-/// Whether a broker takes events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// It does.
-    Ready,
-    /// It does not now; senders are told 503, this reason, and to come back.
-    NotReady {
-        /// Why, as one clause: lower case, no full stop.
-        reason: Arc<str>,
+/// A broker that is in force.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// It takes events.
+    Served(Arc<Entry>),
+    /// It cannot be served now; senders are told 503, why, and to come back.
+    Unserved {
+        /// `namespace/name`.
+        broker: String,
+        /// Why, as a sentence.
+        why: String,
     },
 }
 
@@ -86,12 +88,17 @@ pub struct Entry {
     /// Hops that an event has which brings no count of its own, and the most that one may bring.
     /// At least 1.
     pub hops_max: u8,
-    /// Whether it takes events.
-    pub readiness: Readiness,
     /// Its instruments, from [`IngressFamilies::handles`].
     pub metrics: IngressHandles,
     /// Who is told of accepted events, if anybody. Costs a copy of each event's attributes.
     pub on_accepted: Option<Arc<dyn Accepted>>,
+}
+
+impl Entry {
+    /// `namespace/name`.
+    fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
 }
 
 /// How the door behaves.

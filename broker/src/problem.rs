@@ -137,8 +137,8 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not_ready",
                 "broker not ready",
-                "The broker is starting, stopping or cannot reach its store; send again after \
-                 Retry-After.",
+                "The broker is starting, stopping, without its BrokerConfig, or cannot reach its \
+                 store; send again after Retry-After.",
             ),
             Problem::TooSlow => (
                 "W048",

@@ -1,8 +1,10 @@
 //! Whether the server is ready, and what is invalid, for `/readyz`.
 //!
-//! Ready means: every valid broker accepts, and every valid trigger's start is fixed, so that
-//! whatever is accepted from now on reaches it. An invalid manifest does not make a running server
-//! unready, since its last valid version is still served; `/readyz?verbose` says so.
+//! Ready means: every valid trigger's start is fixed, so that whatever is accepted from now on
+//! reaches it. A trigger that could not be subscribed makes the server unready for as long as that
+//! lasts. A broker whose configuration is missing does not: it refuses what it is sent, so nothing
+//! is lost, and the others serve on. Neither does an invalid manifest, since its last valid
+//! version is still served. `/readyz?verbose` tells all of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -62,6 +64,11 @@ impl Readiness {
         self.findings.store(Arc::new(findings));
     }
 
+    /// Whether everything is served, and whatever is accepted reaches each trigger that wants it.
+    pub fn is_ready(&self, registry: &Registry) -> bool {
+        self.phase() == Phase::Serving && !registry.table().has_unsubscribed()
+    }
+
     fn report(&self, registry: &Registry) -> String {
         let phase = self.phase();
         let mark = |ok: bool| if ok { "[+]" } else { "[-]" };
@@ -71,13 +78,8 @@ impl Readiness {
             phase.word()
         );
         let table = registry.table();
-        for (name, broker) in &table.brokers {
-            let condition = &broker.condition;
-            let message = condition.message().unwrap_or("ok");
-            text.push_str(&format!(
-                "{}broker {name} {message}\n",
-                mark(condition.is_ready())
-            ));
+        for name in table.brokers.keys() {
+            text.push_str(&format!("[+]broker {name} ok\n"));
         }
         for (name, condition) in &table.unserved {
             let message = condition.message().unwrap_or_default();
@@ -123,14 +125,9 @@ pub(crate) async fn answer(
     State(admin): State<Admin>,
     Query(query): Query<HashMap<String, String>>,
 ) -> (StatusCode, String) {
-    let phase = admin.readiness.phase();
-    let status = match phase {
-        Phase::Serving => StatusCode::OK,
-        Phase::Starting | Phase::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let summary = match phase {
-        Phase::Serving => "ready\n",
-        Phase::Starting | Phase::Stopping => "not ready\n",
+    let (status, summary) = match admin.readiness.is_ready(&admin.registry) {
+        true => (StatusCode::OK, "ready\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
     };
     let is_verbose = query
         .get("verbose")

@@ -39,7 +39,8 @@ pub use operator::{Operator, OperatorOptions, OperatorParts};
 
 use departed::Departed;
 
-/// A broker that is served.
+/// A broker that is served. It is ready for as long as it is; one that is in force and cannot be
+/// served stands in [`Table::unserved`].
 #[derive(Debug)]
 pub struct RunningBroker {
     /// Its namespace and name.
@@ -52,8 +53,6 @@ pub struct RunningBroker {
     pub matcher: Arc<TriggerMatcher>,
     /// What the door sees of it.
     pub entry: Arc<ingress::Entry>,
-    /// Whether it is ready, and if not, why.
-    pub condition: Condition,
 }
 
 /// A trigger that is in force, whether or not it can be served.
@@ -113,15 +112,34 @@ pub struct Table {
 }
 
 impl Table {
-    fn choose_default(brokers: &BTreeMap<ObjectName, Arc<RunningBroker>>) -> Option<ObjectName> {
-        let only = (brokers.len() == 1)
-            .then(|| brokers.keys().next().cloned())
-            .flatten();
-        let usual = ObjectName {
-            namespace: "default".to_owned(),
-            name: "default".to_owned(),
-        };
-        only.or_else(|| brokers.contains_key(&usual).then_some(usual))
+    /// Among all brokers in force, so that what `/` means does not change with a configuration that
+    /// comes or goes.
+    fn choose_default<'a>(
+        brokers: impl Iterator<Item = &'a ObjectName> + Clone,
+    ) -> Option<ObjectName> {
+        let is_usual = |it: &&ObjectName| it.namespace == "default" && it.name == "default";
+        let mut firsts = brokers.clone().take(2);
+        let only = firsts.next().filter(|_| firsts.next().is_none());
+        only.or_else(|| brokers.clone().find(is_usual)).cloned()
+    }
+
+    /// The broker in force of that name, as the door sees it.
+    fn found(&self, name: &ObjectName) -> Option<ingress::Found> {
+        if let Some(broker) = self.brokers.get(name) {
+            return Some(ingress::Found::Served(Arc::clone(&broker.entry)));
+        }
+        let condition = self.unserved.get(name)?;
+        Some(ingress::Found::Unserved {
+            broker: name.to_string(),
+            why: condition.message().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Whether a trigger could not be given an identity or a subscription, so that what is accepted
+    /// now does not reach it.
+    pub fn has_unsubscribed(&self) -> bool {
+        let mut views = self.triggers.values();
+        views.any(|view| view.condition.is_not_subscribed())
     }
 
     /// The triggers of `broker`.
@@ -180,24 +198,19 @@ impl Registry {
 }
 
 impl ingress::Directory for Registry {
-    fn find(&self, namespace: &str, broker: &str) -> Option<Arc<ingress::Entry>> {
+    fn find(&self, namespace: &str, broker: &str) -> Option<ingress::Found> {
         // Two short strings are made to ask an ordered map; a map of maps would save them and cost
         // every other reader its simplicity.
         let name = ObjectName {
             namespace: namespace.to_owned(),
             name: broker.to_owned(),
         };
-        self.table
-            .load()
-            .brokers
-            .get(&name)
-            .map(|broker| Arc::clone(&broker.entry))
+        self.table.load().found(&name)
     }
 
-    fn default_entry(&self) -> Option<Arc<ingress::Entry>> {
+    fn find_default(&self) -> Option<ingress::Found> {
         let table = self.table.load();
-        let broker = table.brokers.get(table.default_broker.as_ref()?)?;
-        Some(Arc::clone(&broker.entry))
+        table.found(table.default_broker.as_ref()?)
     }
 }
 

@@ -40,7 +40,7 @@ fn served(admin: &Admin, table: &Table, broker: &RunningBroker, now: Timestamp) 
             .oldest_accepted_at
             .map(|at| now.since(at).as_secs_f64()),
         triggers: table.triggers_of(&broker.name).count() as u64,
-        ..unserved(admin, &broker.name, &broker.condition)
+        ..unserved(admin, &broker.name, &Condition::Ready)
     }
 }
 

@@ -46,13 +46,10 @@ pub(super) fn method_not_allowed(method: &http::Method) -> Refusal {
     .allow(super::router::ALLOW)
 }
 
-pub(super) fn not_ready(entry: &Entry, reason: &str) -> Refusal {
+pub(super) fn not_ready(broker: &str, why: &str) -> Refusal {
     Refusal::new(
         Problem::NotReady,
-        format!(
-            "broker {}/{} does not take events now: {reason}",
-            entry.namespace, entry.name
-        ),
+        format!("broker {broker} does not take events now: {why}"),
     )
     .hint("send the event again after Retry-After")
     .retry_after(RETRY_AFTER)
@@ -122,24 +119,21 @@ pub(super) fn out_of_hops(used_up: &UsedUp, member: Option<usize>) -> Refusal {
 
 pub(super) fn not_appended(entry: &Entry, error: &AppendError) -> Refusal {
     match error {
-        AppendError::Full { retry_after } => {
-            let (namespace, name) = (&entry.namespace, &entry.name);
-            Refusal::new(
-                Problem::Full,
-                format!("the store of broker {namespace}/{name} is full"),
-            )
-            .hint(
-                "send the event again after Retry-After; `sluicegate get triggers` shows who is \
+        AppendError::Full { retry_after } => Refusal::new(
+            Problem::Full,
+            format!("the store of broker {} is full", entry.full_name()),
+        )
+        .hint(
+            "send the event again after Retry-After; `sluicegate get triggers` shows who is \
                  behind",
-            )
-            .retry_after(*retry_after)
-        }
+        )
+        .retry_after(*retry_after),
         AppendError::TooLarge { .. } | AppendError::TooMany { .. } => {
             Refusal::new(Problem::TooLarge, error.to_string()).hint(
                 "send fewer or smaller events at once, or give the broker's channel more room",
             )
         }
         // Whatever else a store may fail with, nothing is acknowledged and trying again is safe.
-        AppendError::Closed | _ => not_ready(entry, &error.to_string()),
+        AppendError::Closed | _ => not_ready(&entry.full_name(), &error.to_string()),
     }
 }

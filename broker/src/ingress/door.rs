@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::admission::Room;
 use super::path::Target;
-use super::{AnswerBody, Directory, Entry, IngressOptions, Readiness, answer, body, hops};
+use super::{AnswerBody, Directory, Entry, Found, IngressOptions, answer, body, hops};
 use crate::metrics::ingress::{IngressFamilies, Refusals};
 use crate::problem::{Problem, Refusal};
 use crate::server::RequestBody;
@@ -80,16 +80,20 @@ impl Door {
 
     /// The broker that a path means.
     pub(super) fn find(&self, path: &str) -> Result<Arc<Entry>, Refusal> {
-        match Target::parse(path) {
+        let found = match Target::parse(path) {
             Some(Target::Broker { namespace, broker }) => self
                 .directory
                 .find(namespace, broker)
                 .ok_or_else(|| answer::no_broker(namespace, broker)),
             Some(Target::Default) => self
                 .directory
-                .default_entry()
+                .find_default()
                 .ok_or_else(answer::no_default_broker),
             None => Err(answer::no_route(path)),
+        };
+        match found? {
+            Found::Served(entry) => Ok(entry),
+            Found::Unserved { broker, why } => Err(answer::not_ready(&broker, &why)),
         }
     }
 
@@ -100,9 +104,6 @@ impl Door {
         mut head: Parts,
         body: RequestBody,
     ) -> Result<usize, Refused> {
-        if let Readiness::NotReady { reason } = &entry.readiness {
-            return Err(answer::not_ready(entry, reason).into());
-        }
         let limits = &self.options.limits;
         let bytes_max = message_bytes_max(&head.headers, limits);
         body::check_declared(&head.headers, bytes_max)?;
@@ -146,10 +147,9 @@ impl Door {
             Ok(Ok(positions)) => positions,
             Ok(Err(error)) => return Err(refused(answer::not_appended(entry, &error))),
             Err(_) => {
-                return Err(refused(answer::not_ready(
-                    entry,
-                    "its store does not answer",
-                )));
+                let broker = entry.full_name();
+                let why = "its store does not answer";
+                return Err(refused(answer::not_ready(&broker, why)));
             }
         };
         entry.metrics.append_took(started.elapsed());

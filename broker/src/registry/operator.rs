@@ -111,11 +111,7 @@ impl Operator {
     /// Whether a trigger could not be given an identity or a subscription, which is worth another
     /// [`Operator::apply`] though nothing has changed.
     pub fn has_unsubscribed(&self) -> bool {
-        let table = self.parts.registry.table();
-        table
-            .triggers
-            .values()
-            .any(|view| view.condition.is_not_subscribed())
+        self.parts.registry.table().has_unsubscribed()
     }
 
     fn wanted_brokers(&self, objects: &Objects) -> BTreeMap<ObjectName, Broker> {
@@ -158,8 +154,8 @@ impl Operator {
             ))
         };
         let triggers = conditions.into_iter().filter_map(view).collect();
-        let default_broker = Table::choose_default(&brokers);
         let unserved = self.unserved.clone();
+        let default_broker = Table::choose_default(brokers.keys().chain(unserved.keys()));
         self.parts.registry.swap(Table {
             brokers,
             triggers,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluicegate::ingress::{IngressOptions, Readiness};
+use sluicegate::ingress::IngressOptions;
 use sluicegate_channels::{MemoryOptions, WhenFull};
 use sluicegate_event::{Data, Limits};
 
@@ -267,9 +267,6 @@ async fn subscribe(channel: &dyn sluicegate_channels::Channel) {
 async fn a_broker_that_cannot_take_events_is_503_with_retry_after() {
     let closed = memory_channel(MemoryOptions::default());
     closed.close();
-    let not_ready = Readiness::NotReady {
-        reason: "its channel is being opened".into(),
-    };
     for (setup, says) in [
         (
             Setup {
@@ -280,10 +277,10 @@ async fn a_broker_that_cannot_take_events_is_503_with_retry_after() {
         ),
         (
             Setup {
-                readiness: not_ready,
+                unserved: Some("BrokerConfig shop/small does not exist."),
                 ..Setup::default()
             },
-            "its channel is being opened",
+            "BrokerConfig shop/small does not exist.",
         ),
         (stuck(), "does not answer"),
     ] {

@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
-use sluicegate::ingress::{Accepted, Directory, Entry, Ingress, IngressOptions, Readiness};
+use sluicegate::ingress::{Accepted, Directory, Entry, Found, Ingress, IngressOptions};
 use sluicegate::metrics::ingress::IngressFamilies;
 use sluicegate::server::{Served, ServerOptions, serve};
 use sluicegate_channels::{
@@ -38,7 +38,8 @@ pub(crate) struct Setup {
     pub(crate) ingress: IngressOptions,
     pub(crate) server: ServerOptions,
     pub(crate) channel: Arc<dyn Channel>,
-    pub(crate) readiness: Readiness,
+    /// Why the broker is not served, if it is not.
+    pub(crate) unserved: Option<&'static str>,
     pub(crate) has_default: bool,
 }
 
@@ -48,7 +49,7 @@ impl Default for Setup {
             ingress: IngressOptions::default(),
             server: ServerOptions::default(),
             channel: memory_channel(MemoryOptions::default()),
-            readiness: Readiness::Ready,
+            unserved: None,
             has_default: true,
         }
     }
@@ -103,17 +104,17 @@ pub(crate) fn memory_channel(options: MemoryOptions) -> Arc<dyn Channel> {
 
 #[derive(Debug)]
 struct Brokers {
-    entries: HashMap<(String, String), Arc<Entry>>,
-    default: Option<Arc<Entry>>,
+    entries: HashMap<(String, String), Found>,
+    default: Option<Found>,
 }
 
 impl Directory for Brokers {
-    fn find(&self, namespace: &str, broker: &str) -> Option<Arc<Entry>> {
+    fn find(&self, namespace: &str, broker: &str) -> Option<Found> {
         let key = (namespace.to_owned(), broker.to_owned());
         self.entries.get(&key).cloned()
     }
 
-    fn default_entry(&self) -> Option<Arc<Entry>> {
+    fn find_default(&self) -> Option<Found> {
         self.default.clone()
     }
 }
@@ -132,13 +133,19 @@ impl TestDoor {
             name: "orders".into(),
             channel: setup.channel,
             hops_max: HOPS_MAX,
-            readiness: setup.readiness,
             metrics: families.handles("shop", "orders", "memory"),
             on_accepted: Some(accepted.clone()),
         });
+        let found = match setup.unserved {
+            None => Found::Served(entry),
+            Some(why) => Found::Unserved {
+                broker: "shop/orders".to_owned(),
+                why: why.to_owned(),
+            },
+        };
         let brokers = Brokers {
-            default: setup.has_default.then(|| entry.clone()),
-            entries: HashMap::from([(("shop".to_owned(), "orders".to_owned()), entry)]),
+            default: setup.has_default.then(|| found.clone()),
+            entries: HashMap::from([(("shop".to_owned(), "orders".to_owned()), found)]),
         };
         let ingress = Ingress::new(Arc::new(brokers), setup.ingress, &families);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

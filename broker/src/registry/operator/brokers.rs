@@ -13,7 +13,7 @@ use sluicegate_resources::{
 use super::super::watching::Watching;
 use super::super::{Condition, RunningBroker};
 use super::Operator;
-use crate::ingress::{Entry, Readiness};
+use crate::ingress::Entry;
 use crate::manifests::Objects;
 
 /// A broker that runs, and what it was made from.
@@ -117,7 +117,6 @@ impl Operator {
             name: name.name.as_str().into(),
             channel: Arc::clone(&channel),
             hops_max: settings.hops_max,
-            readiness: Readiness::Ready,
             metrics: parts
                 .metrics
                 .ingress
@@ -131,7 +130,6 @@ impl Operator {
             channel_kind: store.kind(),
             matcher,
             entry,
-            condition: Condition::Ready,
         });
         BrokerState {
             running,
@@ -169,7 +167,6 @@ impl BrokerState {
             name: Arc::clone(&running.entry.name),
             channel: Arc::clone(&running.channel),
             hops_max: settings.hops_max,
-            readiness: Readiness::Ready,
             metrics: running.entry.metrics.clone(),
             on_accepted: running.entry.on_accepted.clone(),
         };
@@ -179,7 +176,6 @@ impl BrokerState {
             channel_kind: running.channel_kind,
             matcher: Arc::clone(&running.matcher),
             entry: Arc::new(entry),
-            condition: Condition::Ready,
         });
         self.settings = settings;
     }

@@ -1,6 +1,7 @@
 //! Brokers: default, with and without their configuration, edited and deleted.
 
 use super::*;
+use crate::ingress::{Directory as _, Found};
 
 const SMALL: &str = "{channel: {memory: {maxEvents: 10, whenFull: refuse}}}";
 const OWN_CONFIG: &str =
@@ -63,6 +64,15 @@ async fn a_broker_whose_configuration_is_missing_is_served_once_it_is_there() {
     );
     assert_eq!(table.unserved[&name("orders")].code(), Some("W032"));
     assert_eq!(bench.reason("a"), Some("BrokerNotReady"));
+    let found = bench.registry.find("shop", "orders");
+    assert!(
+        matches!(&found, Some(Found::Unserved { why, .. }) if why.contains("shop/small")),
+        "{found:?}"
+    );
+    assert!(
+        bench.registry.find_default().is_none(),
+        "there are two, and neither is the usual one"
+    );
     assert!(
         table.brokers.contains_key(&name("others")),
         "another is not touched"

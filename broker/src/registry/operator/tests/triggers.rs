@@ -1,6 +1,7 @@
 //! Triggers: edited in place, paused, deleted, and in any order with their broker.
 
 use super::*;
+use crate::readiness::{Phase, Readiness};
 
 const PAUSED: &str = "sluicegate.dev/paused: \"true\"";
 const OF_T: &str = "{attributes: {type: t}}";
@@ -243,13 +244,19 @@ async fn a_trigger_without_an_identity_is_not_ready_and_is_once_it_has_one() {
     let identities = Identities::open(dir.path()).unwrap();
     let mut bench = Bench::with(options(), identities);
     let orders = broker("orders");
+    let readiness = Readiness::default();
+    readiness.enter(Phase::Serving);
+    bench.apply(&[&orders]).await;
+    assert!(readiness.is_ready(&bench.registry));
     bench.apply(&[&orders, &trigger("a")]).await;
     assert_eq!(bench.reason("a"), Some("NotSubscribed"));
     assert!(bench.operator.has_unsubscribed());
+    assert!(!readiness.is_ready(&bench.registry));
     std::fs::remove_dir(&blocker).unwrap();
     bench.apply(&[&orders, &trigger("a")]).await;
     assert_eq!(bench.reason("a"), None);
     assert!(!bench.operator.has_unsubscribed());
+    assert!(readiness.is_ready(&bench.registry));
     bench.send("orders", "1").await.unwrap();
     pass(5).await;
     bench.assert_sent("http://a/", &["1"]);
