@@ -187,6 +187,13 @@ fn print_human(report: &Report, console: &mut Console) -> Result<(), Failure> {
     for finding in &report.findings {
         console.print(finding.rendered.trim_end())?;
     }
+    if report.of_dev_broker > 0 {
+        console.say(format_args!(
+            "{} of the broker default/default, which `sluicegate dev` has by itself; for \
+             `sluicegate run`, write one:  sluicegate new broker default",
+            counted(report.of_dev_broker, "trigger")
+        ));
+    }
     if errors + warnings > 0 {
         let sum = format!(
             "{}, {}",

@@ -60,6 +60,9 @@ pub(super) struct Report {
     pub(super) brokers: usize,
     pub(super) triggers: usize,
     pub(super) broker_configs: usize,
+    /// Triggers of `default/default` where no manifest describes it and no settings tell that the
+    /// server is not `sluicegate dev`, which has that broker by itself.
+    pub(super) of_dev_broker: usize,
     /// In order of file and place.
     pub(super) findings: Vec<Finding>,
 }
@@ -93,8 +96,13 @@ pub(super) fn examine(sources: &[Source], config: Option<&Config>) -> Report {
         }
     }
     let mut cross = check_references(&located);
-    if let Some(config) = config {
-        cross.extend(check_resolution(&located, &config.resolve));
+    match config {
+        Some(config) => cross.extend(check_resolution(&located, &config.resolve)),
+        None => {
+            let before = cross.len();
+            cross.retain(|found| !names_dev_broker(&found.diagnostic));
+            report.of_dev_broker = before - cross.len();
+        }
     }
     for (index, (source, parsed)) in sources.iter().zip(&parsed).enumerate() {
         let across = cross
@@ -140,12 +148,15 @@ fn alone(source: &Source, parsed: &Parsed) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// The broker `default/default` is there without a manifest in `sluicegate dev`; whether it will be
-/// is more than the files tell.
+/// Whether the broker that is missing is the one that `sluicegate dev` has by itself.
+fn names_dev_broker(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code == codes::NO_SUCH_BROKER && diagnostic.message.contains("'default/default'")
+}
+
+/// A broker `default/default` may still be made for a server with settings; others are mistakes.
 fn softened(found: &CrossFinding) -> Diagnostic {
     let mut diagnostic = found.diagnostic.clone();
-    let names_default = diagnostic.message.contains("'default/default'");
-    if diagnostic.code == codes::NO_SUCH_BROKER && names_default {
+    if names_dev_broker(&diagnostic) {
         diagnostic.severity = Severity::Warning;
         diagnostic.help = Some(
             "`sluicegate dev` has this broker by itself; for `sluicegate run`, write one:  \

@@ -98,21 +98,33 @@ fn what_is_invalid_is_shown_with_its_place_and_exits_3() {
 
 #[test]
 fn warnings_fail_only_when_denied() {
-    let all = "\
+    let billing = trigger("billing", "orders", "{uri: http://billing/}");
+    let star = format!("{BROKER}---\n{}", billing.replace("order.paid", "order.*"));
+    let (done, out) = validated(&[("a.yaml", &star)], &["{dir}"]);
+    assert_eq!(done, Ok(()), "{out}");
+    assert!(
+        out.starts_with("✓ 1 file") && out.ends_with("1 warning, 0 errors\n"),
+        "{out}"
+    );
+    let (done, _) = validated(&[("a.yaml", &star)], &["{dir}", "--deny-warnings"]);
+    assert_eq!(done.unwrap_err().exit(), Exit::InvalidManifests);
+}
+
+#[test]
+fn the_broker_that_dev_has_by_itself_is_missed_only_where_settings_are_given() {
+    let audit = "\
 apiVersion: eventing.knative.dev/v1
 kind: Trigger
 metadata: {name: audit}
 spec: {broker: default, filters: [{exact: {type: t}}], subscriber: {uri: http://audit/}}
 ";
-    let (done, out) = validated(&[("a.yaml", all)], &["{dir}"]);
-    assert_eq!(done, Ok(()), "the default broker may come by itself: {out}");
-    assert!(
-        out.starts_with("✓ 1 file") && out.ends_with("1 warning, 0 errors\n"),
-        "{out}"
-    );
+    let files = [("a.yaml", audit), ("s.conf", "")];
+    let (done, out) = validated(&files, &["{dir}", "--deny-warnings"]);
+    assert_eq!(done, Ok(()), "{out}");
+    assert_eq!(out, "✓ 1 file, 0 brokers, 1 trigger\n");
+    let (done, out) = validated(&files, &["{dir}", "--config", "{dir}/s.conf"]);
+    assert_eq!(done, Ok(()), "{out}");
     assert!(out.contains("sluicegate new broker default"), "{out}");
-    let (done, _) = validated(&[("a.yaml", all)], &["{dir}", "--deny-warnings"]);
-    assert_eq!(done.unwrap_err().exit(), Exit::InvalidManifests);
 }
 
 #[test]
