@@ -352,3 +352,49 @@ async fn a_reply_that_cannot_be_stored_does_not_settle_its_cause() {
     );
     assert_eq!(scene.received("sink").len() as u64, books.dead_lettered);
 }
+
+/// CP-52, T9: once there is room again, a retry brings the reply in and its cause is delivered.
+#[tokio::test]
+async fn a_reply_is_stored_by_a_retry_once_there_is_room() {
+    const CAUSES: u64 = 16;
+    let patient = |delay: &str| {
+        json!({"retry": 10_000, "backoffPolicy": "linear", "backoffDelay": delay,
+            "backoffMax": delay})
+    };
+    let mut asks = wants("ask");
+    asks["delivery"] = patient("PT0.05S");
+    let scene = Scene::new("room")
+        .await
+        .configured_broker(json!({"channel": {"memory": {"maxEvents": 20, "whenFull": "refuse"}}}))
+        .trigger("holds", json!({"delivery": patient("PT0.1S")}))
+        .trigger("asks", asks)
+        .start()
+        .await;
+    scene.subscriber.script("/holds", Answer::close());
+    let reply = Script::decided_by(|received, _| {
+        Answer::reply(&answer(&format!("to-{}", received.event().get("id"))))
+    });
+    scene.subscriber.script("/asks", reply);
+    let causes: Vec<String> = (0..CAUSES)
+        .map(|id| String::from_utf8_lossy(&ask(&id.to_string()).to_json()).into_owned())
+        .collect();
+    let batch = Request::post(&scene.path())
+        .header("Content-Type", "application/cloudevents-batch+json")
+        .body(format!("[{}]", causes.join(",")));
+    assert_eq!(scene.send_request(&batch).await.status(), Some(202));
+    // More requests than causes: some were answered with a reply that found no room.
+    let asked = 2 * usize::try_from(CAUSES).expect("it is 16");
+    scene.await_count("asks", asked).await;
+    let full = scene
+        .await_books("asks", "books", |books| books.accepted >= CAUSES)
+        .await;
+    assert!(full.pending > 0, "the store was never full: {full:?}");
+
+    scene.subscriber.script("/holds", Answer::status(204));
+    let books = scene.quiet_books("asks", 2 * CAUSES).await;
+    assert_eq!(
+        (books.delivered, books.filtered, books.accepted),
+        (CAUSES, CAUSES, 2 * CAUSES),
+        "a reply is missing or was stored twice: {books:?}"
+    );
+}
