@@ -272,6 +272,28 @@ async fn without_a_sink_events_are_parked_until_they_are_redriven() {
     );
 }
 
+/// G5, S4: a dead letter that is redriven has all its attempts again.
+#[tokio::test]
+async fn a_redriven_dead_letter_has_all_its_attempts_again() {
+    let delivery = json!({"retry": 2, "backoffPolicy": "linear", "backoffDelay": "PT0.01S"});
+    let scene = Scene::new("attempts").await.broker(delivery);
+    let scene = scene.trigger("bad", json!({})).start().await;
+    scene.subscriber.script("/bad", Answer::status(500));
+    scene.accept(&scene.event("1")).await;
+    let admin = scene.server.admin();
+    for round in 1..=3 {
+        scene.await_count("bad", 3 * round).await;
+        let letter = admin
+            .await_dead_letters(&scene.namespace, "bad", 1)
+            .await
+            .remove(0);
+        assert_eq!(scene.received("bad").len(), 3 * round, "round {round}");
+        let which =
+            json!({"namespace": scene.namespace, "trigger": "bad", "position": letter.position});
+        assert_eq!(post(&scene, "redrive", &which).await.0, Some(200));
+    }
+}
+
 /// G0: what an operator discards is counted as that, and gone.
 #[tokio::test]
 async fn a_discarded_dead_letter_is_counted_as_discarded() {
