@@ -175,7 +175,7 @@ async fn retry_after_is_honoured_and_clamped() {
     let (backoff, second) = (Duration::from_millis(200), Duration::from_secs(1));
     let ignored = (backoff, Duration::from_secs(20));
     let cases: Vec<RetryAfterCase> = vec![
-        ("short", 503, vec!["0".into()], (backoff, second)),
+        ("short", 503, vec!["0".into()], ignored),
         ("short", 503, vec!["1".into()], (second, 20 * second)),
         ("short", 429, vec!["1".into()], (second, 20 * second)),
         (
