@@ -98,15 +98,19 @@ pub(super) fn undecodable(error: &DecodeError) -> Refusal {
 
 fn faulty(problem: Problem, fault: &Fault, member: Option<usize>) -> Refusal {
     let detail = match member {
-        Some(index) => format!("batch member {index}: {}", fault.problem),
+        Some(index) => format!("{}: {}", member_name(index), fault.problem),
         None => fault.problem.clone(),
     };
     Refusal::new(problem, detail).hint(fault.remedy.as_str())
 }
 
+fn member_name(index: usize) -> String {
+    format!("batch member {index} (counted from 0)")
+}
+
 pub(super) fn out_of_hops(used_up: &UsedUp, member: Option<usize>) -> Refusal {
     let UsedUp { subject, value } = used_up;
-    let place = member.map_or_else(String::new, |index| format!("batch member {index}: "));
+    let place = member.map_or_else(String::new, |index| format!("{}: ", member_name(index)));
     Refusal::new(
         Problem::Loop,
         format!("{place}{subject} is {value:?}: the event has no hops left"),

@@ -110,16 +110,16 @@ impl Door {
         let mut share = self.room.share();
         let body = body::read(body, bytes_max, &mut share).await?;
         body::detach(&mut head.headers);
-        let mut events = match sluicegate_event::decode(&head.headers, body, limits) {
-            Ok(Decoded::One(event)) => vec![event],
+        let (mut events, is_batch) = match sluicegate_event::decode(&head.headers, body, limits) {
+            Ok(Decoded::One(event)) => (vec![event], false),
             Ok(Decoded::Batch(mut events)) => {
                 // Each would otherwise keep the body of all of them in memory.
                 events.iter_mut().for_each(Event::compact);
-                events
+                (events, true)
             }
             Err(error) => return Err(answer::undecodable(&error).into()),
         };
-        stamp_hops(&mut events, &head.headers, entry.hops_max)?;
+        stamp_hops(&mut events, is_batch, &head.headers, entry.hops_max)?;
         self.append(entry, events).await
     }
 
@@ -165,11 +165,11 @@ impl Door {
 /// Gives every event its count of hops, or refuses them all because one has none left.
 fn stamp_hops(
     events: &mut [Event],
+    is_batch: bool,
     headers: &http::HeaderMap,
     hops_max: u8,
 ) -> Result<(), Refused> {
     let count = events.len();
-    let is_batch = count > 1;
     let refused = |refusal| Refused {
         refusal,
         events: count,

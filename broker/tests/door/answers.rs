@@ -124,7 +124,12 @@ async fn a_message_that_is_no_event_is_refused_with_its_fault() {
             "W010",
             "source",
         ),
-        (typed(BATCH, &bad_member), 400, "W010", "batch member 1: "),
+        (
+            typed(BATCH, &bad_member),
+            400,
+            "W010",
+            "batch member 1 (counted from 0): ",
+        ),
         (
             typed("application/cloudevents+xml", "<a/>"),
             415,
@@ -354,7 +359,7 @@ async fn a_batch_with_one_bad_member_stores_none() {
     let answer = door
         .ask(batch(&[good.clone(), good.clone(), looping]))
         .await;
-    assert_refused(&answer, 400, "W021", "batch member 2: ");
+    assert_refused(&answer, 400, "W021", "batch member 2 (counted from 0): ");
     let answer = door.ask(batch(&vec![good.clone(); 4])).await;
     assert_refused(&answer, 413, "W042", "");
     assert!(door.accepted.take().is_empty());
