@@ -60,6 +60,11 @@ pub(super) fn serve(
     let announce = |addresses: &Addresses| {
         if is_dev {
             banner(addresses, console);
+        } else if !addresses.manifests_exist {
+            tracing::warn!(
+                manifests = %addresses.manifests.display(),
+                "the manifests folder does not exist, so nothing is served until it does"
+            );
         }
     };
     match to_the_end(runtime, runtime::run(settings, announce)) {

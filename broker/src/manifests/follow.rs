@@ -2,7 +2,9 @@
 //!
 //! The kernel's notices are only a hint: whatever they say, the folder is read as a whole. Where no
 //! notice comes (a network file system, a folder that does not exist yet, one that was replaced) a
-//! cheap look every [`LOOK_EVERY`] finds the change all the same.
+//! cheap look every [`LOOK_EVERY`] finds the change all the same. A folder that is not there costs next
+//! to nothing to look at, so it is looked for every [`LOOK_FOR_FOLDER_EVERY`]: whoever makes it
+//! waits for it to be seen.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use super::reader::Look;
 
 /// How often the folder is looked at without any notice.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often a folder that does not exist is looked for.
+pub const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_millis(100);
 /// How long to wait after a notice for the rest of a burst, so that an editor's save is one change.
 const SETTLE: Duration = Duration::from_millis(30);
 /// A burst that never ends is looked into after this long.
@@ -43,13 +47,19 @@ impl Follow {
     }
 
     /// Waits until another look is worthwhile, and says how much of one: after a notice a thorough
-    /// one, after [`LOOK_EVERY`], or at `deadline` when that is earlier, a cheap one.
+    /// one, after [`LOOK_EVERY`] ([`LOOK_FOR_FOLDER_EVERY`] without a folder), or at `deadline` when
+    /// that is earlier, a cheap one.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: a notice that was not yet acted upon is kept, or found by the cheap look.
     pub async fn changed(&mut self, deadline: Option<Instant>) -> Look {
-        let slow = Instant::now() + LOOK_EVERY;
+        let is_missing = self.watcher.is_none() && !self.folder.is_dir();
+        let every = match is_missing {
+            true => LOOK_FOR_FOLDER_EVERY,
+            false => LOOK_EVERY,
+        };
+        let slow = Instant::now() + every;
         let until = deadline.map_or(slow, |deadline| deadline.min(slow));
         let told = timeout_at(until, self.hint.notified()).await.is_ok();
         if told {
