@@ -46,16 +46,15 @@ impl Operator {
         take_out_filters(&gone);
         for (name, state) in &gone {
             let books = state.channel.delete(&state.service.subscription).await;
-            self.remember(name, books.unwrap_or_default());
+            let books = books.unwrap_or_default();
+            tell_deleted(name, books.cancelled);
+            self.remember(name, books);
             self.parts.watches.trigger_ended(name);
         }
         if let Err(error) = self.parts.identities.forget(gone.keys()) {
             tracing::error!(%error, "cannot forget the identities of deleted triggers");
         }
-        let ended = join_all(gone.into_iter().map(|(name, state)| async move {
-            state.ended().await;
-            tracing::info!(trigger = %name, "the trigger is deleted");
-        }));
+        let ended = join_all(gone.into_values().map(TriggerState::ended));
         if timeout(STOP_WAIT, ended).await.is_err() {
             tracing::error!("workers of deleted triggers have not ended yet");
         }
@@ -146,6 +145,19 @@ impl Operator {
             channel.close();
         }
         left
+    }
+}
+
+/// Events that a deletion takes with it are worth a warning: nobody is going to see them.
+fn tell_deleted(trigger: &ObjectName, cancelled: u64) {
+    if cancelled > 0 {
+        tracing::warn!(
+            %trigger,
+            cancelled,
+            "the trigger is deleted, and the events that waited for it or were parked with it"
+        );
+    } else {
+        tracing::info!(%trigger, "the trigger is deleted");
     }
 }
 
