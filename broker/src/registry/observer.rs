@@ -33,7 +33,7 @@ pub struct TriggerObserver {
     watches: Arc<WatchList>,
     clock: Clock,
     last: LastAttempt,
-    gate: Mutex<LogGate>,
+    gates: Gates,
 }
 
 impl TriggerObserver {
@@ -46,7 +46,7 @@ impl TriggerObserver {
         clock: Clock,
     ) -> Self {
         let last = LastAttempt::default();
-        let gate = Mutex::default();
+        let gates = Gates::default();
         TriggerObserver {
             trigger,
             broker,
@@ -54,7 +54,7 @@ impl TriggerObserver {
             watches,
             clock,
             last,
-            gate,
+            gates,
         }
     }
 
@@ -97,7 +97,7 @@ impl TriggerObserver {
     }
 
     fn log_failure(&self, event: &Event, attempt: &AttemptReport<'_>) {
-        let Some(suppressed) = self.gate.lock().admit(Instant::now()) else {
+        let Some(suppressed) = self.gates.failure.lock().admit(Instant::now()) else {
             return;
         };
         let status = attempt
@@ -125,6 +125,44 @@ impl TriggerObserver {
             if attempt.detail.is_empty() { attempt.reason.label() } else { attempt.detail },
         );
     }
+
+    fn log_discarded(&self, event: &Event, reason: &ParkReason) {
+        let Some(suppressed) = self.gates.discarded.lock().admit(Instant::now()) else {
+            return;
+        };
+        tracing::warn!(
+            namespace = self.trigger.namespace,
+            trigger = self.trigger.name,
+            event_id = event.id(),
+            event_source = event.source(),
+            reason = reason.kind,
+            suppressed,
+            "discarded: {}",
+            reason.detail
+        );
+    }
+
+    fn log_loop(&self, cause: &Event, detail: &str) {
+        let Some(suppressed) = self.gates.looped.lock().admit(Instant::now()) else {
+            return;
+        };
+        tracing::warn!(
+            code = "W021",
+            namespace = self.trigger.namespace,
+            trigger = self.trigger.name,
+            event_id = cause.id(),
+            suppressed,
+            "a reply has no hops left and was not taken: {detail}"
+        );
+    }
+}
+
+/// One gate for each kind of line, so that a frequent one does not hide another.
+#[derive(Debug, Default)]
+struct Gates {
+    failure: Mutex<LogGate>,
+    discarded: Mutex<LogGate>,
+    looped: Mutex<LogGate>,
 }
 
 impl Observer for TriggerObserver {
@@ -167,15 +205,7 @@ impl Observer for TriggerObserver {
                 WatchedState::Parked
             }
             Ending::Discarded(reason) => {
-                tracing::warn!(
-                    namespace = self.trigger.namespace,
-                    trigger = self.trigger.name,
-                    event_id = event.id(),
-                    event_source = event.source(),
-                    reason = reason.kind,
-                    "discarded: {}",
-                    reason.detail
-                );
+                self.log_discarded(event, reason);
                 WatchedState::Discarded
             }
         };
@@ -187,13 +217,7 @@ impl Observer for TriggerObserver {
     fn replied(&self, cause: &Event, reply: &ReplyReport<'_>) {
         self.metrics.reply(reply);
         match reply {
-            ReplyReport::Loop { detail } => tracing::warn!(
-                code = "W021",
-                namespace = self.trigger.namespace,
-                trigger = self.trigger.name,
-                event_id = cause.id(),
-                "a reply has no hops left and was not taken: {detail}; narrow the filter"
-            ),
+            ReplyReport::Loop { detail } => self.log_loop(cause, detail),
             ReplyReport::Rejected { detail } => tracing::debug!(
                 namespace = self.trigger.namespace,
                 trigger = self.trigger.name,
