@@ -4,7 +4,7 @@
 //! would be a waste. So a file is passed over while the system says the same about it: device,
 //! inode, length, times of the last write and of the last change of anything. Those times are no
 //! finer than the system's tick, and a file that is written twice within one looks the same; so it
-//! is passed over only once it was read [`TRUSTED_AFTER`] after it was first seen like that.
+//! is passed over only once it was read `TRUSTED_AFTER` after it was first seen like that.
 //!
 //! What it leaves out: what the files mean ([`super::catalog`]), and when to look
 //! ([`super::follow`]).
