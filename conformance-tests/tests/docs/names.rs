@@ -47,11 +47,12 @@ fn every_file_that_a_page_names_exists() {
 }
 
 /// Whether a word in backticks is the name of a file or folder of ours: a source, or something
-/// below a folder at the root.
+/// below a folder at the root. What a build leaves in `target` is there or not.
 fn is_path(word: &str) -> bool {
     let is_pattern = word.contains([' ', '*', '…', '{']);
     let folder = word.split_once('/').map(|(folder, _)| folder);
-    let is_ours = folder.is_some_and(|it| !matches!(it, "" | ".") && root().join(it).is_dir());
+    let is_ours =
+        folder.is_some_and(|it| !matches!(it, "" | "." | "target") && root().join(it).is_dir());
     !is_pattern && (word.ends_with(".rs") || is_ours)
 }
 
