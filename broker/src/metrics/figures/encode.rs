@@ -2,6 +2,8 @@
 
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
 use sluicegate_channels::Books;
 
 use super::{BrokerFigures, TriggerFigures, float};
@@ -57,56 +59,39 @@ pub(super) fn encode_books(
             )?;
         }
     }
-    let mut metric = encoder.encode_descriptor(
+    counters(
+        encoder,
         "sluicegate_delivery_events",
         "Events that have ended for a trigger, by result",
-        None,
-        MetricType::Counter,
+        "result",
+        triggers,
+        |figures| {
+            let books = figures.books;
+            vec![
+                ("delivered", books.delivered),
+                ("filtered", books.filtered),
+                ("dead_lettered", books.dead_lettered),
+                ("cancelled", books.cancelled),
+                ("expired", books.expired),
+                ("discarded", books.discarded),
+            ]
+        },
     )?;
-    for figures in triggers {
-        let books = figures.books;
-        let results = [
-            ("delivered", books.delivered),
-            ("filtered", books.filtered),
-            ("dead_lettered", books.dead_lettered),
-            ("cancelled", books.cancelled),
-            ("expired", books.expired),
-            ("discarded", books.discarded),
-        ];
-        for (result, count) in results {
-            counter(
-                &mut metric,
-                trigger_labels(figures),
-                ("result", result),
-                count,
-            )?;
-        }
-    }
-    let mut metric = encoder.encode_descriptor(
+    counters(
+        encoder,
         "sluicegate_discarded_events",
         "Events that ended unseen, by reason",
-        None,
-        MetricType::Counter,
-    )?;
-    for figures in triggers {
-        for (reason, count) in &figures.discarded_by {
-            counter(
-                &mut metric,
-                trigger_labels(figures),
-                ("reason", reason),
-                *count,
-            )?;
-        }
-    }
-    Ok(())
+        "reason",
+        triggers,
+        |figures| figures.discarded_by.clone(),
+    )
 }
 
 pub(super) fn encode_waiting(
     encoder: &mut DescriptorEncoder<'_>,
     triggers: &[TriggerFigures],
 ) -> std::fmt::Result {
-    type Read = fn(&TriggerFigures) -> f64;
-    let gauges: [(&str, &str, Read); 4] = [
+    let families: [Gauge<TriggerFigures>; 4] = [
         (
             "sluicegate_delivery_in_flight",
             "Events handed out to be delivered",
@@ -128,47 +113,32 @@ pub(super) fn encode_waiting(
             |it| float(it.books.parked),
         ),
     ];
-    for (name, help, read) in gauges {
-        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for figures in triggers {
-            let labels = trigger_labels(figures);
-            read_gauge(metric.encode_family(&labels)?, read(figures))?;
-        }
-    }
-    Ok(())
+    gauges(encoder, &families, triggers, trigger_labels)
 }
 
 pub(super) fn encode_filters(
     encoder: &mut DescriptorEncoder<'_>,
     triggers: &[TriggerFigures],
 ) -> std::fmt::Result {
-    let mut metric = encoder.encode_descriptor(
+    counters(
+        encoder,
         "sluicegate_filter_evaluations",
         "Events judged by a trigger's filter, by result",
-        None,
-        MetricType::Counter,
-    )?;
-    for figures in triggers {
-        let books = figures.books;
-        let wanted = books.accepted.saturating_sub(books.filtered);
-        for (result, count) in [("match", wanted), ("no_match", books.filtered)] {
-            counter(
-                &mut metric,
-                trigger_labels(figures),
-                ("result", result),
-                count,
-            )?;
-        }
-    }
-    Ok(())
+        "result",
+        triggers,
+        |figures| {
+            let books = figures.books;
+            let wanted = books.accepted.saturating_sub(books.filtered);
+            vec![("match", wanted), ("no_match", books.filtered)]
+        },
+    )
 }
 
 pub(super) fn encode_stores(
     encoder: &mut DescriptorEncoder<'_>,
     brokers: &[BrokerFigures],
 ) -> std::fmt::Result {
-    type Read = fn(&BrokerFigures) -> f64;
-    let gauges: [(&str, &str, Read); 3] = [
+    let families: [Gauge<BrokerFigures>; 3] = [
         (
             "sluicegate_store_events",
             "Events held by the broker's channel",
@@ -185,18 +155,54 @@ pub(super) fn encode_stores(
             |it| it.oldest_event_age_seconds,
         ),
     ];
-    for (name, help, read) in gauges {
+    gauges(encoder, &families, brokers, broker_labels)
+}
+
+/// A family's name, its help, and how its value is read.
+type Gauge<T> = (&'static str, &'static str, fn(&T) -> f64);
+
+/// Writes families of gauges with one sample for each item.
+fn gauges<T>(
+    encoder: &mut DescriptorEncoder<'_>,
+    families: &[Gauge<T>],
+    items: &[T],
+    labels: fn(&T) -> Labels<'_>,
+) -> std::fmt::Result {
+    for (name, help, read) in families {
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for figures in brokers {
-            let labels: Labels<'_> = vec![
-                ("namespace", &figures.namespace),
-                ("broker", &figures.broker),
-                ("channel", figures.channel),
-            ];
-            read_gauge(metric.encode_family(&labels)?, read(figures))?;
+        for item in items {
+            read_gauge(metric.encode_family(&labels(item))?, read(item))?;
         }
     }
     Ok(())
+}
+
+/// Writes one family of counters, with a sample for each trigger and each value of `label`.
+fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &'static str,
+    help: &'static str,
+    label: &'static str,
+    triggers: &[TriggerFigures],
+    counts: fn(&TriggerFigures) -> Vec<(&'static str, u64)>,
+) -> std::fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for figures in triggers {
+        for (value, count) in counts(figures) {
+            let mut labels = trigger_labels(figures);
+            labels.push((label, value));
+            ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn broker_labels(figures: &BrokerFigures) -> Labels<'_> {
+    vec![
+        ("namespace", &figures.namespace),
+        ("broker", &figures.broker),
+        ("channel", figures.channel),
+    ]
 }
 
 fn gauge<'a>(
@@ -210,16 +216,5 @@ fn gauge<'a>(
 }
 
 fn read_gauge(encoder: MetricEncoder<'_>, value: f64) -> std::fmt::Result {
-    prometheus_client::metrics::gauge::ConstGauge::new(value).encode(encoder)
-}
-
-fn counter<'a>(
-    metric: &mut MetricEncoder<'_>,
-    mut labels: Labels<'a>,
-    extra: (&'static str, &'a str),
-    count: u64,
-) -> std::fmt::Result {
-    labels.push((extra.0, extra.1));
-    prometheus_client::metrics::counter::ConstCounter::new(count)
-        .encode(metric.encode_family(&labels)?)
+    ConstGauge::new(value).encode(encoder)
 }
