@@ -42,7 +42,7 @@ pub use field::Field;
 pub use findings::{Findings, SHOWN_MAX};
 pub use mapping::Mapping;
 pub use node::{Document, Entry, Node, Scalar, Value};
-pub use quantity::parse_quantity;
+pub use quantity::{parse_quantity, show_quantity};
 
 #[cfg(test)]
 mod tests;

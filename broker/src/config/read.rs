@@ -10,12 +10,13 @@ use super::{AdminConfig, Config};
 use crate::manifests::folder::{Contents, read_file};
 
 mod sections;
+mod together;
 mod values;
 
 pub(crate) use values::listen_address;
 
 use sections::{read_delivery, read_limits, read_shutdown, read_timeouts};
-use values::{address, base_url, default_channel, path, resolve, set};
+use values::{address, admin_section, base_url, default_channel, path, resolve, set};
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,10 @@ pub(super) fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Con
             if let Some(root) = Mapping::of(document, &findings) {
                 read_root(root, &mut config, folder);
             }
+            // A value that was refused is not in force, so nothing can be said of it and others.
+            if !findings.has_errors() {
+                findings.extend(together::faults(&config, document));
+            }
         }
         [_, second, ..] => findings.report(
             Diagnostic::error(
@@ -102,7 +107,7 @@ fn read_root(mut root: Mapping<'_>, config: &mut Config, folder: &Path) {
     if let Some(url) = root.field("url").and_then(|it| base_url(&it)) {
         config.url = Some(url);
     }
-    if let Some(admin) = root.field("admin").and_then(|it| it.mapping()) {
+    if let Some(admin) = root.field("admin").and_then(|it| admin_section(&it)) {
         read_admin(admin, &mut config.admin);
     }
     set(

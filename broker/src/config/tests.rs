@@ -387,3 +387,95 @@ fn paths_are_relative_to_the_file_and_a_file_that_cannot_be_read_is_named() {
     let error = Config::load(&file).unwrap_err().to_string();
     assert!(error.contains("UTF-8"), "{error}");
 }
+
+#[test]
+fn settings_that_do_not_go_together_are_refused_at_the_one_that_is_written() {
+    for (text, line, told) in [
+        (
+            "limits:\n  requestBytesInFlight: 1Mi\n  eventBytes: 2Mi\n  batchBytes: 1Mi\n",
+            2,
+            &[
+                "`limits.requestBytesInFlight`",
+                "`limits.eventBytes`",
+                "raise `limits.requestBytesInFlight` to 2Mi",
+            ][..],
+        ),
+        (
+            "limits:\n  eventBytes: 1Mi\n  requestBytesInFlight: 2Mi\n",
+            3,
+            &["`limits.batchBytes`, which is 4Mi by default", "to 4Mi"],
+        ),
+        (
+            "limits:\n  batchBytes: 512Mi\n",
+            2,
+            &["256Mi by default", "`limits.batchBytes`, which is 512Mi:"],
+        ),
+        (
+            "limits:\n  eventBytes: 64Ki\n  attributesBytes: 65537\n",
+            2,
+            &["`limits.attributesBytes`, which is 65537"],
+        ),
+        (
+            "limits:\n  eventBytes: 64Ki\ndefaultChannel:\n  memory:\n    maxBytes: 80000\n",
+            5,
+            &["leaves room for 64000", "80 %", "to 80Ki or more"],
+        ),
+        (
+            "defaultChannel:\n  memory: {maxBytes: 1Mi}\n",
+            2,
+            &["which is 1Mi by default", "to 1280Ki or more"],
+        ),
+        (
+            "listen: 127.0.0.1:9000\nadmin:\n  listen: localhost:9000\n",
+            3,
+            &["`listen`", "`admin.listen`", "a port of its own"],
+        ),
+        (
+            "listen: 127.0.0.1:8081\n",
+            1,
+            &["(127.0.0.1:8081) must not be the same address"],
+        ),
+        ("listen: 0.0.0.0:8081\n", 1, &["0.0.0.0:8081"]),
+    ] {
+        let (rendered, diagnostics) = faults(text);
+        assert_eq!(diagnostics.len(), 1, "{rendered}");
+        assert_eq!(diagnostics[0].code, "W016", "{rendered}");
+        assert_eq!(diagnostics[0].span.unwrap().line, line, "{rendered}");
+        for words in told.iter().chain(&["^", "help: "]) {
+            assert!(rendered.contains(words), "{words}: {rendered}");
+        }
+    }
+}
+
+#[test]
+fn settings_that_just_go_together_are_taken() {
+    for text in [
+        "limits: {requestBytesInFlight: 4Mi}\n",
+        "limits: {eventBytes: 64Ki, attributesBytes: 64Ki}\n",
+        "limits: {eventBytes: 64Ki}\ndefaultChannel: {memory: {maxBytes: 80Ki}}\n",
+        "listen: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}\n",
+        "listen: 127.0.0.2:9000\nadmin: {listen: 127.0.0.1:9000}\n",
+    ] {
+        assert!(parse(text).is_ok(), "{text}{:?}", parse(text));
+    }
+}
+
+#[test]
+fn an_address_that_is_a_port_or_a_section_that_is_an_address_is_shown_as_it_is_written() {
+    for (text, written) in [
+        ("listen: 9000\n", "help: write it like 127.0.0.1:9000"),
+        ("listen: \":9000\"\n", "help: write it like 127.0.0.1:9000"),
+        ("listen: '9000'\n", "help: write it like 127.0.0.1:9000"),
+        ("listen: 99999\n", "quotes"),
+        (
+            "admin: 127.0.0.1:9001\n",
+            "help: admin: {listen: 127.0.0.1:9001}",
+        ),
+        ("admin: 9001\n", "help: admin: {listen: 127.0.0.1:9001}"),
+        ("admin: here\n", "help: admin: {listen: 127.0.0.1:8081}"),
+    ] {
+        let (rendered, diagnostics) = faults(text);
+        assert_eq!(diagnostics.len(), 1, "{rendered}");
+        assert!(rendered.contains(written), "{text}{rendered}");
+    }
+}

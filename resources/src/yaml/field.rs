@@ -10,7 +10,7 @@ use crate::yaml::Findings;
 use crate::yaml::duration::{DurationFault, parse_duration, show_duration};
 use crate::yaml::mapping::{Mapping, entries};
 use crate::yaml::node::{Node, Scalar, ScalarType, Value};
-use crate::yaml::quantity::{parse_quantity, suggest_quantity};
+use crate::yaml::quantity::{parse_quantity, show_quantity, suggest_quantity};
 use crate::{Diagnostic, Span, codes};
 
 /// A value of a mapping or an item of a list.
@@ -155,7 +155,7 @@ impl<'a> Field<'a> {
             );
             return None;
         };
-        self.within(Some(bytes), text, &range, show_bytes)
+        self.within(Some(bytes), text, &range, |bound| show_quantity(*bound))
     }
 
     /// An ISO 8601 duration within `range`.
@@ -303,16 +303,4 @@ fn parse_integer(text: &str) -> Option<u64> {
         (_, Some(digits)) => u64::from_str_radix(digits, 8).ok(),
         _ => text.parse().ok(),
     }
-}
-
-/// The shortest exact spelling, such as `64Ki`.
-fn show_bytes(bytes: &u64) -> String {
-    const UNITS: [&str; 6] = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
-    let mut number = *bytes;
-    let mut unit = 0;
-    while number > 0 && number.is_multiple_of(1024) && unit + 1 < UNITS.len() {
-        number /= 1024;
-        unit += 1;
-    }
-    format!("{number}{}", UNITS[unit])
 }

@@ -41,6 +41,24 @@ fn factor(suffix: &str) -> Option<u64> {
     Some(u64::pow(base, power))
 }
 
+/// The shortest exact spelling with a power of 1024.
+///
+/// ```
+/// use sluicegate_resources::yaml::show_quantity;
+/// assert_eq!(show_quantity(65_536), "64Ki");
+/// assert_eq!(show_quantity(65_537), "65537");
+/// ```
+pub fn show_quantity(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
+    let mut number = bytes;
+    let mut unit = 0;
+    while number > 0 && number.is_multiple_of(1024) && unit + 1 < UNITS.len() {
+        number /= 1024;
+        unit += 1;
+    }
+    format!("{number}{}", UNITS[unit])
+}
+
 /// What was probably meant: `10GB` is written `10G`, `64kib` is written `64Ki`.
 pub(crate) fn suggest_quantity(text: &str) -> Option<String> {
     let digits: String = text.chars().take_while(char::is_ascii_digit).collect();

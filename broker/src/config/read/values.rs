@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use sluicegate_resources::yaml::{Field, Scalar, Value};
+use sluicegate_resources::yaml::{Field, Mapping, Scalar, Value};
 use sluicegate_resources::{ChannelConfig, ResolveMap, codes, read_channel};
 
 pub(super) fn set<T>(place: &mut T, value: Option<T>) {
@@ -13,6 +13,11 @@ pub(super) fn set<T>(place: &mut T, value: Option<T>) {
 }
 
 pub(super) fn address(field: &Field<'_>) -> Option<SocketAddr> {
+    if let Some(port) = bare_port(field) {
+        let help = format!("write it like 127.0.0.1:{port}");
+        field.wrong_type("an address and a port", Some(help));
+        return None;
+    }
     let text = field.text()?;
     match listen_address(text) {
         Ok(address) => Some(address),
@@ -21,6 +26,14 @@ pub(super) fn address(field: &Field<'_>) -> Option<SocketAddr> {
             field.not_allowed(&problem, Some(remedy));
             None
         }
+    }
+}
+
+/// A port written as a number, which YAML would have put in quotes.
+fn bare_port<'a>(field: &Field<'a>) -> Option<&'a str> {
+    match &field.node().value {
+        Value::Scalar(scalar) if !scalar.is_string() => port_alone(&scalar.text),
+        Value::Scalar(_) | Value::Mapping(_) | Value::Sequence(_) | Value::Refused => None,
     }
 }
 
@@ -34,7 +47,30 @@ pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
         .strip_prefix("localhost:")
         .map(|port| format!("127.0.0.1:{port}"));
     let address = usual.as_deref().unwrap_or(text).parse();
-    address.map_err(|_| "write it like 127.0.0.1:8080 or [::1]:8080".to_owned())
+    address.map_err(|_| match port_alone(text) {
+        Some(port) => format!("write it like 127.0.0.1:{port}"),
+        None => "write it like 127.0.0.1:8080 or [::1]:8080".to_owned(),
+    })
+}
+
+/// The port of `8080` and of `:8080`.
+fn port_alone(text: &str) -> Option<&str> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    port.parse::<u16>().is_ok().then_some(port)
+}
+
+/// The settings of the admin listener, which people write as its address alone.
+pub(super) fn admin_section<'a>(field: &Field<'a>) -> Option<Mapping<'a>> {
+    let Value::Scalar(Scalar { text, .. }) = &field.node().value else {
+        return field.mapping();
+    };
+    let listen = match (port_alone(text), listen_address(text)) {
+        (Some(port), _) => format!("127.0.0.1:{port}"),
+        (None, Ok(address)) => address.to_string(),
+        (None, Err(_)) => "127.0.0.1:8081".to_owned(),
+    };
+    field.wrong_type("a map", Some(format!("admin: {{listen: {listen}}}")));
+    None
 }
 
 pub(super) fn base_url(field: &Field<'_>) -> Option<String> {
