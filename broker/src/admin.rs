@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -22,6 +21,7 @@ use crate::readiness::Readiness;
 use crate::registry::Registry;
 use crate::watch_list::WatchList;
 
+mod body;
 mod dead_letters;
 mod filter_words;
 pub mod guard;
@@ -105,13 +105,12 @@ fn refuse(refusal: Refusal) -> Response {
     refusal.into_response().map(axum::body::Body::new)
 }
 
-/// A refusal of a request body that is not what the path takes.
-fn bad_request(detail: impl Into<String>, hint: &str) -> Response {
-    refuse(Refusal::new(Problem::BadRequest, detail).hint(hint))
+/// A refusal of a body or a query that is not what the path takes.
+fn bad_call(detail: impl Into<String>, hint: &str) -> Response {
+    refuse(Refusal::new(Problem::BadCall, detail).hint(hint))
 }
 
-fn not_found(detail: impl Into<String>, hint: &str) -> Response {
-    let response = refuse(Refusal::new(Problem::NoRoute, detail).hint(hint));
-    debug_assert_eq!(response.status(), StatusCode::NOT_FOUND);
-    response
+/// A refusal of a name that nothing has.
+fn no_object(detail: impl Into<String>, hint: &str) -> Response {
+    refuse(Refusal::new(Problem::NoObject, detail).hint(hint))
 }

@@ -2,7 +2,7 @@
 //!
 //! Every refusal leaves as `application/problem+json` (RFC 9457) with a `type` that names a stable
 //! code, a `detail` that says what was wrong with this very request, and a `hint` that says what to
-//! do. Nothing else in the crate picks a status for an event that is not accepted.
+//! do. Nothing else in the crate picks a status for a request that is not served.
 
 use std::time::Duration;
 
@@ -48,6 +48,12 @@ pub enum Problem {
     HeadTooLarge,
     /// The event has used up its hops.
     Loop,
+    /// A web page could have sent the request to the admin listener.
+    Foreign,
+    /// The admin API has no object of that name.
+    NoObject,
+    /// The body or the query of a call of the admin API is not what the path takes.
+    BadCall,
 }
 
 /// One row of the table.
@@ -75,6 +81,9 @@ impl Problem {
         Problem::UriTooLong,
         Problem::HeadTooLarge,
         Problem::Loop,
+        Problem::Foreign,
+        Problem::NoObject,
+        Problem::BadCall,
     ];
 
     const fn row(self) -> Row {
@@ -92,8 +101,8 @@ impl Problem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported",
                 "media type or encoding not understood",
-                "The event format is not JSON, or the body has a content encoding other than \
-                 identity.",
+                "The event format, or the body of a call of the admin API, is not JSON, or it has a \
+                 content encoding other than identity.",
             ),
             Problem::TooLarge => (
                 "W042",
@@ -115,7 +124,7 @@ impl Problem {
                 StatusCode::NOT_FOUND,
                 "no_route",
                 "no such path",
-                "The path is neither /{namespace}/{broker} nor /.",
+                "The path is neither /{namespace}/{broker} nor /, or none of the admin listener's.",
             ),
             Problem::MethodNotAllowed => (
                 "W045",
@@ -175,6 +184,28 @@ impl Problem {
                 "out of hops",
                 "The event has passed through brokers as often as it may, so it is probably \
                  going round in a loop.",
+            ),
+            Problem::Foreign => (
+                "W022",
+                StatusCode::FORBIDDEN,
+                "foreign",
+                "not from a web page",
+                "A web page could have sent the request to the admin listener: its Host is no name \
+                 of the listener, or its Origin is another site.",
+            ),
+            Problem::NoObject => (
+                "W050",
+                StatusCode::NOT_FOUND,
+                "no_object",
+                "no such object",
+                "The admin API has no trigger, dead letter or watch of that name.",
+            ),
+            Problem::BadCall => (
+                "W051",
+                StatusCode::BAD_REQUEST,
+                "bad_call",
+                "not what the path takes",
+                "The body or the query of a call of the admin API is not what the path takes.",
             ),
         };
         Row {

@@ -13,7 +13,7 @@ use sluicegate_dispatcher::hops::HOPS_ATTRIBUTE;
 use sluicegate_event::{Data, Event};
 use sluicegate_resources::ObjectName;
 
-use super::{Admin, bad_request, not_found};
+use super::{Admin, bad_call, body, no_object};
 use crate::api;
 use crate::registry::{Table, TriggerView};
 
@@ -28,16 +28,20 @@ pub(super) async fn list(
         Ok(Query(query)) => query,
         Err(rejection) => {
             let hint = "parameters: namespace, trigger, limit, after";
-            return bad_request(rejection.body_text(), hint);
+            let said = rejection.body_text();
+            return bad_call(
+                format!("the query is not what this path takes: {said}"),
+                hint,
+            );
         }
     };
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
-        return bad_request(format!("limit {limit} is out of range"), "it is 1 to 1000");
+        return bad_call(format!("limit {limit} is out of range"), "it is 1 to 1000");
     }
     let after = match query.after.as_deref().map(Cursor::parse) {
         Some(None) => {
-            return bad_request("after is not a cursor", "pass on `next` as it was given");
+            return bad_call("after is not a cursor", "pass on `next` as it was given");
         }
         Some(Some(cursor)) => Some(cursor),
         None => None,
@@ -191,14 +195,24 @@ enum End {
     Discard,
 }
 
+impl End {
+    /// What the log says of it.
+    fn done(self) -> &'static str {
+        match self {
+            End::Redrive => "a dead letter is sent again, by command",
+            End::Discard => "a dead letter was discarded, by command",
+        }
+    }
+}
+
 async fn end(admin: &Admin, body: Body, how: End) -> Response {
     let hint = "send {\"namespace\":…,\"trigger\":…,\"position\":…} as application/json";
     let letter = match body {
         Ok(Json(letter)) => letter,
-        Err(rejection) => return bad_request(rejection.body_text(), hint),
+        Err(rejection) => return body::not_taken(&rejection, hint),
     };
     let Some(position) = parse_position(&letter.position) else {
-        return bad_request(format!("position {:?} is malformed", letter.position), hint);
+        return bad_call(format!("position {:?} is malformed", letter.position), hint);
     };
     let name = ObjectName {
         namespace: letter.namespace,
@@ -210,7 +224,7 @@ async fn end(admin: &Admin, body: Body, how: End) -> Response {
         .get(&name)
         .and_then(|view| stored(&table, view));
     let Some((channel, subscription)) = stored else {
-        return not_found(
+        return no_object(
             format!("there is no trigger {name}"),
             "see `sluicegate get triggers`",
         );
@@ -225,10 +239,10 @@ async fn end(admin: &Admin, body: Body, how: End) -> Response {
     };
     match done {
         Ok(true) => {
-            tracing::info!(trigger = %name, %position, action = ?how, "a dead letter was ended");
+            tracing::info!(trigger = %name, %position, "{}", how.done());
             Json(api::DeadLetterDone { done: 1 }).into_response()
         }
-        Ok(false) => not_found(
+        Ok(false) => no_object(
             format!("trigger {name} has no dead letter at {position}"),
             "see `sluicegate get deadletters`",
         ),

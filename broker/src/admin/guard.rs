@@ -16,11 +16,11 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use crate::problem::MEDIA_TYPE;
+use crate::problem::{Problem, Refusal};
 
 /// Which names the admin listener may be called by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,21 +82,14 @@ pub(super) async fn check(
 ) -> Response {
     match guard.fault(request.headers(), request.uri().authority()) {
         None => next.run(request).await,
-        Some(detail) => forbidden(&detail),
+        Some(detail) => forbidden(detail),
     }
 }
 
-fn forbidden(detail: &str) -> Response {
-    let body = serde_json::json!({
-        "type": "https://sluicegate.dev/e/W022",
-        "title": "not from a web page",
-        "status": 403,
-        "detail": detail,
-        "hint": "ask by address or as localhost, without an Origin of another site; further names \
-            go into admin.allowedHosts",
-    });
-    let headers = [(axum::http::header::CONTENT_TYPE, MEDIA_TYPE)];
-    (StatusCode::FORBIDDEN, headers, format!("{body}\n")).into_response()
+fn forbidden(detail: String) -> Response {
+    let hint = "ask by address or as localhost, without an Origin of another site; further names go \
+                into admin.allowedHosts";
+    super::refuse(Refusal::new(Problem::Foreign, detail).hint(hint))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 
-use super::{Admin, bad_request, not_found};
+use super::{Admin, bad_call, body, no_object};
 use crate::api;
 
 pub(super) async fn begin(
@@ -16,13 +16,13 @@ pub(super) async fn begin(
         Ok(Json(api::WatchRequest { id, source })) => {
             if id.is_empty() || source.is_empty() {
                 let hint = "an event has both, and is known by them";
-                return bad_request("id and source must not be empty", hint);
+                return bad_call("id and source must not be empty", hint);
             }
             let token = admin.watches.begin(id, source);
             Json(api::Watch { token }).into_response()
         }
-        Err(rejection) => bad_request(
-            rejection.body_text(),
+        Err(rejection) => body::not_taken(
+            &rejection,
             "send {\"id\":…,\"source\":…} as application/json",
         ),
     }
@@ -36,12 +36,12 @@ pub(super) async fn report(
         Ok(Path(token)) => token,
         Err(rejection) => {
             let hint = "pass on `token` as it was given";
-            return bad_request(rejection.body_text(), hint);
+            return bad_call(rejection.body_text(), hint);
         }
     };
     match admin.watches.report(&token) {
         Some(report) => Json(report).into_response(),
-        None => not_found(
+        None => no_object(
             format!("there is no watch {token:?}"),
             "watches are forgotten after 10 minutes; begin another before sending",
         ),

@@ -88,6 +88,11 @@ async fn letters_are_listed_page_by_page_redriven_and_discarded() {
     let discard = "/api/v1/dead-letters:discard";
     let answer = server.post(discard, &reference(&of_b[1])).await;
     assert_eq!(answer.json(), json!({"done": 1}));
+    for done in ["is sent again", "was discarded"] {
+        let message = format!("a dead letter {done}, by command");
+        let log = server.logged(&message, 0).await;
+        assert_eq!(log["trigger"], "shop/b");
+    }
     let books = |it: &Value| {
         ["delivered", "discarded", "parked"].map(|state| it["books"][state].as_u64().unwrap())
     };

@@ -135,8 +135,25 @@ async fn a_request_that_makes_no_sense_is_a_problem_that_says_what_would() {
             letter("first"),
             json!({"namespace": "shop", "trigger": "a", "position": "1", "all": true}),
         ] {
-            server.post(&path, &body).await.problem(400);
+            let problem = server.post(&path, &body).await.problem(400);
+            assert_eq!(problem["type"], "https://sluicegate.dev/e/W051", "{body}");
         }
+        let missing = json!({"namespace": "shop", "trigger": "a"});
+        let problem = server.post(&path, &missing).await.problem(400);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.starts_with("the body is not what this path takes: missing field `position`"),
+            "{detail}"
+        );
+        let problem = server.post(&path, &letter("1")).await.problem(404);
+        assert_eq!(
+            (&problem["type"], &problem["title"], &problem["detail"]),
+            (
+                &json!("https://sluicegate.dev/e/W050"),
+                &json!("no such object"),
+                &json!("trigger shop/a has no dead letter at 1")
+            )
+        );
         let unknown = json!({"namespace": "shop", "trigger": "b", "position": "1"});
         let problem = server.post(&path, &unknown).await.problem(404);
         assert!(
@@ -144,14 +161,41 @@ async fn a_request_that_makes_no_sense_is_a_problem_that_says_what_would() {
             "{problem}"
         );
     }
-    let large = json!({"id": "1", "source": "x".repeat(20_000)});
-    for body in [json!({"id": "1"}), json!({"id": "", "source": "/a"}), large] {
+    for body in [json!({"id": "1"}), json!({"id": "", "source": "/a"})] {
         server.post("/api/v1/watches", &body).await.problem(400);
     }
-    let plain = [("content-type", "text/plain")];
-    let body = json!({"id": "1", "source": "/a"}).to_string();
-    let answer = ask(server.admin, "POST", "/api/v1/watches", &plain, body).await;
-    answer.problem(400);
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_told_from_one_that_is_not_taken() {
+    let (_folder, server) = start().await;
+    let small = json!({"id": "1", "source": "/a"}).to_string();
+    let large = json!({"id": "1", "source": "x".repeat(20_000)}).to_string();
+    let json = "application/json";
+    for (media_type, body, status, code, told) in [
+        ("text/plain", small, 415, "W041", "must be application/json"),
+        (json, large, 413, "W042", "larger than 16384 bytes"),
+        (
+            json,
+            "{".to_owned(),
+            400,
+            "W051",
+            "the body is not JSON: EOF",
+        ),
+    ] {
+        for path in [
+            "/api/v1/watches",
+            "/api/v1/dead-letters:redrive",
+            "/api/v1/dead-letters:discard",
+        ] {
+            let headers = [("content-type", media_type)];
+            let answer = ask(server.admin, "POST", path, &headers, body.clone()).await;
+            let problem = answer.problem(status);
+            assert_eq!(problem["type"], format!("https://sluicegate.dev/e/{code}"));
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains(told), "{path}: {detail}");
+        }
+    }
 }
 
 #[tokio::test]
