@@ -3,12 +3,16 @@
 //! In a cluster the API server gives every object a uid; standalone we make one, so that a trigger
 //! which is deleted and made again is told apart from one that was only edited. With a data folder
 //! they survive a restart in `identities.json`; the folder is locked by the process that uses it.
+//!
+//! A write waits for the disk, so it is made where blocking is allowed: a slow disk delays the change
+//! that asked for it, and no event.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sluicegate_resources::ObjectName;
 
@@ -55,7 +59,7 @@ pub struct Identities {
 
 #[derive(Debug)]
 struct Store {
-    file: PathBuf,
+    file: Arc<Path>,
     /// Held for as long as the process lives; the system drops the lock with it.
     _lock: File,
 }
@@ -89,7 +93,10 @@ impl Identities {
         };
         Ok(Identities {
             uids,
-            store: Some(Store { file, _lock: lock }),
+            store: Some(Store {
+                file: file.into(),
+                _lock: lock,
+            }),
         })
     }
 
@@ -104,9 +111,13 @@ impl Identities {
     /// # Errors
     ///
     /// When they cannot be stored; then those that had none have none.
-    pub fn ensure<'a>(
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: once dropped it is unknown whether the new uids are stored.
+    pub async fn ensure(
         &mut self,
-        triggers: impl IntoIterator<Item = &'a ObjectName>,
+        triggers: impl IntoIterator<Item = &ObjectName>,
     ) -> Result<(), DataError> {
         let mut made = Vec::new();
         for trigger in triggers {
@@ -118,7 +129,7 @@ impl Identities {
         if made.is_empty() {
             return Ok(());
         }
-        self.store().inspect_err(|_| {
+        self.store().await.inspect_err(|_| {
             for name in &made {
                 self.uids.remove(name);
             }
@@ -130,36 +141,52 @@ impl Identities {
     /// # Errors
     ///
     /// When that cannot be stored; then only this process has forgotten them.
-    pub fn forget<'a>(
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: once dropped it is unknown whether the file has forgotten them, too.
+    pub async fn forget(
         &mut self,
-        triggers: impl IntoIterator<Item = &'a ObjectName>,
+        triggers: impl IntoIterator<Item = &ObjectName>,
     ) -> Result<(), DataError> {
         let had_any = triggers.into_iter().fold(false, |had, trigger| {
             self.uids.remove(&trigger.to_string()).is_some() | had
         });
-        if had_any { self.store() } else { Ok(()) }
+        match had_any {
+            true => self.store().await,
+            false => Ok(()),
+        }
     }
 
-    /// Writes beside and renames, so that a crash leaves the old file or the new one.
-    fn store(&self) -> Result<(), DataError> {
+    /// Writes everything. Whoever writes holds the only reference, so writes come one by one, and
+    /// the next begins once the one before has ended.
+    async fn store(&mut self) -> Result<(), DataError> {
         let Some(store) = &self.store else {
             return Ok(());
         };
-        let beside = store.file.with_extension("json.new");
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&beside)?;
-            file.write_all(&serde_json::to_vec_pretty(&self.uids)?)?;
-            file.sync_all()?;
-            std::fs::rename(&beside, &store.file)?;
-            match store.file.parent() {
-                Some(folder) => File::open(folder)?.sync_all(),
-                None => Ok(()),
-            }
-        };
-        write().map_err(|error| DataError::Io {
-            path: store.file.clone(),
+        let at_file = |error| DataError::Io {
+            path: store.file.to_path_buf(),
             error,
-        })
+        };
+        let text = serde_json::to_vec_pretty(&self.uids).map_err(|error| at_file(error.into()))?;
+        let file = Arc::clone(&store.file);
+        tokio::task::spawn_blocking(move || replace(&file, &text))
+            .await
+            .unwrap_or_else(|error| Err(error.into()))
+            .map_err(at_file)
+    }
+}
+
+/// Writes beside and renames, so that a crash leaves the old file or the new one. Blocking.
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("json.new");
+    let mut file = File::create(&beside)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
     }
 }
 
@@ -196,6 +223,8 @@ fn lock(folder: &Path) -> Result<File, DataError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::testing::TempDir;
 
@@ -206,43 +235,70 @@ mod tests {
         }
     }
 
-    fn uid(identities: &mut Identities, trigger: &str) -> String {
-        identities.ensure([&name(trigger)]).unwrap();
+    async fn uid(identities: &mut Identities, trigger: &str) -> String {
+        identities.ensure([&name(trigger)]).await.unwrap();
         identities.get(&name(trigger)).unwrap().to_owned()
     }
 
-    #[test]
-    fn a_uid_survives_a_restart_and_not_a_deletion() {
+    #[tokio::test]
+    async fn a_uid_survives_a_restart_and_not_a_deletion() {
         let dir = TempDir::new();
         let mut first = Identities::open(dir.path()).unwrap();
-        let made = uid(&mut first, "billing");
-        assert_eq!(uid(&mut first, "billing"), made);
-        assert_ne!(uid(&mut first, "audit"), made);
+        let made = uid(&mut first, "billing").await;
+        assert_eq!(uid(&mut first, "billing").await, made);
+        assert_ne!(uid(&mut first, "audit").await, made);
         drop(first);
         let mut second = Identities::open(dir.path()).unwrap();
         assert_eq!(second.get(&name("billing")), Some(&*made));
-        second.forget([&name("billing"), &name("unknown")]).unwrap();
+        second
+            .forget([&name("billing"), &name("unknown")])
+            .await
+            .unwrap();
         assert_eq!(second.get(&name("billing")), None);
-        assert_ne!(uid(&mut second, "billing"), made);
+        assert_ne!(uid(&mut second, "billing").await, made);
         assert!(second.get(&name("audit")).is_some());
     }
 
-    #[test]
-    fn what_cannot_be_stored_is_not_given_and_what_was_stays() {
+    #[tokio::test]
+    async fn what_cannot_be_stored_is_not_given_and_what_was_stays() {
         let dir = TempDir::new();
         let mut identities = Identities::open(dir.path()).unwrap();
-        let made = uid(&mut identities, "billing");
+        let made = uid(&mut identities, "billing").await;
         // A folder stands where the new file is to be written.
         std::fs::create_dir(dir.path().join("identities.json.new")).unwrap();
         let both = [&name("billing"), &name("audit")];
-        let refused = identities.ensure(both).unwrap_err();
+        let refused = identities.ensure(both).await.unwrap_err();
         assert!(matches!(refused, DataError::Io { .. }), "{refused}");
         assert_eq!(identities.get(&name("audit")), None);
         assert_eq!(identities.get(&name("billing")), Some(&*made));
-        identities.ensure([&name("billing")]).unwrap();
+        identities.ensure([&name("billing")]).await.unwrap();
         std::fs::remove_dir(dir.path().join("identities.json.new")).unwrap();
-        identities.ensure(both).unwrap();
+        identities.ensure(both).await.unwrap();
         assert!(identities.get(&name("audit")).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_stops_no_one_else() {
+        let dir = TempDir::new();
+        let mut identities = Identities::open(dir.path()).unwrap();
+        // To open a pipe for writing waits until someone reads it, as a disk may keep us waiting.
+        let pipe = dir.path().join("identities.json.new");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let (went_on, told) = std::sync::mpsc::sync_channel(1);
+        let disk = std::thread::spawn(move || {
+            let went_on = told.recv_timeout(Duration::from_secs(5)).is_ok();
+            drop(File::open(pipe).unwrap());
+            went_on
+        });
+        let billing = name("billing");
+        let (stored, ()) = tokio::join!(identities.ensure([&billing]), async {
+            went_on.try_send(()).unwrap();
+        });
+        assert!(disk.join().unwrap(), "the thread of everyone else waited");
+        // A pipe cannot be brought to a disk.
+        assert!(matches!(stored, Err(DataError::Io { .. })), "{stored:?}");
+        assert_eq!(identities.get(&billing), None);
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Operator {
             self.remember(name, books);
             self.parts.watches.trigger_ended(name);
         }
-        if let Err(error) = self.parts.identities.forget(gone.keys()) {
+        if let Err(error) = self.parts.identities.forget(gone.keys()).await {
             tracing::error!(%error, "cannot forget the identities of deleted triggers");
         }
         let ended = join_all(gone.into_values().map(TriggerState::ended));

@@ -102,7 +102,7 @@ impl Operator {
             };
             conditions.insert(name.clone(), condition);
         }
-        let fresh = self.prepare(fresh, &mut edits, &mut conditions);
+        let fresh = self.prepare(fresh, &mut edits, &mut conditions).await;
         // The filters first: what is accepted before the subscription exists would not be offered
         // otherwise.
         edits.make();
@@ -118,14 +118,14 @@ impl Operator {
     }
 
     /// Gives new triggers their identities and compiles their filters; says why where that fails.
-    fn prepare<'a>(
+    async fn prepare<'a>(
         &mut self,
         fresh: Vec<(&'a Trigger, Plan)>,
         edits: &mut FilterEdits,
         conditions: &mut BTreeMap<ObjectName, Condition>,
     ) -> Vec<Fresh<'a>> {
         let names = fresh.iter().map(|(trigger, _)| &trigger.metadata.name);
-        let stored = self.parts.identities.ensure(names);
+        let stored = self.parts.identities.ensure(names).await;
         let mut prepared = Vec::with_capacity(fresh.len());
         for (trigger, plan) in fresh {
             let name = &trigger.metadata.name;
