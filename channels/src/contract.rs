@@ -47,7 +47,8 @@
 //! - **P23** A parked event with a retry time comes back as [`LeasePurpose::DeadLetter`] then. It
 //!   counts as parked until its sink takes it. So does one that lies without a retry time, once the
 //!   subscription says [`Exhausted::HandOver`], if it is of a kind that a sink may have
-//!   ([`KINDS_FOR_SINK`]): what was parked before there was a sink reaches it.
+//!   ([`KINDS_FOR_SINK`]): what was parked before there was a sink reaches it, and so does what is
+//!   parked after that by whoever does not know yet that there is one.
 //! - **P24** A full store still lets leases be settled, deferred and parked: it drains.
 //!
 //! **Operate.**

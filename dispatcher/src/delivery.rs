@@ -14,6 +14,7 @@
 //! between, so that the count of attempts is not lost with it; an event that is given up on is in
 //! the sink or in the store, never nowhere.
 
+mod assignment;
 mod attempt;
 mod burial;
 mod ending;
@@ -26,11 +27,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::HeaderValue;
 use parking_lot::Mutex;
 use sluicegate_channels::{Channel, Clock, Lease, LeasePurpose};
 use sluicegate_event::Event;
+use tokio::sync::watch;
 
+pub(crate) use self::assignment::Assignment;
 use self::attempt::{Attempt, Trouble};
 use self::ending::{STORE_PAUSE, Step};
 use self::sink_places::SinkPlaces;
@@ -51,6 +53,7 @@ const TALLY_POSITIONS_MAX: usize = 10_000;
 
 /// What every delivery of a trigger shares.
 pub(crate) struct Delivery {
+    plan: watch::Receiver<Arc<Plan>>,
     channel: Arc<dyn Channel>,
     sender: Arc<dyn Sender>,
     observer: Arc<dyn Observer>,
@@ -63,30 +66,6 @@ pub(crate) struct Delivery {
     sink_places: SinkPlaces,
 }
 
-/// A plan whose subscriber is resolved, with what every send needs made once.
-#[derive(Clone, Debug)]
-pub(crate) struct Assignment {
-    pub(crate) plan: Arc<Plan>,
-    subscriber: Target,
-    namespace: HeaderValue,
-}
-
-impl Assignment {
-    /// None while the subscriber is unresolved.
-    pub(crate) fn new(plan: Arc<Plan>) -> Option<Self> {
-        let subscriber = plan.subscriber.clone()?;
-        // A namespace is a DNS label wherever it was validated; one that is none can't be said in
-        // a header, and is then not worth refusing to deliver.
-        let namespace = HeaderValue::from_str(&plan.trigger.namespace)
-            .unwrap_or_else(|_| HeaderValue::from_static(""));
-        Some(Assignment {
-            plan,
-            subscriber,
-            namespace,
-        })
-    }
-}
-
 /// What an attempt at the subscriber came to, before the retry limit is asked.
 enum Conclusion {
     Delivered,
@@ -96,6 +75,7 @@ enum Conclusion {
 
 impl Delivery {
     pub(crate) fn new(
+        plan: watch::Receiver<Arc<Plan>>,
         channel: Arc<dyn Channel>,
         sender: Arc<dyn Sender>,
         observer: Arc<dyn Observer>,
@@ -103,6 +83,7 @@ impl Delivery {
         seed: u64,
     ) -> Self {
         Delivery {
+            plan,
             channel,
             sender,
             observer,
@@ -171,6 +152,7 @@ impl Delivery {
                 retry_in: None,
             };
         }
+        let job = &job.by(Arc::clone(&self.plan.borrow()));
         // A redriven event may have been tried at the sink before; its tries begin anew.
         self.sink_tries.forget(lease.position);
         // Without a sink there is nothing to wait for, and so nothing to hold a place at.

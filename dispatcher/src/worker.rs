@@ -146,6 +146,7 @@ impl Worker {
     /// A worker, not yet running.
     pub fn new(parts: WorkerParts) -> Self {
         let delivery = Delivery::new(
+            parts.plan.clone(),
             parts.channel,
             parts.sender,
             Arc::clone(&parts.observer),

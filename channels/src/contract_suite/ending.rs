@@ -223,13 +223,10 @@ async fn what_lies_parked_reaches_a_sink_that_comes_later(fixture: &dyn Fixture)
     let channel = &bench.opened.channel;
     let mut end = bench.subscribe("a", 1).await;
     let kinds = ["exhausted", "loop", "refused", "poison", "reply"];
-    bench.append(events("a", 0..kinds.len())).await;
-    for (lease, kind) in bench
-        .next_count(&mut end, kinds.len())
-        .await
-        .into_iter()
-        .zip(kinds)
-    {
+    bench.append(events("a", 0..kinds.len() + 2)).await;
+    let mut leases = bench.next_count(&mut end, kinds.len() + 2).await;
+    let out = leases.split_off(kinds.len());
+    for (lease, kind) in leases.into_iter().zip(kinds) {
         lease
             .park(reason(kind), 1, None)
             .await
@@ -254,10 +251,22 @@ async fn what_lies_parked_reaches_a_sink_that_comes_later(fixture: &dyn Fixture)
     }
     channel.set_exhausted("a", Exhausted::HandOver).await;
     bench.assert_nothing_comes(&mut end).await;
+
+    // What was out at that moment is not too late for it, whether or not its holder knows.
+    for (lease, kind) in out.into_iter().zip(["exhausted", "loop"]) {
+        lease
+            .park(reason(kind), 1, None)
+            .await
+            .expect("it is parked");
+    }
+    let lease = bench.one(&mut end).await;
+    assert_eq!(lease.purpose, LeasePurpose::DeadLetter(reason("exhausted")));
+    lease.settle(Settled::DeadLettered);
+    bench.assert_nothing_comes(&mut end).await;
     let books = Books {
-        accepted: 5,
-        dead_lettered: 3,
-        parked: 2,
+        accepted: 7,
+        dead_lettered: 4,
+        parked: 3,
         ..Books::default()
     };
     bench.expect_books("a", books).await;

@@ -134,7 +134,9 @@ impl Case {
     /// Runs one delivery, and gives how its lease ended and how long that took.
     async fn run(self) -> (Vec<String>, Duration) {
         let clock = Clock::anchored_at(UNIX_EPOCH);
+        let plan = Arc::new(plan(self.sink));
         let delivery = Delivery::new(
+            watch::channel(Arc::clone(&plan)).1,
             MemoryChannel::open(MemoryOptions::default(), Arc::new(Nobody), clock),
             Arc::new(Always(self.status)),
             self.observer,
@@ -156,7 +158,7 @@ impl Case {
             self.purpose,
             Box::new(Control(Arc::clone(&record))),
         );
-        let job = Assignment::new(Arc::new(plan(self.sink))).unwrap();
+        let job = Assignment::new(plan).unwrap();
         let position = lease.position;
         delivery.sink_tries.add(position);
         delivery.panics.add(position);

@@ -262,9 +262,18 @@ impl TriggerState {
             let exhausted = exhausted(&plan);
             let plan = Arc::new(plan);
             self.service.plan = Arc::clone(&plan);
-            self.plan.send_replace(plan);
-            // After the plan: what lies parked comes up for a new sink, which the worker must know.
-            self.channel.set_exhausted(name, exhausted).await;
+            // The worker knows a sink for as long as the channel hands events over to it: what would
+            // come up for a sink without one would be parked, and come up again.
+            match exhausted {
+                Exhausted::HandOver => {
+                    self.plan.send_replace(plan);
+                    self.channel.set_exhausted(name, exhausted).await;
+                }
+                Exhausted::Discard => {
+                    self.channel.set_exhausted(name, exhausted).await;
+                    self.plan.send_replace(plan);
+                }
+            }
         }
         if self.trigger != *trigger {
             self.trigger = trigger.clone();

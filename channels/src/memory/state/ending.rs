@@ -14,8 +14,8 @@ use super::super::load::Load;
 use super::super::queues::{Duty, ParkedAgain, Ticket, Why};
 use super::super::slots::Holder;
 use super::shedding::SHED;
-use super::{LeaseId, State, SubscriptionId, wake};
-use crate::{ParkReason, Settled, Timestamp};
+use super::{LeaseId, State, Subscribed, SubscriptionId, wake};
+use crate::{Exhausted, KINDS_FOR_SINK, ParkReason, Settled, Timestamp};
 
 /// What the holder of a lease did with it.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl State {
         match duty {
             Duty::Deliver => self.end_delivery(id, ticket, ending, now),
             Duty::HandedOver => self.end_hand_over(id, ticket, ending),
-            Duty::Parked => self.end_retry(id, ticket, ending),
+            Duty::Parked => self.end_retry(id, ticket, ending, now),
         }
         // Whatever ended, the reader's next wait may be another: an event is ready again, due
         // earlier, or fresh ones are no longer held back.
@@ -92,6 +92,7 @@ impl State {
                 retry_at,
             } => {
                 ticket.sends = sends;
+                let retry_at = subscribed.sink_at(&reason, retry_at, now);
                 subscribed.queues.park(ticket, reason, now, retry_at);
             }
             Ending::Dropped => {
@@ -131,7 +132,7 @@ impl State {
         self.let_go_of_taken(ticket);
     }
 
-    fn end_retry(&mut self, id: SubscriptionId, ticket: Ticket, ending: Ending) {
+    fn end_retry(&mut self, id: SubscriptionId, ticket: Ticket, ending: Ending, now: Timestamp) {
         let Some(subscribed) = self.subscribed(id) else {
             return;
         };
@@ -155,9 +156,9 @@ impl State {
                 sends,
                 retry_at,
             } => ParkedAgain::Parked {
+                retry_at: subscribed.sink_at(&reason, retry_at, now),
                 reason,
                 sends,
-                retry_at,
             },
             Ending::Dropped => ParkedAgain::Returned,
         };
@@ -168,5 +169,22 @@ impl State {
     pub(super) fn let_go_of_taken(&mut self, ticket: Ticket) {
         self.handed_over -= Load::of(ticket.size_bytes);
         self.slots.let_go(ticket.place, Holder::HandedOver);
+    }
+}
+
+impl Subscribed {
+    /// When what is parked now comes up for its sink. Whoever parks it without a retry time may not
+    /// know yet that there is one: the attempt began before.
+    fn sink_at(
+        &self,
+        reason: &ParkReason,
+        retry_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let may_have_it = || KINDS_FOR_SINK.contains(&reason.kind);
+        match self.exhausted {
+            Exhausted::HandOver => retry_at.or_else(|| may_have_it().then_some(now)),
+            Exhausted::Discard => retry_at,
+        }
     }
 }

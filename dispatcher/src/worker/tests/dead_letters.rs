@@ -299,3 +299,27 @@ async fn a_sink_that_is_added_gets_what_lies_parked() {
     assert_eq!((bench.books().dead_lettered, bench.books().parked), (2, 0));
     assert_eq!(bench.sent_for(Purpose::DeadLetter).len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_sink_is_that_of_the_plan_when_an_event_is_given_up_on() {
+    for before in [None, Some("http://old/")] {
+        let setup = Setup::new(|plan| {
+            plan.delivery.limit = RetryLimit::Count(0);
+            plan.dead_letter = before.map(target);
+        });
+        let bench = setup
+            .start(|sent| match sent.purpose {
+                Purpose::Deliver => Reaction::After(Duration::from_secs(2), 500),
+                Purpose::DeadLetter => Reaction::Answer(202),
+            })
+            .await;
+        bench.post(&["a"]).await;
+        bench.pass(Duration::from_secs(1)).await;
+        bench.edit(|plan| plan.dead_letter = Some(target("http://new/")));
+        bench.pass(Duration::from_secs(2)).await;
+        let dead = bench.sent_for(Purpose::DeadLetter);
+        assert_eq!(dead.len(), 1, "{before:?}");
+        assert_eq!(dead[0].transmission.target, target("http://new/"));
+        assert_eq!(bench.books().dead_lettered, 1);
+    }
+}

@@ -330,7 +330,11 @@ impl Run {
                 Some(At::Parked { due: Some(*until) })
             }
             (Duty::Deliver | Duty::Parked, Ending::Parked { retry_at, .. }) => {
-                Some(At::Parked { due: *retry_at })
+                // All that is parked here is of a kind for the sink.
+                let has_sink = reader.exhausted == Exhausted::HandOver;
+                Some(At::Parked {
+                    due: retry_at.or(has_sink.then_some(self.now)),
+                })
             }
             (Duty::Deliver, Ending::Dropped) => Some(At::Again {
                 due: at_once,
