@@ -123,7 +123,8 @@ pub enum Content {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Failure {
-    /// From a closed set; never [`Reason::Ok`] or [`Reason::Http`].
+    /// From a closed set; never one that an answer has: [`Reason::Ok`], [`Reason::Http`] or
+    /// [`Reason::Loop`].
     pub reason: Reason,
     /// One sentence for people, without a full stop.
     pub detail: Arc<str>,
@@ -160,13 +161,15 @@ pub enum Reason {
     Protocol,
     /// Taken, but the reply could not be used or stored.
     Reply,
+    /// The event, or the reply to it, has no hops left.
+    Loop,
     /// A fault of ours: handling the event panicked.
     Panic,
 }
 
 impl Reason {
     /// Every reason, for whoever makes a metric of each.
-    pub const ALL: [Reason; 10] = [
+    pub const ALL: [Reason; 11] = [
         Reason::Ok,
         Reason::Http,
         Reason::Timeout,
@@ -176,6 +179,7 @@ impl Reason {
         Reason::Reset,
         Reason::Protocol,
         Reason::Reply,
+        Reason::Loop,
         Reason::Panic,
     ];
 
@@ -191,6 +195,7 @@ impl Reason {
             Reason::Reset => "reset",
             Reason::Protocol => "protocol",
             Reason::Reply => "reply",
+            Reason::Loop => "loop",
             Reason::Panic => "panic",
         }
     }

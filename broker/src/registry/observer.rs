@@ -97,14 +97,19 @@ impl TriggerObserver {
     }
 
     fn log_failure(&self, event: &Event, attempt: &AttemptReport<'_>) {
-        let Some(suppressed) = self.gates.failure.lock().admit(Instant::now()) else {
+        let is_loop = attempt.reason == Reason::Loop;
+        let (gate, code) = match is_loop {
+            true => (&self.gates.looped, "W021"),
+            false => (&self.gates.failure, "W020"),
+        };
+        let Some(suppressed) = gate.lock().admit(Instant::now()) else {
             return;
         };
         let status = attempt
             .status
             .map_or_else(String::new, |status| status.to_string());
         tracing::warn!(
-            code = "W020",
+            code,
             namespace = self.trigger.namespace,
             broker = self.broker,
             trigger = self.trigger.name,
@@ -119,6 +124,7 @@ impl TriggerObserver {
             suppressed,
             "{}: {}",
             match attempt.purpose {
+                _ if is_loop => "an event goes round in a loop",
                 Purpose::Deliver => "the subscriber did not take an event",
                 Purpose::DeadLetter => "the dead-letter sink did not take an event",
             },
@@ -139,20 +145,6 @@ impl TriggerObserver {
             suppressed,
             "discarded: {}",
             reason.detail
-        );
-    }
-
-    fn log_loop(&self, cause: &Event, detail: &str) {
-        let Some(suppressed) = self.gates.looped.lock().admit(Instant::now()) else {
-            return;
-        };
-        tracing::warn!(
-            code = "W021",
-            namespace = self.trigger.namespace,
-            trigger = self.trigger.name,
-            event_id = cause.id(),
-            suppressed,
-            "a reply has no hops left and was not taken: {detail}"
         );
     }
 }
@@ -217,14 +209,17 @@ impl Observer for TriggerObserver {
     fn replied(&self, cause: &Event, reply: &ReplyReport<'_>) {
         self.metrics.reply(reply);
         match reply {
-            ReplyReport::Loop { detail } => self.log_loop(cause, detail),
             ReplyReport::Rejected { detail } => tracing::debug!(
                 namespace = self.trigger.namespace,
                 trigger = self.trigger.name,
                 event_id = cause.id(),
                 "a reply was refused: {detail}"
             ),
-            ReplyReport::Accepted { .. } | ReplyReport::Ignored202 | ReplyReport::NotAnEvent => {}
+            // A loop is told by the attempt that it ends.
+            ReplyReport::Accepted { .. }
+            | ReplyReport::Loop { .. }
+            | ReplyReport::Ignored202
+            | ReplyReport::NotAnEvent => {}
         }
     }
 

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use sluicegate_channels::{Lease, ParkReason};
 use sluicegate_event::Event;
 
+use crate::dead_letter::kind;
 use crate::observer::{AttemptReport, Observer};
 use crate::plan::Target;
 use crate::sender::{Answer, Content, Failure, Purpose, Reason};
+use crate::verdict::{Verdict, verdict};
 
 /// A send that is over.
 pub(super) struct Attempt<'a> {
@@ -32,6 +34,13 @@ impl Trouble {
     pub(super) fn of_reply(detail: Arc<str>) -> Self {
         Trouble {
             reason: Reason::Reply,
+            detail,
+        }
+    }
+
+    pub(super) fn of_loop(detail: Arc<str>) -> Self {
+        Trouble {
+            reason: Reason::Loop,
             detail,
         }
     }
@@ -64,6 +73,11 @@ impl<'a> Attempt<'a> {
                 content: Content::Malformed(fault),
                 ..
             }) => Trouble::of_reply(format!("the reply is no usable event: {fault}").into()),
+            Ok(answer) if verdict(&self.outcome) == Verdict::Refused(kind::LOOP) => {
+                let status = answer.status;
+                let detail = format!("answered {status}: the event has no hops left there");
+                Trouble::of_loop(detail.into())
+            }
             Ok(answer) => Trouble {
                 reason: Reason::Http,
                 detail: format!("answered {}", answer.status).into(),

@@ -31,7 +31,7 @@ impl Delivery {
             Err(detail) => {
                 self.observer
                     .replied(cause, &ReplyReport::Loop { detail: &detail });
-                return Conclusion::GiveUp(Trouble::of_reply(detail), kind::LOOP);
+                return Conclusion::GiveUp(Trouble::of_loop(detail), kind::LOOP);
             }
         };
         let append = self.channel.append(replies, Admission::Internal);

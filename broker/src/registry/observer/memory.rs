@@ -23,6 +23,7 @@ pub(super) fn words(reason: Reason) -> &'static str {
         Reason::Reset => "connection lost",
         Reason::Protocol => "not HTTP",
         Reason::Reply => "reply not usable",
+        Reason::Loop => "loop",
         Reason::Panic => "internal fault",
     }
 }
@@ -90,6 +91,8 @@ mod tests {
         assert_eq!(last.read().detail.as_deref(), Some("503"));
         last.write(None, Reason::Timeout);
         assert_eq!(last.read().detail.as_deref(), Some("timeout"));
+        last.write(Some(200), Reason::Loop);
+        assert_eq!(last.read().detail.as_deref(), Some("loop"));
         last.write(Some(200), Reason::Ok);
         assert_eq!(last.read().state, DeliveringState::Yes);
     }

@@ -53,6 +53,10 @@ impl Bench {
             200..=299 => Reason::Ok,
             _ => Reason::Http,
         };
+        self.attempt_for(purpose, status, reason, next);
+    }
+
+    fn attempt_for(&self, purpose: Purpose, status: u16, reason: Reason, next: Option<Duration>) {
         let report = AttemptReport {
             position: Position {
                 partition: 0,
@@ -128,4 +132,64 @@ async fn an_event_that_nobody_watches_leaves_no_trace_in_the_watches() {
     bench.event = Event::builder("2", "/test", "t").build().unwrap();
     bench.attempt(Purpose::Deliver, 503, SOON);
     assert!(bench.watched().attempts.is_empty());
+}
+
+/// Keeps the code and the count of what was left out of each line.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<(String, u64)>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Lines {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        self.0.lock().push((line.code, line.suppressed));
+    }
+}
+
+#[derive(Default)]
+struct Line {
+    code: String,
+    suppressed: u64,
+}
+
+impl tracing::field::Visit for Line {
+    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
+        if field.name() == "code" {
+            value.clone_into(&mut self.code);
+        }
+    }
+
+    fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
+        if field.name() == "suppressed" {
+            self.suppressed = value;
+        }
+    }
+
+    fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_is_shown_and_told_by_one_line_in_ten_seconds_beside_other_failures() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let bench = Bench::new();
+    let lines = Lines::default();
+    let logs = tracing_subscriber::registry().with(lines.clone());
+    let _logging = tracing::subscriber::set_default(logs);
+    let a_loop = || {
+        let reply = ReplyReport::Loop { detail: "" };
+        bench.observer.replied(&bench.event, &reply);
+        bench.attempt_for(Purpose::Deliver, 200, Reason::Loop, None);
+    };
+    for _ in 0..40 {
+        a_loop();
+    }
+    let delivering = bench.observer.delivering();
+    assert_eq!(delivering.state, DeliveringState::No);
+    assert_eq!(delivering.detail.as_deref(), Some("loop"));
+    bench.attempt(Purpose::Deliver, 503, SOON);
+    tokio::time::advance(LOG_EVERY).await;
+    a_loop();
+    let told = std::mem::take(&mut *lines.0.lock());
+    let expected = [("W021", 0), ("W020", 0), ("W021", 39)];
+    assert_eq!(told, expected.map(|(code, count)| (code.to_owned(), count)));
 }

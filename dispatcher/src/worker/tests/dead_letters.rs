@@ -10,7 +10,7 @@ use sluicegate_channels::Channel;
 use sluicegate_resources::{BackoffPolicy, RetryLimit};
 
 use super::bench::{Reaction, Setup, assert_waits, event, target};
-use crate::{Plan, Purpose};
+use crate::{Plan, Purpose, Reason};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -171,6 +171,7 @@ async fn a_loop_found_by_another_broker_is_parked_and_not_sent_on() {
     bench.pass(HOUR).await;
     assert_eq!(bench.sent().len(), 1);
     assert_eq!(bench.parked().await[0].reason.kind, "loop");
+    assert_eq!(bench.heard().attempts[0].1, Reason::Loop);
 }
 
 #[tokio::test(start_paused = true)]

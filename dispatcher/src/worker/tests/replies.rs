@@ -171,6 +171,7 @@ async fn replies_to_replies_end_at_the_hop_limit_and_the_last_cause_is_parked() 
     );
     assert_eq!(bench.heard().replies.len(), 4);
     assert!(bench.heard().replies[3].starts_with("loop: "));
+    assert_eq!(bench.heard().attempts[3].1, Reason::Loop);
 }
 
 #[tokio::test(start_paused = true)]
