@@ -40,7 +40,19 @@ struct Entry {
 #[derive(Debug)]
 struct Watched {
     state: WatchedState,
+    /// When its dead-letter sink is tried again.
+    sink_retry_at: Option<Timestamp>,
     attempts: VecDeque<(WatchAttempt, Option<Timestamp>)>,
+}
+
+impl Watched {
+    fn new(state: WatchedState) -> Self {
+        Watched {
+            state,
+            sink_retry_at: None,
+            attempts: VecDeque::new(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -150,10 +162,10 @@ impl WatchList {
         entry.triggers_total = triggers_total as u64;
         for (trigger, state) in wanted {
             // The worker may have been faster than we are; what it said stands.
-            entry.triggers.entry(trigger).or_insert_with(|| Watched {
-                state,
-                attempts: VecDeque::new(),
-            });
+            entry
+                .triggers
+                .entry(trigger)
+                .or_insert_with(|| Watched::new(state));
         }
     }
 
@@ -170,18 +182,25 @@ impl WatchList {
         let Some(entry) = entries.by_event.get_mut(&key_of(event)) else {
             return;
         };
-        let watched = entry
-            .triggers
-            .entry(trigger.clone())
-            .or_insert_with(|| Watched {
-                state: WatchedState::Matched,
-                attempts: VecDeque::new(),
-            });
-        watched.state = state.unwrap_or(watched.state);
+        let watched = entry.watched(trigger);
+        if let Some(state) = state {
+            watched.state = state;
+            watched.sink_retry_at = None;
+        }
         if let Some((attempt, next)) = attempt {
             let next = next.map(|wait| now + wait);
             watched.attempts.push_back((attempt, next));
             entry.make_room();
+        }
+    }
+
+    /// A watched event is parked, and its dead-letter sink is tried again at `retry_at`.
+    pub fn note_sink_retry(&self, event: &Event, trigger: &ObjectName, retry_at: Timestamp) {
+        let mut entries = self.entries.lock();
+        if let Some(entry) = entries.by_event.get_mut(&key_of(event)) {
+            let watched = entry.watched(trigger);
+            watched.state = WatchedState::Parked;
+            watched.sink_retry_at = Some(retry_at);
         }
     }
 
@@ -192,9 +211,10 @@ impl WatchList {
         }
         for entry in self.entries.lock().by_event.values_mut() {
             if let Some(watched) = entry.triggers.get_mut(trigger)
-                && !watched.state.is_final()
+                && !(watched.state.is_final() && watched.sink_retry_at.is_none())
             {
                 watched.state = WatchedState::Discarded;
+                watched.sink_retry_at = None;
             }
         }
     }
@@ -236,6 +256,13 @@ impl Entries {
 }
 
 impl Entry {
+    /// What is known of `trigger`, which the door need not have told of yet.
+    fn watched(&mut self, trigger: &ObjectName) -> &mut Watched {
+        self.triggers
+            .entry(trigger.clone())
+            .or_insert_with(|| Watched::new(WatchedState::Matched))
+    }
+
     /// Forgets the earliest attempt of the trigger that made most, where there are too many.
     fn make_room(&mut self) {
         let attempts = self.triggers.values().map(|it| it.attempts.len());
@@ -259,6 +286,7 @@ impl Entry {
                 namespace: name.namespace.clone(),
                 name: name.name.clone(),
                 state: watched.state,
+                sink_retry_in_ms: watched.sink_retry_at.map(|at| millis_until(at, now)),
                 attempts: watched
                     .attempts
                     .iter()
@@ -271,19 +299,21 @@ impl Entry {
             seen,
             broker: self.broker.as_ref().map(ObjectName::to_string),
             triggers_total: self.triggers_total,
-            settled: seen && triggers.iter().all(|trigger| trigger.state.is_final()),
+            settled: seen && triggers.iter().all(WatchedTrigger::is_settled),
             triggers,
         }
     }
 }
 
 fn with_next((attempt, next): &(WatchAttempt, Option<Timestamp>), now: Timestamp) -> WatchAttempt {
-    let next_in_ms =
-        next.map(|next| u64::try_from(next.since(now).as_millis()).unwrap_or(u64::MAX));
     WatchAttempt {
-        next_in_ms,
+        next_in_ms: next.map(|next| millis_until(next, now)),
         ..attempt.clone()
     }
+}
+
+fn millis_until(then: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(then.since(now).as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub struct WatchReport {
     pub triggers_total: u64,
     /// Those that wanted the event, by namespace and name. Complete once `seen` is true.
     pub triggers: Vec<WatchedTrigger>,
-    /// Whether nothing more will happen: every trigger's state is final.
+    /// Whether nothing more will happen: every trigger's state is final, and no sink is tried again.
     pub settled: bool,
 }
 
@@ -53,8 +53,19 @@ pub struct WatchedTrigger {
     pub name: String,
     /// How it stands with this event.
     pub state: WatchedState,
+    /// Only while parked for a dead-letter sink that has not taken it: in how many milliseconds the
+    /// sink is tried again, counted from this report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink_retry_in_ms: Option<u64>,
     /// Each attempt, oldest first; a bounded number of the latest.
     pub attempts: Vec<WatchAttempt>,
+}
+
+impl WatchedTrigger {
+    /// Whether nothing more will happen by itself.
+    pub fn is_settled(&self) -> bool {
+        self.state.is_final() && self.sink_retry_in_ms.is_none()
+    }
 }
 
 /// How a trigger stands with a watched event.
@@ -72,14 +83,15 @@ pub enum WatchedState {
     Retrying,
     /// The dead-letter sink took it. Final.
     DeadLettered,
-    /// In the built-in dead-letter store. Final for a watch.
+    /// In the built-in dead-letter store. Final for a watch, unless a dead-letter sink may still take
+    /// it.
     Parked,
     /// Ended unseen. Final.
     Discarded,
 }
 
 impl WatchedState {
-    /// Whether nothing more will happen.
+    /// Whether nothing more will happen, but for a dead-letter sink that is tried again.
     pub fn is_final(self) -> bool {
         match self {
             WatchedState::Matched | WatchedState::Waiting | WatchedState::Retrying => false,

@@ -76,7 +76,7 @@ pub struct SendArgs {
     #[arg(long)]
     pub structured: bool,
     /// Wait for each trigger's first attempt, or until everything is settled, to which an event that
-    /// is kept as a dead letter belongs
+    /// is kept as a dead letter belongs once no dead-letter sink is left to try
     #[arg(long, value_name = "FOR", num_args = 0..=1, require_equals = true,
         conflicts_with_all = ["count", "url", "dry_run"])]
     pub wait: Option<Option<WaitFor>>,

@@ -70,6 +70,22 @@ impl TriggerObserver {
         }
     }
 
+    fn watch_ending(&self, event: &Event, ending: &Ending<'_>) {
+        if !self.watches.is_watched(event) {
+            return;
+        }
+        let state = match ending {
+            Ending::Delivered { .. } => WatchedState::Delivered,
+            Ending::DeadLettered { .. } => WatchedState::DeadLettered,
+            Ending::Parked {
+                retry_at: Some(at), ..
+            } => return self.watches.note_sink_retry(event, &self.trigger, *at),
+            Ending::Parked { retry_at: None, .. } => WatchedState::Parked,
+            Ending::Discarded(_) => WatchedState::Discarded,
+        };
+        self.watches.note(event, &self.trigger, Some(state), None);
+    }
+
     fn watch_attempt(&self, event: &Event, attempt: &AttemptReport<'_>) {
         if !self.watches.is_watched(event) {
             return;
@@ -171,15 +187,9 @@ impl Observer for TriggerObserver {
     }
 
     fn lease_ended(&self, event: &Event, ending: &Ending<'_>) {
-        let state = match ending {
-            Ending::Delivered { end_to_end } => {
-                self.metrics.delivered(*end_to_end);
-                WatchedState::Delivered
-            }
-            Ending::DeadLettered { reason, is_first } => {
-                self.count_dead_letter(reason, *is_first);
-                WatchedState::DeadLettered
-            }
+        match ending {
+            Ending::Delivered { end_to_end } => self.metrics.delivered(*end_to_end),
+            Ending::DeadLettered { reason, is_first } => self.count_dead_letter(reason, *is_first),
             Ending::Parked {
                 reason,
                 retry_at,
@@ -194,16 +204,10 @@ impl Observer for TriggerObserver {
                     has_sink = retry_at.is_some(),
                     "an event is in the dead-letter store"
                 );
-                WatchedState::Parked
             }
-            Ending::Discarded(reason) => {
-                self.log_discarded(event, reason);
-                WatchedState::Discarded
-            }
-        };
-        if self.watches.is_watched(event) {
-            self.watches.note(event, &self.trigger, Some(state), None);
+            Ending::Discarded(reason) => self.log_discarded(event, reason),
         }
+        self.watch_ending(event, ending);
     }
 
     fn replied(&self, cause: &Event, reply: &ReplyReport<'_>) {

@@ -63,6 +63,31 @@ async fn a_watch_tells_what_becomes_of_an_event() {
 }
 
 #[tokio::test]
+async fn an_event_is_settled_when_its_sink_has_taken_it_however_late() {
+    let bad = Subscriber::start(400, Duration::ZERO).await;
+    let sink = Subscriber::start(503, Duration::ZERO).await;
+    let folder = Folder::new("");
+    let target = format!("deadLetterSink: {{uri: \"{}\"}}, retry: 0", sink.url);
+    let manifests = broker("orders") + &trigger("a", &bad.url).replace("retry: 0", &target);
+    folder.write_manifest("a.yaml", &manifests);
+    let server = Server::start(&folder).await;
+    let token = watch(&server, "1").await;
+    assert_eq!(server.send("1").await, 202);
+    let path = format!("/api/v1/watches/{token}");
+    let report = eventually(async || {
+        let report = server.get(&path).await.json();
+        (report["triggers"][0]["state"] == "parked").then_some(report)
+    })
+    .await;
+    assert_eq!(report["settled"], false, "{report}");
+    assert!(report["triggers"][0]["sinkRetryInMs"].is_u64(), "{report}");
+    sink.answer_with(200);
+    let report = settled(&server, &token).await;
+    assert_eq!(report["triggers"][0]["state"], "deadLettered");
+    assert!(report["triggers"][0].get("sinkRetryInMs").is_none());
+}
+
+#[tokio::test]
 async fn an_event_that_nobody_wants_is_settled_once_it_is_seen() {
     let folder = Folder::new("");
     folder.write_manifest("a.yaml", &broker("orders"));

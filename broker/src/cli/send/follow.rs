@@ -102,9 +102,7 @@ pub(super) async fn tell(
 
 /// Whether nothing more is to be waited for at first: something was tried, or nothing will be soon.
 fn was_tried(trigger: &WatchedTrigger) -> bool {
-    !trigger.attempts.is_empty()
-        || trigger.state.is_final()
-        || trigger.state == WatchedState::Waiting
+    !trigger.attempts.is_empty() || trigger.is_settled() || trigger.state == WatchedState::Waiting
 }
 
 fn tell_matches(report: &WatchReport, event: &Event, console: &mut Console) -> Result<(), Failure> {

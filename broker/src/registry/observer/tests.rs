@@ -127,6 +127,35 @@ async fn the_dead_letter_sink_tells_nothing_about_the_subscriber() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_is_not_settled_while_its_sink_is_tried_again() {
+    let bench = Bench::new();
+    let reason = ParkReason {
+        kind: "refused",
+        detail: "".into(),
+        dest: None,
+        code: Some(400),
+        data: bytes::Bytes::new(),
+    };
+    let parked = |retry_at| Ending::Parked {
+        reason: &reason,
+        retry_at,
+        is_first: true,
+    };
+    let is_settled = || bench.watches.report(&bench.token).unwrap().settled;
+    let retry_at = Timestamp(1_004_000);
+    bench
+        .observer
+        .lease_ended(&bench.event, &parked(Some(retry_at)));
+    let watched = bench.watched();
+    assert_eq!(watched.state, WatchedState::Parked);
+    assert_eq!(watched.sink_retry_in_ms, Some(4_000));
+    assert!(!is_settled());
+    bench.observer.lease_ended(&bench.event, &parked(None));
+    assert_eq!(bench.watched().sink_retry_in_ms, None);
+    assert!(is_settled());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_nobody_watches_leaves_no_trace_in_the_watches() {
     let mut bench = Bench::new();
     bench.event = Event::builder("2", "/test", "t").build().unwrap();

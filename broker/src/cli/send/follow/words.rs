@@ -94,12 +94,24 @@ fn follow_up(trigger: &WatchedTrigger, attempt: &WatchAttempt) -> String {
     match (trigger.state, attempt.next_in_ms) {
         (WatchedState::Delivered, _) => format!("{nth}, {}", spoken(took)),
         (WatchedState::DeadLettered, _) => format!("{nth}, then sent to the dead-letter sink"),
-        (WatchedState::Parked, _) => format!("{nth}, then kept as a dead letter"),
+        (WatchedState::Parked, _) => format!("{nth}, then {}", kept(trigger)),
         (WatchedState::Discarded, _) => format!("{nth}, then discarded"),
         (WatchedState::Matched | WatchedState::Waiting | WatchedState::Retrying, Some(next)) => {
             format!("{nth}, next in {}", spoken(Duration::from_millis(next)))
         }
         (WatchedState::Matched | WatchedState::Waiting | WatchedState::Retrying, None) => nth,
+    }
+}
+
+/// What an event is that lies in the dead-letter store, and what may still become of it.
+fn kept(trigger: &WatchedTrigger) -> String {
+    match trigger.sink_retry_in_ms {
+        None => "kept as a dead letter".to_owned(),
+        Some(0) => "kept as a dead letter; its sink is being tried again".to_owned(),
+        Some(wait) => format!(
+            "kept as a dead letter; its sink is tried again in {}",
+            spoken(Duration::from_millis(wait))
+        ),
     }
 }
 
@@ -137,6 +149,13 @@ pub(super) fn hint(triggers: &[WatchedTrigger], is_done: bool, waited: Duration)
     }
     if let Some(parked) = triggers.iter().find(|it| it.state == WatchedState::Parked) {
         let name = visible(&parked.name, SHOWN_BYTES_MAX);
+        if !is_done && parked.sink_retry_in_ms.is_some() {
+            return format!(
+                "not done after {}: its dead-letter sink has not taken it; see why:  \
+                 sluicegate get deadletters {name}",
+                spoken(waited)
+            );
+        }
         return format!("see why:  sluicegate get deadletters {name}");
     }
     if is_done {
@@ -209,8 +228,35 @@ mod tests {
             namespace: "default".to_owned(),
             name: "hello".to_owned(),
             state,
+            sink_retry_in_ms: None,
             attempts,
         }
+    }
+
+    #[test]
+    fn an_event_that_its_sink_may_still_take_is_not_told_as_the_end() {
+        let mut parked = trigger(WatchedState::Parked, vec![attempt(Some(400), None, None)]);
+        for (wait, told) in [
+            (
+                Some(4_000),
+                "(attempt 1, then kept as a dead letter; its sink is tried again in 4 s)",
+            ),
+            (
+                Some(0),
+                "(attempt 1, then kept as a dead letter; its sink is being tried again)",
+            ),
+            (None, "(attempt 1, then kept as a dead letter)"),
+        ] {
+            parked.sink_retry_in_ms = wait;
+            let line = lines(std::slice::from_ref(&parked), "default").remove(0);
+            assert!(line.story.ends_with(told), "{}", line.story);
+        }
+        parked.sink_retry_in_ms = Some(4_000);
+        assert_eq!(
+            hint(&[parked], false, Duration::from_secs(60)),
+            "not done after 1 min: its dead-letter sink has not taken it; see why:  \
+             sluicegate get deadletters hello"
+        );
     }
 
     #[test]
