@@ -19,6 +19,11 @@ use serde::de::DeserializeOwned;
 use super::exit::{Exit, Failure};
 use crate::api::Problem;
 
+mod fault;
+
+pub use fault::ExchangeError;
+use fault::innermost;
+
 /// One exchange, from connecting to the last byte of the answer.
 const EXCHANGE_MAX: Duration = Duration::from_secs(30);
 /// Connecting alone.
@@ -41,34 +46,6 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, whole.
     pub body: Bytes,
-}
-
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExchangeError {
-    /// No connection, in a few words such as `connection refused`.
-    #[error("cannot reach {url}: {why}")]
-    Unreachable {
-        /// Where it went.
-        url: String,
-        /// Why, in a few words.
-        why: String,
-    },
-    /// No whole answer in time.
-    #[error("{url} did not answer within {} s", EXCHANGE_MAX.as_secs())]
-    TimedOut {
-        /// Where it went.
-        url: String,
-    },
-    /// The connection ended, or the answer was no HTTP or too long.
-    #[error("the exchange with {url} broke off: {why}")]
-    Broken {
-        /// Where it went.
-        url: String,
-        /// Why.
-        why: String,
-    },
 }
 
 impl Client {
@@ -115,14 +92,10 @@ impl Client {
             why,
         };
         let answer = self.inner.request(request).await.map_err(|error| {
-            let why = innermost(&error);
             if error.is_connect() {
-                ExchangeError::Unreachable {
-                    url: url.to_owned(),
-                    why,
-                }
+                ExchangeError::of_connect(url, &error)
             } else {
-                broken(why)
+                broken(innermost(&error))
             }
         })?;
         let (parts, body) = answer.into_parts();
@@ -161,26 +134,6 @@ fn no_tls(why: &str) -> Failure {
         format!("cannot speak https: {why}"),
         "install the system's CA certificates, or name them with SSL_CERT_FILE",
     )
-}
-
-/// The words at the bottom of an error, which are the ones that say something.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut last = error;
-    // Bounded: no library nests deeper than this.
-    for _ in 0..16 {
-        match last.source() {
-            Some(source) => last = source,
-            None => break,
-        }
-    }
-    let io = last
-        .downcast_ref::<std::io::Error>()
-        .map(std::io::Error::kind);
-    match io {
-        Some(std::io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-        Some(std::io::ErrorKind::TimedOut) => "timed out while connecting".to_owned(),
-        Some(_) | None => last.to_string(),
-    }
 }
 
 /// Speaks with a server's admin API.
@@ -276,11 +229,16 @@ impl AdminClient {
     }
 
     fn gone(&self, error: &ExchangeError) -> Failure {
-        Failure::new(
-            Exit::Unreachable,
-            error.to_string(),
-            "start a server with `sluicegate dev`, or name another with --server URL",
-        )
+        let next = match error.plain_url() {
+            Some(_) => format!(
+                "write it with http: --server http://{}",
+                self.base.authority().map_or("", |it| it.as_str())
+            ),
+            None => {
+                "start a server with `sluicegate dev`, or name another with --server URL".into()
+            }
+        };
+        Failure::new(Exit::Unreachable, error.to_string(), next)
     }
 }
 

@@ -8,6 +8,7 @@ use sluicegate_event::{DecodeError, Fault};
 
 use super::Entry;
 use super::hops::UsedUp;
+use crate::api;
 use crate::problem::{Problem, Refusal};
 use crate::server::BodyError;
 
@@ -17,8 +18,20 @@ pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 const PATH_SHAPE: &str = "send events with POST to /{namespace}/{broker}, \
                           or to / for the only broker or default/default";
 
+const ADMIN_PORT: &str = "ask the admin listener, http://127.0.0.1:8081 unless `admin.listen` says \
+                          otherwise; --server names it to the command line";
+
 pub(super) fn no_route(path: &str) -> Refusal {
+    if is_of_admin(path) {
+        let detail = format!("there is nothing at {path}: this port takes events");
+        return Refusal::new(Problem::NoRoute, detail).hint(ADMIN_PORT);
+    }
     Refusal::new(Problem::NoRoute, format!("there is nothing at {path}")).hint(PATH_SHAPE)
+}
+
+/// Whether the other listener would have answered, or answers others of the kind.
+fn is_of_admin(path: &str) -> bool {
+    path.starts_with("/api/v1/") || matches!(path, "/livez" | "/readyz" | "/metrics" | api::VERSION)
 }
 
 pub(super) fn no_broker(namespace: &str, broker: &str) -> Refusal {

@@ -164,6 +164,18 @@ async fn a_path_or_method_that_is_wrong_is_said_so() {
         ),
         (post("/shop", EVENT, ""), 404, "W044", "/shop"),
         (post("/shop/orders/more", EVENT, ""), 404, "W044", "more"),
+        (
+            "GET /api/v1/brokers HTTP/1.1\r\nHost: test\r\n\r\n".into(),
+            404,
+            "W044",
+            "this port takes events",
+        ),
+        (
+            "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n".into(),
+            404,
+            "W044",
+            "this port takes events",
+        ),
         (post("//", EVENT, ""), 404, "W044", "//"),
         (post("/Shop/Orders", EVENT, ""), 404, "W044", "Shop"),
         (

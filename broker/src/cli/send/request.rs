@@ -76,11 +76,14 @@ impl Outgoing {
 }
 
 fn not_answered(error: &ExchangeError) -> Failure {
-    Failure::new(
-        Exit::Unreachable,
-        error.to_string(),
-        "check that something listens there; `sluicegate get brokers` shows where brokers do",
-    )
+    let next = match error.plain_url() {
+        Some(url) => format!("write it with http: --url {url}"),
+        None => {
+            "check that something listens there; `sluicegate get brokers` shows where brokers do"
+                .to_owned()
+        }
+    };
+    Failure::new(Exit::Unreachable, error.to_string(), next)
 }
 
 /// A status as people read it: `202 accepted`.

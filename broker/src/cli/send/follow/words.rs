@@ -82,6 +82,11 @@ fn line(name: String, trigger: &WatchedTrigger) -> Line {
 fn outcome(attempt: &WatchAttempt) -> String {
     let said = attempt.reason.as_deref().or(attempt.detail.as_deref());
     match (attempt.code, said) {
+        // Taken, and what came back is the fault: the status alone would say that all is well.
+        (Some(code @ 200..=299), Some(reason)) => {
+            let why = attempt.detail.as_deref().unwrap_or(reason);
+            format!("{code}, but {}", visible(why, SHOWN_BYTES_MAX))
+        }
         (Some(code), _) => code.to_string(),
         (None, Some(reason)) => visible(reason, SHOWN_BYTES_MAX).to_string(),
         (None, None) => "no answer".to_owned(),
@@ -294,6 +299,18 @@ mod tests {
             assert_eq!(told[0].is_delivered, is_delivered, "{state:?}");
             assert_eq!(told[0].story, story);
         }
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_used_is_told_with_what_is_wrong() {
+        let mut answered = attempt(Some(200), Some("reply not usable"), None);
+        answered.detail = Some("the reply is no usable event: `id` is missing".to_owned());
+        let told = lines(&[trigger(WatchedState::Parked, vec![answered])], "default");
+        assert_eq!(
+            told[0].story,
+            "200, but the reply is no usable event: `id` is missing  http://localhost:3000   \
+             (attempt 1, then kept as a dead letter)"
+        );
     }
 
     #[test]
