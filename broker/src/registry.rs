@@ -19,7 +19,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use sluicegate_channels::{
-    Books, Channel, ChannelStatus, Clock, SubscriptionKey, SubscriptionStatus, Timestamp,
+    Channel, ChannelStatus, Clock, SubscriptionKey, SubscriptionStatus, Timestamp,
 };
 use sluicegate_dispatcher::{Plan, TriggerMatcher};
 use sluicegate_resources::{EffectiveDelivery, ObjectName, Trigger};
@@ -37,7 +37,7 @@ pub use conditions::Condition;
 pub use observer::TriggerObserver;
 pub use operator::{Operator, OperatorOptions, OperatorParts};
 
-use departed::Departed;
+use departed::{Account, Departed, add_counts};
 
 /// A broker that is served. It is ready for as long as it is; one that is in force and cannot be
 /// served stands in [`Table::unserved`].
@@ -192,8 +192,13 @@ impl Registry {
 
     /// Remembers how the events of a deleted trigger ended, and names the trigger that is forgotten
     /// for it.
-    fn remember(&self, trigger: &ObjectName, books: Books) -> Option<ObjectName> {
-        self.departed.lock().remember(trigger, books)
+    fn remember(&self, trigger: &ObjectName, account: Account) -> Option<ObjectName> {
+        self.departed.lock().remember(trigger, account)
+    }
+
+    /// What is remembered of a deleted trigger stays for as long as there is one of its name.
+    fn made_again(&self, trigger: &ObjectName) {
+        self.departed.lock().made_again(trigger);
     }
 }
 
@@ -238,11 +243,12 @@ impl FiguresSource for Registry {
             }
         }
         // A trigger that was deleted and made again is one line: a metric has one sample a label set.
-        for (name, books) in self.departed.lock().iter() {
+        for (name, account) in self.departed.lock().iter() {
             let entry = figures
                 .entry(name.clone())
                 .or_insert_with(|| TriggerFigures::named(name));
-            entry.books += books;
+            entry.books += account.books;
+            add_counts(&mut entry.discarded_by, &account.discarded_by);
         }
         figures.into_values().collect()
     }

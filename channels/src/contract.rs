@@ -53,8 +53,8 @@
 //!
 //! **Operate.**
 //! - **P30** `pause` stops handing out without losing or settling anything; resuming continues.
-//! - **P31** `delete` ends everything pending or parked as cancelled; leases still held end without
-//!   effect; a waiting `next` answers empty.
+//! - **P31** `delete` ends everything pending or parked as cancelled and says how all events of the
+//!   subscription ended; leases still held end without effect; a waiting `next` answers empty.
 //! - **P32** `redrive` makes a parked event pending again with no sends, and its age counts anew
 //!   from then; `discard` ends it.
 //! - **P33** `describe` gives books that balance at every quiet moment.
@@ -262,8 +262,8 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// ignored.
     fn set_exhausted(&self, name: &str, exhausted: Exhausted) -> BoxFuture<'_, ()>;
 
-    /// Ends the subscription and everything it still held (P31); gives its last books.
-    fn delete(&self, name: &str) -> BoxFuture<'_, Option<Books>>;
+    /// Ends the subscription and everything it still held (P31); gives how it stood in the end.
+    fn delete(&self, name: &str) -> BoxFuture<'_, Option<SubscriptionStatus>>;
 
     /// Moves the subscription's cursor (P35).
     fn seek(&self, name: &str, to: Start) -> BoxFuture<'_, Result<(), SeekError>>;

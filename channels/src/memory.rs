@@ -55,9 +55,9 @@ use smallvec::SmallVec;
 use self::reader::Reader;
 use self::state::{Held, State, SubscriptionId, position};
 use crate::{
-    Admission, AppendError, Books, BoxFuture, Channel, ChannelStatus, Clock, DeadLetter,
-    DeadLetterKey, Exhausted, Matcher, Position, SeekError, Start, StoreError, SubscribeError,
-    Subscription, SubscriptionKey, SubscriptionSpec, Timestamp, telemetry,
+    Admission, AppendError, BoxFuture, Channel, ChannelStatus, Clock, DeadLetter, DeadLetterKey,
+    Exhausted, Matcher, Position, SeekError, Start, StoreError, SubscribeError, Subscription,
+    SubscriptionKey, SubscriptionSpec, SubscriptionStatus, Timestamp, telemetry,
 };
 
 /// What a full store does.
@@ -288,7 +288,7 @@ impl Channel for MemoryChannel {
         })
     }
 
-    fn delete(&self, name: &str) -> BoxFuture<'_, Option<Books>> {
+    fn delete(&self, name: &str) -> BoxFuture<'_, Option<SubscriptionStatus>> {
         let name: Arc<str> = name.into();
         Box::pin(async move { self.shared.apply(|state, _| state.delete(&name)) })
     }

@@ -1,44 +1,84 @@
-//! Deleted triggers whose last books are remembered, so that how their events ended stays in the
-//! metrics: a counter that vanishes with its trigger hides what was cancelled.
+//! Deleted triggers of which it is remembered how their events ended, so that it stays in the
+//! metrics: a counter that vanishes with its trigger hides what was cancelled and what was lost.
 //!
-//! Bounded: the [`DEPARTED_MAX`] deleted last. Whoever is forgotten is named, so that what else is
-//! kept of it can go too.
+//! Bounded: the [`DEPARTED_MAX`] deleted last, beside those that there are again: a counter must not go
+//! down while its trigger runs. Whoever is forgotten is named, so that what else is kept of it can go
+//! too.
 
 use std::collections::{HashMap, VecDeque};
 
-use sluicegate_channels::Books;
+use sluicegate_channels::{Books, SubscriptionStatus};
 use sluicegate_resources::ObjectName;
 
 /// Deleted triggers that are remembered.
 pub(super) const DEPARTED_MAX: usize = 1_000;
 
-/// The last books of deleted triggers, by name.
+/// How the events of a deleted trigger ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) books: Books,
+    /// By reason; a small closed set.
+    pub(super) discarded_by: Vec<(&'static str, u64)>,
+}
+
+impl From<SubscriptionStatus> for Account {
+    fn from(last: SubscriptionStatus) -> Self {
+        Account {
+            books: last.books,
+            discarded_by: last.discarded_by,
+        }
+    }
+}
+
+/// Adds counts to those of the same reason.
+pub(super) fn add_counts(counts: &mut Vec<(&'static str, u64)>, others: &[(&'static str, u64)]) {
+    for (reason, count) in others {
+        match counts.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, sum)) => *sum += count,
+            None => counts.push((reason, *count)),
+        }
+    }
+}
+
+/// The accounts of deleted triggers, by name.
 #[derive(Debug, Default)]
 pub(super) struct Departed {
-    books: HashMap<ObjectName, Books>,
-    /// The names in `books`, in order of their last deletion.
+    accounts: HashMap<ObjectName, Account>,
+    /// The names in `accounts` that no trigger has now, in order of their last deletion.
     order: VecDeque<ObjectName>,
 }
 
 impl Departed {
-    /// Adds the books of a trigger that was deleted now, and gives the name that is forgotten for it.
-    pub(super) fn remember(&mut self, trigger: &ObjectName, books: Books) -> Option<ObjectName> {
-        if self.books.contains_key(trigger) {
-            self.order.retain(|name| name != trigger);
-        }
-        *self.books.entry(trigger.clone()).or_default() += books;
+    /// Adds the account of a trigger that was deleted now, and gives the name that is forgotten for
+    /// it.
+    pub(super) fn remember(
+        &mut self,
+        trigger: &ObjectName,
+        account: Account,
+    ) -> Option<ObjectName> {
+        self.made_again(trigger);
+        let sum = self.accounts.entry(trigger.clone()).or_default();
+        sum.books += account.books;
+        add_counts(&mut sum.discarded_by, &account.discarded_by);
         self.order.push_back(trigger.clone());
         if self.order.len() <= DEPARTED_MAX {
             return None;
         }
         let forgotten = self.order.pop_front()?;
-        self.books.remove(&forgotten);
+        self.accounts.remove(&forgotten);
         Some(forgotten)
     }
 
+    /// There is a trigger of that name again: its account stays for as long as that one does.
+    pub(super) fn made_again(&mut self, trigger: &ObjectName) {
+        if self.accounts.contains_key(trigger) {
+            self.order.retain(|name| name != trigger);
+        }
+    }
+
     /// Each of them.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&ObjectName, Books)> {
-        self.books.iter().map(|(name, books)| (name, *books))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&ObjectName, &Account)> {
+        self.accounts.iter()
     }
 }
 
@@ -53,11 +93,14 @@ mod tests {
         }
     }
 
-    fn cancelled(count: u64) -> Books {
-        Books {
-            accepted: count,
-            cancelled: count,
-            ..Books::default()
+    fn cancelled(count: u64) -> Account {
+        Account {
+            books: Books {
+                accepted: count,
+                cancelled: count,
+                ..Books::default()
+            },
+            discarded_by: vec![("shed", count)],
         }
     }
 
@@ -68,7 +111,8 @@ mod tests {
             assert_eq!(departed.remember(&name(1), cancelled(2)), None);
         }
         let all: Vec<_> = departed.iter().collect();
-        assert_eq!(all, [(&name(1), cancelled(6 * DEPARTED_MAX as u64))]);
+        let sum = cancelled(6 * DEPARTED_MAX as u64);
+        assert_eq!(all, [(&name(1), &sum)]);
     }
 
     #[test]
@@ -85,5 +129,20 @@ mod tests {
         let forgotten = departed.remember(&name(DEPARTED_MAX), cancelled(1));
         assert_eq!(forgotten, Some(name(1)));
         assert_eq!(departed.iter().count(), DEPARTED_MAX);
+    }
+
+    #[test]
+    fn one_that_there_is_again_is_not_forgotten_until_it_is_gone_again() {
+        let mut departed = Departed::default();
+        departed.remember(&name(0), cancelled(1));
+        departed.made_again(&name(0));
+        for number in 1..=DEPARTED_MAX {
+            assert_eq!(departed.remember(&name(number), cancelled(1)), None);
+        }
+        assert!(departed.iter().any(|(known, _)| *known == name(0)));
+        let forgotten = departed.remember(&name(0), cancelled(1));
+        assert_eq!(forgotten, Some(name(1)));
+        let kept = departed.iter().find(|(known, _)| **known == name(0));
+        assert_eq!(kept, Some((&name(0), &cancelled(2))));
     }
 }

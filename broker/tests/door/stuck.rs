@@ -1,9 +1,9 @@
 //! A store that never acknowledges.
 
 use sluicegate_channels::{
-    Admission, AppendError, Books, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
+    Admission, AppendError, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
     Exhausted, MemoryOptions, Position, SeekError, Start, StoreError, SubscribeError, Subscription,
-    SubscriptionSpec,
+    SubscriptionSpec, SubscriptionStatus,
 };
 use sluicegate_event::Event;
 
@@ -41,7 +41,7 @@ impl Channel for StuckChannel {
         self.0.pause(name, paused)
     }
 
-    fn delete(&self, name: &str) -> BoxFuture<'_, Option<Books>> {
+    fn delete(&self, name: &str) -> BoxFuture<'_, Option<SubscriptionStatus>> {
         self.0.delete(name)
     }
 

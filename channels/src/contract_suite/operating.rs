@@ -53,34 +53,38 @@ pub(super) async fn p31_deleting_cancels_and_leases_end_without_effect(fixture: 
     let bench = Bench::new(fixture).await;
     let channel = &bench.opened.channel;
     let mut end = bench.subscribe("a", 1).await;
-    bench.append(events("a", 0..6)).await;
+    bench.append(events("a", 0..7)).await;
     park(&bench, &mut end, 1).await;
     bench.one(&mut end).await.settle(Settled::Delivered);
+    bench.one(&mut end).await.settle(Settled::Discarded);
     let deferred = bench.one(&mut end).await;
     let later = bench.after(Duration::from_secs(3_600));
     deferred.defer(later, 1).await.expect("it is deferred");
     let out = bench.next_count(&mut end, 2).await;
 
     let last = Books {
-        accepted: 6,
+        accepted: 7,
         delivered: 1,
+        discarded: 1,
         cancelled: 5,
         ..Books::default()
     };
-    assert_eq!(channel.delete("a").await, Some(last));
-    assert_eq!(channel.delete("a").await, None);
+    let status = channel.delete("a").await.expect("there is one");
+    assert_eq!(status.books, last);
+    assert_eq!(status.discarded_by, [("lease", 1)]);
+    assert!(channel.delete("a").await.is_none());
     assert!(channel.describe().subscriptions.is_empty());
     let over = timeout(fixture.patience(), end.next(MANY)).await;
     assert!(over.expect("it does not wait").is_empty());
 
     // Made anew, it begins anew, and neither the old leases nor the old end touch it.
     let mut anew = bench.open_end(spec("a", 1)).await;
-    bench.append(vec![event("a", 6)]).await;
+    bench.append(vec![event("a", 7)]).await;
     for lease in out {
         lease.settle(Settled::Delivered);
     }
     drop(end);
-    assert_eq!(ids(&bench.next(&mut anew, MANY).await), ["6"]);
+    assert_eq!(ids(&bench.next(&mut anew, MANY).await), ["7"]);
     let second = channel.subscribe(spec("a", 1)).await.err();
     assert_eq!(second, Some(SubscribeError::AlreadyOpen("a".into())));
     let books = Books {

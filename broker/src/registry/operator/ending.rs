@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sluicegate_channels::{Books, SubscriptionKey, SubscriptionStatus, Timestamp};
+use sluicegate_channels::{SubscriptionKey, SubscriptionStatus, Timestamp};
 use sluicegate_dispatcher::{Order, TriggerMatcher};
 use sluicegate_resources::{Broker, ObjectName};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::super::departed::Account;
 use super::super::{RunningBroker, broker_of};
 use super::Operator;
 use super::triggers::TriggerState;
@@ -45,10 +46,10 @@ impl Operator {
         }
         take_out_filters(&gone);
         for (name, state) in &gone {
-            let books = state.channel.delete(&state.service.subscription).await;
-            let books = books.unwrap_or_default();
-            tell_deleted(name, books.cancelled);
-            self.remember(name, books);
+            let last = state.channel.delete(&state.service.subscription).await;
+            let account = last.map(Account::from).unwrap_or_default();
+            tell_deleted(name, account.books.cancelled);
+            self.remember(name, account);
             self.parts.watches.trigger_ended(name);
         }
         if let Err(error) = self.parts.identities.forget(gone.keys()).await {
@@ -60,11 +61,10 @@ impl Operator {
         }
     }
 
-    /// Keeps the last books of a deleted trigger; the series of the one that is forgotten for it
-    /// end, unless it was made again.
-    fn remember(&self, trigger: &ObjectName, books: Books) {
-        let forgotten = self.parts.registry.remember(trigger, books);
-        if let Some(forgotten) = forgotten.filter(|it| !self.triggers.contains_key(it)) {
+    /// Keeps how the events of a deleted trigger ended; the series of the one that is forgotten for
+    /// it end.
+    fn remember(&self, trigger: &ObjectName, account: Account) {
+        if let Some(forgotten) = self.parts.registry.remember(trigger, account) {
             self.parts.metrics.delivery.remove(&forgotten);
         }
     }

@@ -219,6 +219,7 @@ impl Operator {
             worker: tokio::spawn(worker.run(orders_received)),
         };
         self.triggers.insert(name.clone(), state);
+        self.parts.registry.made_again(name);
         Ok(())
     }
 }

@@ -9,8 +9,8 @@ use super::super::queues::{Parked, Ticket, Why};
 use super::super::slots::Holder;
 use super::{NAMED, State, Subscribed, wake};
 use crate::{
-    Books, ChannelStatus, DeadLetter, DeadLetterKey, DurabilityClass, Exhausted, Position,
-    SeekError, Start, SubscriptionStatus, Timestamp,
+    ChannelStatus, DeadLetter, DeadLetterKey, DurabilityClass, Exhausted, Position, SeekError,
+    Start, SubscriptionStatus, Timestamp,
 };
 
 /// The label of what an operator's command discarded.
@@ -48,7 +48,7 @@ impl State {
 
     /// Ends the subscription with everything it held, dead letters too: its name is gone, so
     /// nobody could ask for them.
-    pub(in super::super) fn delete(&mut self, name: &str) -> Option<Books> {
+    pub(in super::super) fn delete(&mut self, name: &str) -> Option<SubscriptionStatus> {
         let place = self.by_name.remove(name)?;
         let mut subscribed = self.subscriptions.remove(place).expect(NAMED);
         // A key that was given to another name since stands for that one.
@@ -68,7 +68,7 @@ impl State {
             subscribed.tally.cancelled += 1;
             self.let_go_of(ticket, handed_over);
         }
-        Some(subscribed.books(self.next_offset))
+        Some(self.status(&subscribed))
     }
 
     /// Ends what waits or is deferred as discarded. What is leased or parked stays.

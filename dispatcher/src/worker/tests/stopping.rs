@@ -112,8 +112,8 @@ async fn a_closed_channel_lets_attempts_end() {
 #[tokio::test(start_paused = true)]
 async fn a_deleted_subscription_ends_its_worker() {
     let bench = busy().await;
-    let books = bench.channel.delete(NAME).await.unwrap();
-    assert_eq!(books.cancelled, 10);
+    let status = bench.channel.delete(NAME).await.unwrap();
+    assert_eq!(status.books.cancelled, 10);
     bench.pass(10 * SECOND).await;
     assert!(!bench.is_working());
     assert_eq!(bench.receiver.sends(), 2);

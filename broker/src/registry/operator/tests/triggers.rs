@@ -166,6 +166,29 @@ async fn series_of_deleted_triggers_are_bounded_by_those_that_are_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_discarded_stays_counted_when_its_trigger_is_deleted_and_made_again() {
+    let mut bench = Bench::new();
+    bench.subscribers.react("a", Reaction::Answer(400));
+    let orders = broker("orders");
+    for round in 1..=2 {
+        bench.apply(&[&orders, &trigger("a")]).await;
+        bench.send("orders", "1").await.unwrap();
+        pass(5).await;
+        let table = bench.registry.table();
+        let channel = &table.brokers[&name("orders")].channel;
+        let letter = channel.dead_letters(None, None, 1).await.remove(0);
+        assert!(channel.discard(&letter.key).await.unwrap());
+        let labels = "namespace=\"shop\",trigger=\"a\",reason=\"operator\"";
+        let counted = format!("sluicegate_discarded_events_total{{{labels}}} {round}\n");
+        let running = bench.metrics.render();
+        assert!(running.contains(&counted), "{running}");
+        bench.apply(&[&orders]).await;
+        let deleted = bench.metrics.render();
+        assert!(deleted.contains(&counted), "{deleted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_trigger_may_come_before_its_broker() {
     let mut bench = Bench::new();
     bench.apply(&[&trigger("a")]).await;
