@@ -173,7 +173,7 @@ mod tests {
         );
         readiness.enter(Phase::Serving);
         let look = |catalog: &mut Catalog, text: &str| {
-            let files = BTreeMap::from([("a.yaml".into(), Contents::Text(text.to_owned()))]);
+            let files = BTreeMap::from([("a.yaml".into(), Contents::Text(text.into()))]);
             let folder = Folder {
                 files,
                 exists: true,

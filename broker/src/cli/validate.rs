@@ -8,6 +8,7 @@
 //! A check that found nothing to check fails: it was pointed at the wrong place.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
@@ -119,7 +120,7 @@ fn settings(path: &Path) -> Result<(Option<Config>, Vec<Finding>), Failure> {
             let file = path.display().to_string();
             let text = match read_file(path) {
                 Contents::Text(text) => text,
-                Contents::Unreadable(_) => String::new(),
+                Contents::Unreadable(_) => Arc::from(""),
             };
             let finding = |diagnostic: Diagnostic| Finding::new(&file, &text, diagnostic);
             Ok((None, diagnostics.into_iter().map(finding).collect()))

@@ -26,6 +26,7 @@ use sluicegate_resources::{
 };
 
 use super::folder::{Contents, Folder};
+use super::parsing::Parsing;
 
 mod pass;
 
@@ -76,6 +77,8 @@ pub struct Review {
     pub findings: Vec<Finding>,
     /// Whether the set in force changed.
     pub changed: bool,
+    /// How many files were parsed, since they were new or said something new.
+    pub parsed: u64,
     /// Something is missing and will count as deleted then, unless it comes back.
     pub look_again_at: Option<Timestamp>,
 }
@@ -100,6 +103,7 @@ struct Known {
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     known: BTreeMap<Identity, Known>,
+    parsing: Parsing,
 }
 
 impl Catalog {
@@ -140,42 +144,53 @@ impl Catalog {
             }
             return pass.review;
         }
+        let parses_before = self.parsing.parses();
         for (file, contents) in &folder.files {
             self.take_file(file, contents, &mut pass);
         }
+        self.parsing.keep_those_in(folder);
+        pass.review.parsed = self.parsing.parses() - parses_before;
         self.sweep(&pass.seen, &pass.obscure, now, &mut pass.review);
         pass.review
     }
 
     fn take_file(&mut self, file: &Path, contents: &Contents, pass: &mut Pass) {
-        let held_any = self.known.values().any(|known| known.file == file);
         let text = match contents {
             Contents::Text(text) => text,
             Contents::Unreadable(why) => {
                 let fault = unreadable(&format!("the file {why}"));
-                pass.find(file, "", None, fault, held_any);
+                pass.find(file, "", None, fault, self.holds_any_of(file));
                 pass.obscure.insert(file.to_owned());
                 return;
             }
         };
-        let parsed = sluicegate_resources::parse(text);
+        let parsed = self.parsing.of(file, text);
         if parsed.diagnostics.iter().any(Diagnostic::is_error) {
             pass.obscure.insert(file.to_owned());
         }
-        for diagnostic in parsed.diagnostics {
-            pass.find(file, text, None, diagnostic, held_any);
+        let is_wrong =
+            !parsed.diagnostics.is_empty() || parsed.manifests.iter().any(Manifest::has_errors);
+        let held_any = is_wrong && self.holds_any_of(file);
+        for diagnostic in &parsed.diagnostics {
+            pass.find(file, text, None, diagnostic.clone(), held_any);
         }
-        for manifest in parsed.manifests {
-            match of_ours(&manifest) {
+        for manifest in &parsed.manifests {
+            let diagnostics = || manifest.diagnostics.clone();
+            match of_ours(manifest) {
                 Told::Ours(identity) => self.take_object(file, text, identity, manifest, pass),
-                Told::Foreign => pass.find_all(file, text, None, manifest.diagnostics, false),
+                Told::Foreign => pass.find_all(file, text, None, diagnostics(), false),
                 Told::Unknown => {
                     // It may be any of the objects that this file held.
                     pass.obscure.insert(file.to_owned());
-                    pass.find_all(file, text, None, manifest.diagnostics, held_any);
+                    pass.find_all(file, text, None, diagnostics(), held_any);
                 }
             }
         }
+    }
+
+    /// Looks at everything in force: asked only where something is wrong.
+    fn holds_any_of(&self, file: &Path) -> bool {
+        self.known.values().any(|known| known.file == file)
     }
 
     fn take_object(
@@ -183,7 +198,7 @@ impl Catalog {
         file: &Path,
         text: &str,
         identity: Identity,
-        manifest: Manifest,
+        manifest: &Manifest,
         pass: &mut Pass,
     ) {
         if let Some(first) = pass.seen.get(&identity) {
@@ -192,7 +207,7 @@ impl Catalog {
             return pass.find(file, text, Some(&identity), diagnostic, stands);
         }
         pass.seen.insert(identity.clone(), file.to_owned());
-        let mut diagnostics = manifest.diagnostics;
+        let mut diagnostics = manifest.diagnostics.clone();
         let known = self.known.get_mut(&identity);
         if let (Some(known), Some(object)) = (&known, &manifest.object) {
             diagnostics.extend(check_update(&known.object, object, &manifest.places));
@@ -200,7 +215,7 @@ impl Catalog {
         let is_invalid = diagnostics.iter().any(Diagnostic::is_error);
         let keeps_earlier = is_invalid && known.is_some();
         pass.find_all(file, text, Some(&identity), diagnostics, keeps_earlier);
-        match manifest.object {
+        match &manifest.object {
             Some(object) if !is_invalid => self.put(identity, object, file, pass),
             Some(_) | None => {
                 if let Some(known) = known {
@@ -211,18 +226,22 @@ impl Catalog {
         }
     }
 
-    fn put(&mut self, identity: Identity, object: Object, file: &Path, pass: &mut Pass) {
+    /// An object that says the same costs a comparison, and no copy.
+    fn put(&mut self, identity: Identity, object: &Object, file: &Path, pass: &mut Pass) {
+        if let Some(earlier) = self.known.get_mut(&identity)
+            && earlier.object == *object
+        {
+            file.clone_into(&mut earlier.file);
+            earlier.missing_since = None;
+            return;
+        }
         let known = Known {
-            object,
+            object: object.clone(),
             file: file.to_owned(),
             missing_since: None,
         };
-        let unchanged = self
-            .known
-            .get(&identity)
-            .is_some_and(|earlier| earlier.object == known.object);
         self.known.insert(identity, known);
-        pass.review.changed |= !unchanged;
+        pass.review.changed = true;
     }
 
     /// Notes what is missing, and ends what has been for long enough.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Files beyond this many are not read, and the reading says so.
 const FILES_MAX: usize = 10_000;
@@ -18,7 +19,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contents {
     /// Its text.
-    Text(String),
+    Text(Arc<str>),
     /// Why it has none.
     Unreadable(String),
 }
@@ -121,7 +122,7 @@ fn try_read(path: &Path) -> io::Result<Contents> {
         return Ok(Contents::Unreadable(why));
     }
     Ok(match String::from_utf8(bytes) {
-        Ok(text) => Contents::Text(text),
+        Ok(text) => Contents::Text(text.into()),
         Err(_) => Contents::Unreadable("is not UTF-8 text".to_owned()),
     })
 }

@@ -104,6 +104,7 @@ impl ManifestLoop {
             brokers = objects.brokers.len(),
             triggers = objects.triggers.len(),
             changed = review.changed,
+            parsed = review.parsed,
             "sluicegate.reload"
         );
     }

@@ -38,7 +38,7 @@ impl Shown {
 
     /// Looks `millis` after the look before.
     fn look(&mut self, millis: u64, files: &[(&str, &str)]) -> Review {
-        let contents = |text: &str| Contents::Text(text.to_owned());
+        let contents = |text: &str| Contents::Text(text.into());
         self.look_at(
             millis,
             files.iter().map(|(name, text)| (*name, contents(text))),
@@ -149,8 +149,8 @@ fn a_file_that_cannot_be_read_or_is_not_yaml_keeps_all_its_objects() {
     let both = format!("{}---\n{}", trigger("x", "one"), trigger("y", "two"));
     let broken = [
         Contents::Unreadable("cannot be read: permission denied".to_owned()),
-        Contents::Text("a: [".to_owned()),
-        Contents::Text(format!("{}---\nkind: [", trigger("x", "one"))),
+        Contents::Text("a: [".into()),
+        Contents::Text(format!("{}---\nkind: [", trigger("x", "one")).into()),
     ];
     for contents in broken {
         let (mut shown, _) = Shown::after(0, &[("a.yaml", &both)]);
@@ -176,7 +176,7 @@ fn what_can_be_read_of_a_broken_file_is_in_force() {
 fn an_object_that_moved_out_of_a_file_that_cannot_be_read_is_no_duplicate() {
     let (mut shown, _) = Shown::after(0, &[("a.yaml", &trigger("x", "one"))]);
     let unreadable = Contents::Unreadable("cannot be read".to_owned());
-    let moved = Contents::Text(trigger("x", "two"));
+    let moved = Contents::Text(trigger("x", "two").into());
     let review = shown.look_at(1, [("a.yaml", unreadable), ("b.yaml", moved)]);
     assert_eq!(review.findings.len(), 1, "{:?}", review.findings);
     shown.assert_in_force(&[("x", "two")]);
@@ -326,4 +326,42 @@ fn a_deleted_object_that_comes_back_may_differ_in_what_was_immutable() {
     shown.look(500, &[]);
     let review = shown.look(1, &[("a.yaml", &of_broker("x", "others"))]);
     assert!(review.changed && !review.has_errors());
+}
+
+#[test]
+fn one_file_that_is_edited_among_five_thousand_is_one_parse() {
+    let texts: Vec<_> = (0..5_000)
+        .map(|number| {
+            (
+                format!("{number}.yaml"),
+                trigger(&format!("t{number}"), "one"),
+            )
+        })
+        .collect();
+    let mut files: Vec<_> = texts
+        .iter()
+        .map(|(file, text)| (file.as_str(), text.as_str()))
+        .collect();
+    let (mut shown, review) = Shown::after(0, &files);
+    assert_eq!(review.parsed, 5_000);
+    let edited = trigger("t7", "two");
+    files[7].1 = &edited;
+    let review = shown.look(1, &files);
+    assert!(review.changed && !review.has_errors());
+    assert_eq!(review.parsed, 1);
+    let review = shown.look(1, &files);
+    assert_eq!((review.parsed, review.changed), (0, false));
+    let hosts: Vec<_> = shown.in_force().into_iter().map(|(_, host)| host).collect();
+    let is_new = |host: &&String| *host == "http://two/";
+    assert_eq!(
+        (hosts.len(), hosts.iter().filter(is_new).count()),
+        (5_000, 1)
+    );
+    // What a file does not say any more is told again at each look, parsed or not.
+    let wrong = invalid("t7");
+    files[7].1 = &wrong;
+    for expected in [1, 0] {
+        let review = shown.look(1, &files);
+        assert_eq!((review.parsed, review.findings.len()), (expected, 1));
+    }
 }

@@ -49,7 +49,7 @@ fn a_file_is_passed_over_only_when_it_was_read_again_after_a_while() {
     let mut reader = FolderReader::new(dir.path());
     reader.look(Look::Cheap);
     let poison = |reader: &mut FolderReader| {
-        let earlier = Contents::Text("never written".to_owned());
+        let earlier = Contents::Text("never written".into());
         reader.folder.files.insert(file.clone(), earlier);
     };
     poison(&mut reader);

@@ -127,7 +127,7 @@ impl Bench {
     async fn apply(&mut self, manifests: &[&str]) {
         let now = self.registry.clock().now();
         let file = |(number, text): (usize, &&str)| {
-            let text = Contents::Text((*text).to_owned());
+            let text = Contents::Text((*text).into());
             (PathBuf::from(format!("{number:05}.yaml")), text)
         };
         let folder = Folder {
