@@ -12,32 +12,32 @@
 //! What it leaves out: where objects come from ([`crate::manifests`]) and how events come in
 //! ([`crate::ingress`]).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use sluicegate_channels::{
-    Channel, ChannelStatus, Clock, SubscriptionKey, SubscriptionStatus, Timestamp,
-};
+use sluicegate_channels::{Channel, Clock, SubscriptionKey};
 use sluicegate_dispatcher::{Plan, TriggerMatcher};
 use sluicegate_resources::{EffectiveDelivery, ObjectName, Trigger};
 
 use crate::ingress;
-use crate::metrics::figures::{BrokerFigures, FiguresSource, TriggerFigures};
 
 pub mod conditions;
 mod departed;
+mod figures;
 pub mod observer;
 pub mod operator;
+mod standing;
 mod watching;
 
 pub use conditions::Condition;
 pub use observer::TriggerObserver;
 pub use operator::{Operator, OperatorOptions, OperatorParts};
+pub use standing::Standing;
 
-use departed::{Account, Departed, add_counts};
+use departed::{Account, Departed};
 
 /// A broker that is served. It is ready for as long as it is; one that is in force and cannot be
 /// served stands in [`Table::unserved`].
@@ -216,77 +216,5 @@ impl ingress::Directory for Registry {
     fn find_default(&self) -> Option<ingress::Found> {
         let table = self.table.load();
         table.found(table.default_broker.as_ref()?)
-    }
-}
-
-impl FiguresSource for Registry {
-    fn triggers(&self) -> Vec<TriggerFigures> {
-        let now = self.clock.now();
-        let table = self.table();
-        let mut figures: BTreeMap<ObjectName, TriggerFigures> = BTreeMap::new();
-        for broker in table.brokers.values() {
-            let status = broker.channel.describe();
-            let by_key: HashMap<_, _> = status
-                .subscriptions
-                .iter()
-                .map(|status| (status.key, status))
-                .collect();
-            for view in table.triggers_of(&broker.name) {
-                let found = view
-                    .service
-                    .as_ref()
-                    .and_then(|service| by_key.get(&service.key));
-                if let Some(status) = found {
-                    let name = view.trigger.metadata.name.clone();
-                    figures.insert(name.clone(), figures_of(&name, status, now));
-                }
-            }
-        }
-        // A trigger that was deleted and made again is one line: a metric has one sample a label set.
-        for (name, account) in self.departed.lock().iter() {
-            let entry = figures
-                .entry(name.clone())
-                .or_insert_with(|| TriggerFigures::named(name));
-            entry.books += account.books;
-            add_counts(&mut entry.discarded_by, &account.discarded_by);
-        }
-        figures.into_values().collect()
-    }
-
-    fn brokers(&self) -> Vec<BrokerFigures> {
-        let now = self.clock.now();
-        let table = self.table();
-        let figures = table.brokers.values().map(|broker| {
-            let ChannelStatus {
-                events,
-                bytes,
-                oldest_accepted_at,
-                ..
-            } = broker.channel.describe();
-            BrokerFigures {
-                namespace: Arc::clone(&broker.entry.namespace),
-                broker: Arc::clone(&broker.entry.name),
-                channel: broker.channel_kind,
-                events,
-                bytes,
-                oldest_event_age_seconds: age_seconds(oldest_accepted_at, now),
-            }
-        });
-        figures.collect()
-    }
-}
-
-fn age_seconds(since: Option<Timestamp>, now: Timestamp) -> f64 {
-    since.map_or(0.0, |since| now.since(since).as_secs_f64())
-}
-
-fn figures_of(name: &ObjectName, status: &SubscriptionStatus, now: Timestamp) -> TriggerFigures {
-    TriggerFigures {
-        books: status.books,
-        waiting: status.waiting,
-        in_flight: status.leased,
-        oldest_waiting_seconds: age_seconds(status.oldest_pending_accepted_at, now),
-        discarded_by: status.discarded_by.clone(),
-        ..TriggerFigures::named(name)
     }
 }

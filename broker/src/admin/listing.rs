@@ -1,24 +1,20 @@
 //! Brokers and triggers as they stand.
 
-use std::collections::HashMap;
-
 use axum::Json;
 use axum::extract::State;
-use sluicegate_channels::{SubscriptionKey, SubscriptionStatus, Timestamp};
+use sluicegate_channels::{SubscriptionStatus, Timestamp};
 use sluicegate_resources::ObjectName;
 
 use super::Admin;
 use crate::api::{self, Delivering, DeliveringState};
-use crate::registry::{Condition, RunningBroker, Table, TriggerView};
+use crate::registry::{Condition, RunningBroker, Standing, TriggerView};
 
 pub(super) async fn brokers(State(admin): State<Admin>) -> Json<api::List<api::Broker>> {
-    let table = admin.registry.table();
-    let now = admin.registry.clock().now();
-    let served = table
-        .brokers
-        .values()
-        .map(|broker| served(&admin, &table, broker, now));
-    let unserved = table
+    let standing = admin.registry.standing();
+    let brokers = standing.table.brokers.values();
+    let served = brokers.filter_map(|broker| served(&admin, &standing, broker));
+    let unserved = standing
+        .table
         .unserved
         .iter()
         .map(|(name, condition)| unserved(&admin, name, condition));
@@ -27,9 +23,9 @@ pub(super) async fn brokers(State(admin): State<Admin>) -> Json<api::List<api::B
     Json(api::List { items, next: None })
 }
 
-fn served(admin: &Admin, table: &Table, broker: &RunningBroker, now: Timestamp) -> api::Broker {
-    let status = broker.channel.describe();
-    api::Broker {
+fn served(admin: &Admin, standing: &Standing, broker: &RunningBroker) -> Option<api::Broker> {
+    let status = standing.channel(&broker.name)?;
+    Some(api::Broker {
         channel: broker.channel_kind.to_owned(),
         durability: status.class.to_string(),
         events: status.events,
@@ -38,10 +34,10 @@ fn served(admin: &Admin, table: &Table, broker: &RunningBroker, now: Timestamp) 
         bytes_max: status.bytes_max,
         oldest_age_seconds: status
             .oldest_accepted_at
-            .map(|at| now.since(at).as_secs_f64()),
-        triggers: table.triggers_of(&broker.name).count() as u64,
+            .map(|at| standing.now.since(at).as_secs_f64()),
+        triggers: standing.table.triggers_of(&broker.name).count() as u64,
         ..unserved(admin, &broker.name, &Condition::Ready)
-    }
+    })
 }
 
 fn unserved(admin: &Admin, name: &ObjectName, condition: &Condition) -> api::Broker {
@@ -64,24 +60,9 @@ fn unserved(admin: &Admin, name: &ObjectName, condition: &Condition) -> api::Bro
 }
 
 pub(super) async fn triggers(State(admin): State<Admin>) -> Json<api::List<api::Trigger>> {
-    let table = admin.registry.table();
-    let now = admin.registry.clock().now();
-    let mut statuses: HashMap<(ObjectName, SubscriptionKey), SubscriptionStatus> = HashMap::new();
-    for broker in table.brokers.values() {
-        let described = broker.channel.describe().subscriptions;
-        statuses.extend(
-            described
-                .into_iter()
-                .map(|it| ((broker.name.clone(), it.key), it)),
-        );
-    }
-    let items = table.triggers.values().map(|view| {
-        let key = view
-            .service
-            .as_ref()
-            .map(|service| (view.broker(), service.key));
-        describe(view, key.and_then(|key| statuses.get(&key)), now)
-    });
+    let standing = admin.registry.standing();
+    let triggers = standing.table.triggers.values();
+    let items = triggers.map(|view| describe(view, standing.subscription(view), standing.now));
     Json(api::List {
         items: items.collect(),
         next: None,

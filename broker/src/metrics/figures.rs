@@ -62,12 +62,19 @@ pub struct BrokerFigures {
     pub oldest_event_age_seconds: f64,
 }
 
+/// Everything that a scrape shows of the channels.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Every trigger, deleted ones included for as long as they are remembered.
+    pub triggers: Vec<TriggerFigures>,
+    /// Every broker.
+    pub brokers: Vec<BrokerFigures>,
+}
+
 /// Whoever can be asked for the figures as they stand.
 pub trait FiguresSource: Send + Sync + std::fmt::Debug {
-    /// Every trigger, deleted ones included for as long as they are remembered.
-    fn triggers(&self) -> Vec<TriggerFigures>;
-    /// Every broker.
-    fn brokers(&self) -> Vec<BrokerFigures>;
+    /// All of them, at one moment.
+    fn figures(&self) -> Figures;
 }
 
 /// Asks the source at each scrape.
@@ -84,11 +91,11 @@ impl FiguresCollector {
 
 impl Collector for FiguresCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let triggers = self.source.triggers();
+        let Figures { triggers, brokers } = self.source.figures();
         encode_books(&mut encoder, &triggers)?;
         encode_waiting(&mut encoder, &triggers)?;
         encode_filters(&mut encoder, &triggers)?;
-        encode_stores(&mut encoder, &self.source.brokers())
+        encode_stores(&mut encoder, &brokers)
     }
 }
 

@@ -187,7 +187,7 @@ impl Bench {
     /// The books as the metrics have them, of triggers that are deleted too.
     fn figures(&self, trigger: &str) -> Option<Books> {
         use crate::metrics::figures::FiguresSource as _;
-        let figures = self.registry.triggers().into_iter();
+        let figures = self.registry.figures().triggers.into_iter();
         let mut found = figures.filter(|it| &*it.trigger == trigger);
         let books = found.next()?.books;
         assert!(found.next().is_none() && books.balance(), "{books:?}");

@@ -1,0 +1,73 @@
+//! What the registry tells the metrics at a scrape.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sluicegate_channels::{SubscriptionStatus, Timestamp};
+use sluicegate_resources::ObjectName;
+
+use super::Registry;
+use super::departed::add_counts;
+use super::standing::Standing;
+use crate::metrics::figures::{BrokerFigures, Figures, FiguresSource, TriggerFigures};
+
+impl FiguresSource for Registry {
+    fn figures(&self) -> Figures {
+        let standing = self.standing();
+        Figures {
+            triggers: self.of_triggers(&standing),
+            brokers: of_brokers(&standing),
+        }
+    }
+}
+
+impl Registry {
+    fn of_triggers(&self, standing: &Standing) -> Vec<TriggerFigures> {
+        let mut figures: BTreeMap<ObjectName, TriggerFigures> = BTreeMap::new();
+        for (name, view) in &standing.table.triggers {
+            if let Some(status) = standing.subscription(view) {
+                figures.insert(name.clone(), of_trigger(name, status, standing.now));
+            }
+        }
+        // A trigger that was deleted and made again is one line: a metric has one sample a label set.
+        for (name, account) in self.departed.lock().iter() {
+            let entry = figures
+                .entry(name.clone())
+                .or_insert_with(|| TriggerFigures::named(name));
+            entry.books += account.books;
+            add_counts(&mut entry.discarded_by, &account.discarded_by);
+        }
+        figures.into_values().collect()
+    }
+}
+
+fn of_brokers(standing: &Standing) -> Vec<BrokerFigures> {
+    let brokers = standing.table.brokers.values();
+    let figures = brokers.filter_map(|broker| {
+        let status = standing.channel(&broker.name)?;
+        Some(BrokerFigures {
+            namespace: Arc::clone(&broker.entry.namespace),
+            broker: Arc::clone(&broker.entry.name),
+            channel: broker.channel_kind,
+            events: status.events,
+            bytes: status.bytes,
+            oldest_event_age_seconds: age_seconds(status.oldest_accepted_at, standing.now),
+        })
+    });
+    figures.collect()
+}
+
+fn of_trigger(name: &ObjectName, status: &SubscriptionStatus, now: Timestamp) -> TriggerFigures {
+    TriggerFigures {
+        books: status.books,
+        waiting: status.waiting,
+        in_flight: status.leased,
+        oldest_waiting_seconds: age_seconds(status.oldest_pending_accepted_at, now),
+        discarded_by: status.discarded_by.clone(),
+        ..TriggerFigures::named(name)
+    }
+}
+
+fn age_seconds(since: Option<Timestamp>, now: Timestamp) -> f64 {
+    since.map_or(0.0, |since| now.since(since).as_secs_f64())
+}
