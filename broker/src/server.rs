@@ -32,6 +32,40 @@ mod watch;
 pub use body::{BodyError, RequestBody};
 pub use router::RouterService;
 
+/// What a listener can serve: any service over [`RequestBody`] that answers every request, and that each
+/// connection can have a copy of. A short name for these bounds, which nobody implements by hand.
+pub trait HttpService:
+    Service<
+        Request<RequestBody>,
+        Response = Response<Self::Body>,
+        Error = Infallible,
+        Future: Send + Unpin + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    /// The body of its answers.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static;
+}
+
+impl<S, B> HttpService for S
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + Unpin + 'static,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Body = B;
+}
+
 /// Every bound and deadline of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerOptions {
@@ -117,21 +151,11 @@ pub struct Served {
 /// # Cancel safety
 ///
 /// Dropping the future closes the listener and cuts every connection.
-pub async fn serve<S, B>(
+pub async fn serve(
     listener: TcpListener,
-    service: S,
+    service: impl HttpService,
     options: ServerOptions,
     shutdown: impl Future<Output = ()> + Send,
-) -> Served
-where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + Unpin + 'static,
-    B: Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+) -> Served {
     accept::run(listener, service, options, shutdown).await
 }

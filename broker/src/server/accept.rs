@@ -1,7 +1,6 @@
 //! The accept loop: takes connections as long as there is room, and drains them at the end.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -9,10 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body;
-use hyper::service::Service;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -20,28 +15,18 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{self, Maker};
-use super::{RequestBody, Served, ServerOptions};
+use super::{HttpService, Served, ServerOptions};
 
 /// How long to wait after the first failed accept; doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-pub(super) async fn run<S, B>(
+pub(super) async fn run(
     listener: TcpListener,
-    service: S,
+    service: impl HttpService,
     options: ServerOptions,
     shutdown: impl Future<Output = ()> + Send,
-) -> Served
-where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + Unpin + 'static,
-    B: Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+) -> Served {
     let connections_max = options.connections_max;
     let drain_timeout = options.drain_timeout;
     let peers = options.connections_per_peer_max.map(Peers::new);

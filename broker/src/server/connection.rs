@@ -1,15 +1,10 @@
 //! One connection, from the accepted socket to its close.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body;
-use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
@@ -19,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::guard::Guarded;
 use super::socket::WatchedSocket;
 use super::watch::{Check, Overdue, Watch};
-use super::{RequestBody, ServerOptions};
+use super::{HttpService, ServerOptions};
 
 /// Below this hyper refuses to set a buffer's limit.
 const HEAD_BYTES_MIN: usize = 8 << 10;
@@ -62,13 +57,11 @@ fn http_builder(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
 
 /// Serves one socket until either side closes it, a deadline passes, or `stop` turns true and the
 /// requests under way are answered.
-pub(super) async fn run<S, B>(stream: TcpStream, maker: Arc<Maker<S>>, mut stop: Receiver<bool>)
-where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + 'static,
-    S::Future: Send + Unpin + 'static,
-    B: Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(super) async fn run<S: HttpService>(
+    stream: TcpStream,
+    maker: Arc<Maker<S>>,
+    mut stop: Receiver<bool>,
+) {
     let watch = Watch::new(maker.options.clone());
     let socket = TokioIo::new(WatchedSocket::new(stream, watch.clone()));
     let service = Guarded::new(maker.service.clone(), watch.clone());
