@@ -1,0 +1,248 @@
+//! CloudEvents SQL 1.0: conditions on the attributes of an event, such as `type = 'order.paid' AND
+//! amount > 100`.
+//!
+//! ```text
+//! text --parse--> Expression --evaluate(event)--> a value, and what went wrong on the way
+//!                            --decide(event)----> match, no match, or error: what a filter says
+//! ```
+//!
+//! Whatever the text, [`Expression::parse`] returns an expression or says where it fails and what to
+//! do; whatever the event, an expression comes to a value. Both are bounded in time and memory, and
+//! neither panics.
+//!
+//! Where the specification leaves a choice, or its test cases say more than its text:
+//!
+//! - AND, OR and XOR bind alike, left to right; NOT binds tighter than `=`.
+//! - Names of attributes are read in any case. Text literals are not: `'A'` is not `'a'`.
+//! - `-` and `+` right before digits are their sign, except after a value: `4-1` is 3.
+//! - A backslash in a text literal takes the quote after it into the text; before any other
+//!   character it stands for itself.
+//! - A result outside 32 bits is a math error and comes to 0.
+//! - What is given something erroneous comes to the zero of its type, so an error is never turned
+//!   into a match. `NOT` of what cannot be cast is `true`, with the error; so is that of an integer.
+//! - IN asks its members in order, up to the first that is equal.
+//! - A value that is no Boolean matches no filter, also one that could be cast.
+//! - Beyond the built-in functions that the specification lists there are `INT`, `BOOL` and `STRING`,
+//!   which cast, and `IS_INT` and `IS_BOOL`, which say whether that would do.
+//!
+//! What is deliberately absent: the data of an event, functions of one's own.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sluicegate_event::Event;
+
+use crate::compiled::Outcome;
+
+mod error;
+mod evaluate;
+mod functions;
+mod like;
+mod parser;
+mod print;
+mod syntax;
+mod token;
+mod value;
+
+pub use error::{ErrorKind, EvaluationError, ExpressionError, Span};
+pub use value::{Type, Value};
+
+use evaluate::AfterError;
+use functions::Function;
+use syntax::{Kind, Node, TestKind};
+
+/// How long the text of an expression may be, in bytes.
+pub const EXPRESSION_BYTES_MAX: usize = 8 * 1024;
+
+/// How many parentheses, functions, sets and unary operators may stand around a part of it. Chains
+/// such as `a AND b AND c` may have any number of members.
+pub const DEPTH_MAX: usize = 64;
+
+/// How much work one evaluation may be, in steps: one for each part of the expression that is looked
+/// at, and one more for each 256 bytes of text that are copied or searched for it, or each 32 that
+/// must be read character by character. That keeps every evaluation below 5 ms. What would need more
+/// ends in an error of kind [`ErrorKind::Generic`].
+pub const STEPS_MAX: usize = 10_000;
+
+/// An expression, read and prepared. Cheap to clone.
+///
+/// ```
+/// use sluicegate_event::Event;
+/// use sluicegate_filter::Outcome;
+/// use sluicegate_filter::cesql::{ErrorKind, Expression, Value};
+///
+/// let large = Expression::parse("type LIKE 'order.%' AND amount > 100")?;
+/// let order = Event::builder("1", "/shop", "order.paid").attribute("amount", "250").build()?;
+/// assert_eq!(large.decide(&order), Outcome::Match);
+///
+/// let unpriced = Event::builder("2", "/shop", "order.made").build()?;
+/// assert_eq!(large.decide(&unpriced), Outcome::Error);
+/// let evaluation = large.evaluate(&unpriced);
+/// assert_eq!(evaluation.value, Value::Boolean(false));
+/// assert_eq!(evaluation.errors[0].kind, ErrorKind::MissingAttribute);
+/// assert_eq!(large.part(evaluation.errors[0].span), "amount");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Expression(Arc<Parsed>);
+
+struct Parsed {
+    text: Box<str>,
+    root: Node,
+}
+
+/// What an expression comes to for an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evaluation<'a> {
+    /// Its value. There is one whatever went wrong.
+    pub value: Value<'a>,
+    /// What went wrong, in the order in which it was met.
+    pub errors: Vec<EvaluationError>,
+}
+
+impl Expression {
+    /// Reads an expression. A function that does not exist is no error here, by the specification:
+    /// [`Expression::check_condition`] refuses it.
+    ///
+    /// # Errors
+    ///
+    /// The first fault in the text, or that it is longer than [`EXPRESSION_BYTES_MAX`] or nests
+    /// deeper than [`DEPTH_MAX`].
+    pub fn parse(text: &str) -> Result<Self, ExpressionError> {
+        let root = parser::parse(text)?;
+        let text = text.into();
+        Ok(Expression(Arc::new(Parsed { text, root })))
+    }
+
+    /// The text it was read from. Printing it gives the same expression in canonical form.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// A part of the text; empty if `span` is not one.
+    pub fn part(&self, span: Span) -> &str {
+        self.0.text.get(span.start..span.end).unwrap_or_default()
+    }
+
+    /// The type of its value for any event with which no error is met; None where that depends on
+    /// the event, as with an extension, which has the type it was received with.
+    ///
+    /// ```
+    /// use sluicegate_filter::cesql::{Expression, Type};
+    ///
+    /// assert_eq!(Expression::parse("LENGTH(subject)")?.ty(), Some(Type::Integer));
+    /// assert_eq!(Expression::parse("important")?.ty(), None);
+    /// # Ok::<(), sluicegate_filter::cesql::ExpressionError>(())
+    /// ```
+    pub fn ty(&self) -> Option<Type> {
+        self.0.root.ty()
+    }
+
+    /// Whether it can be the condition of a filter.
+    ///
+    /// # Errors
+    ///
+    /// When its value is known never to be a Boolean, or when it calls a function that does not
+    /// exist: either way no event would ever match.
+    ///
+    /// ```
+    /// use sluicegate_filter::cesql::Expression;
+    ///
+    /// let error = Expression::parse("LENGTH(subject)")?.check_condition().unwrap_err();
+    /// assert_eq!(error.problem, "the expression is of type Integer, and a filter must be Boolean");
+    /// # Ok::<(), sluicegate_filter::cesql::ExpressionError>(())
+    /// ```
+    pub fn check_condition(&self) -> Result<(), ExpressionError> {
+        check_calls(&self.0.root)?;
+        match self.ty() {
+            None | Some(Type::Boolean) => Ok(()),
+            Some(ty @ (Type::Integer | Type::String)) => Err(ExpressionError::new(
+                self.0.root.span,
+                format!("the expression is of type {ty}, and a filter must be Boolean"),
+                "compare it with something, such as type = 'order.paid' or LENGTH(subject) > 5",
+            )),
+        }
+    }
+
+    /// Its value for `event`, and everything that went wrong.
+    pub fn evaluate<'a>(&'a self, event: &'a Event) -> Evaluation<'a> {
+        evaluate::evaluate(&self.0.root, event, AfterError::GoOn)
+    }
+
+    /// What it says of `event` as a filter: `Match` for `true` without any error. It ends at the
+    /// first error. A value that is not a Boolean counts as one.
+    pub fn decide(&self, event: &Event) -> Outcome {
+        let evaluation = evaluate::evaluate(&self.0.root, event, AfterError::Stop);
+        match evaluation.value {
+            _ if !evaluation.errors.is_empty() => Outcome::Error,
+            Value::Boolean(true) => Outcome::Match,
+            Value::Boolean(false) => Outcome::NoMatch,
+            Value::Integer(_) | Value::String(_) => Outcome::Error,
+        }
+    }
+}
+
+/// The same expression in canonical form: reading it gives an equal one.
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.root.fmt(f)
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expression").field(&self.text()).finish()
+    }
+}
+
+/// Finds the first call of a function that does not exist.
+fn check_calls(node: &Node) -> Result<(), ExpressionError> {
+    match &node.kind {
+        Kind::Boolean(_)
+        | Kind::Integer(_)
+        | Kind::Text(_)
+        | Kind::Attribute(_)
+        | Kind::Exists(_) => Ok(()),
+        Kind::Not(operand) | Kind::Negate(operand) => check_calls(operand),
+        Kind::Call(call) => {
+            if call.function.is_none() {
+                return Err(no_such_function(
+                    node.span,
+                    &call.name,
+                    call.arguments.len(),
+                ));
+            }
+            call.arguments.iter().try_for_each(check_calls)
+        }
+        Kind::Tests { subject, tests } => {
+            check_calls(subject)?;
+            tests.iter().try_for_each(|test| match &test.kind {
+                TestKind::Like(_) => Ok(()),
+                TestKind::In(set) => set.iter().try_for_each(check_calls),
+            })
+        }
+        Kind::Chain { first, rest } => {
+            check_calls(first)?;
+            rest.iter()
+                .try_for_each(|(_, operand)| check_calls(operand))
+        }
+    }
+}
+
+fn no_such_function(span: Span, name: &str, arguments: usize) -> ExpressionError {
+    match Function::arities(name) {
+        Some(arities) => ExpressionError::new(
+            span,
+            format!("{name} is given {arguments} arguments"),
+            format!("it takes {arities}"),
+        ),
+        None => ExpressionError::new(
+            span,
+            format!("there is no function {name}"),
+            format!("the functions are {}", Function::names()),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;
