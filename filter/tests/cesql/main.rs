@@ -1,9 +1,13 @@
 //! CESQL 1.0, rule by rule: an expression and an event in, a value and errors out.
+//!
+//! `kit` runs the test cases that come with the specification where they are at hand; everything
+//! else stands here in words of our own, so that each rule is tested without them.
 
 mod attributes;
 mod casts;
 mod conditions;
 mod functions;
+mod kit;
 mod limits;
 mod operators;
 mod syntax;
