@@ -9,10 +9,12 @@
 
 mod admin;
 mod process;
+mod resources;
 mod scratch;
 mod server;
 
 pub use admin::{Admin, DeadLetter, TriggerStatus};
 pub use process::{binary, signal};
+pub use resources::{Resources, open_files_max};
 pub use scratch::{free_address, scratch_folder, seed};
 pub use server::{Server, Setup};

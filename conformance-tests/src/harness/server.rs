@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::admin::Admin;
 use super::process::{Process, signal};
+use super::resources::Resources;
 use super::scratch::{free_address, scratch_folder};
 use crate::client::Request;
 use crate::event::{Event, Mode};
@@ -268,6 +269,15 @@ impl Server {
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.process().id()
+    }
+
+    /// What the process holds now.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn resources(&self) -> Resources {
+        Resources::of(self.pid()).expect("the process is ours and runs")
     }
 
     /// Asks it to stop.
