@@ -12,6 +12,8 @@
 //! ```
 //!
 //! On HTTP/2 frames come in at any time, so after the first request only idleness counts there.
+//! Nor does it see what hyper has read ahead: a part of a head that came together with the request
+//! before it has the idle time, until more of it comes.
 
 use std::sync::Arc;
 
