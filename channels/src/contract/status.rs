@@ -1,0 +1,72 @@
+//! A channel and its subscriptions as they stand, for people and machines that look on.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::SubscriptionKey;
+use crate::{Books, Timestamp};
+
+/// How well an accepted event is kept: what survives what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DurabilityClass {
+    /// In this process only: survives a graceful drain, not a kill.
+    Memory,
+}
+
+impl fmt::Display for DurabilityClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DurabilityClass::Memory => f.write_str("memory"),
+        }
+    }
+}
+
+/// A channel as it stands.
+#[derive(Clone, Debug)]
+pub struct ChannelStatus {
+    /// How well accepted events are kept.
+    pub class: DurabilityClass,
+    /// Events held.
+    pub events: u64,
+    /// Bytes held.
+    pub bytes: u64,
+    /// The bound in events, when there is one.
+    pub events_max: Option<u64>,
+    /// The bound in bytes, when there is one.
+    pub bytes_max: Option<u64>,
+    /// When the oldest event held was accepted.
+    pub oldest_accepted_at: Option<Timestamp>,
+    /// Events appended since the channel was opened.
+    pub appended: u64,
+    /// Each subscription, by name.
+    pub subscriptions: Vec<SubscriptionStatus>,
+}
+
+/// A subscription as it stands.
+#[derive(Clone, Debug)]
+pub struct SubscriptionStatus {
+    /// Its durable name.
+    pub name: Arc<str>,
+    /// Stands for it in the matcher's answers.
+    pub key: SubscriptionKey,
+    /// The conservation law's terms.
+    pub books: Books,
+    /// Ready to be handed out now or held back by a pause.
+    pub waiting: u64,
+    /// Put off until a later time.
+    pub deferred: u64,
+    /// Handed out.
+    pub leased: u64,
+    /// When the oldest pending event was accepted.
+    pub oldest_pending_accepted_at: Option<Timestamp>,
+    /// When the first of the deferred events is due; none when nothing is deferred.
+    pub next_due_at: Option<Timestamp>,
+    /// Whether handing out is paused.
+    pub paused: bool,
+    /// Whether fresh events are held back because too many are deferred.
+    pub stalled: bool,
+    /// Why and how many events were discarded, by reason: `shed` by a full store, `operator` by a
+    /// command, `lease` by whoever held the lease.
+    pub discarded_by: Vec<(&'static str, u64)>,
+}
