@@ -19,108 +19,20 @@
 
 #[cfg(test)]
 mod audit;
+mod dead_letters;
+mod ticket;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::load::Load;
 use super::takeable::Takeable;
-use crate::{KINDS_FOR_SINK, ParkReason, Timestamp};
+use crate::Timestamp;
 
-/// One event of one subscription.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ticket {
-    pub(super) offset: u64,
-    /// Its place among the slots.
-    pub(super) place: usize,
-    pub(super) size_bytes: u64,
-    pub(super) sends: u32,
-    /// When an operator last made it pending again; the beginning of time when none did.
-    pub(super) redriven_at: Timestamp,
-}
-
-impl Ticket {
-    fn load(&self) -> Load {
-        Load::of(self.size_bytes)
-    }
-}
-
-/// What is to be done with an event that is leased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Duty {
-    /// Send it to the subscriber.
-    Deliver,
-    /// A full store took it: one way to the dead-letter sink.
-    HandedOver,
-    /// It is parked: another try at the dead-letter sink.
-    Parked,
-}
-
-/// Why an event comes up again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
-    Returned,
-    Deferred,
-    Redriven,
-    Taken,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Again {
-    pub(super) ticket: Ticket,
-    why: Why,
-    due: Timestamp,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Leased {
-    pub(super) ticket: Ticket,
-    pub(super) handed_over: bool,
-    token: u64,
-}
-
-/// A dead letter.
-#[derive(Clone, Debug)]
-pub(super) struct Parked {
-    pub(super) ticket: Ticket,
-    pub(super) reason: ParkReason,
-    pub(super) parked_at: Timestamp,
-    pub(super) retry_at: Option<Timestamp>,
-    state: ParkedState,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ParkedState {
-    Lying,
-    OnAgenda(Timestamp),
-    Leased(u64),
-}
-
-impl Parked {
-    pub(super) fn is_leased(&self) -> bool {
-        matches!(self.state, ParkedState::Leased(_))
-    }
-}
-
-/// What [`Queues::ready`] found, for [`Queues::hand_out`].
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Ready {
-    Fresh {
-        size_bytes: u64,
-    },
-    Again {
-        due: Timestamp,
-        offset: u64,
-        size_bytes: u64,
-    },
-}
-
-impl Ready {
-    pub(super) fn size_bytes(self) -> u64 {
-        match self {
-            Ready::Fresh { size_bytes } | Ready::Again { size_bytes, .. } => size_bytes,
-        }
-    }
-}
+#[cfg(test)]
+use self::dead_letters::ParkedState;
+pub(super) use self::dead_letters::{Parked, ParkedAgain};
+pub(super) use self::ticket::{Again, Duty, Leased, Ticket, Why};
 
 /// Before every real time, so that what was handed back comes first.
 const AT_ONCE: Timestamp = Timestamp(0);
@@ -258,175 +170,7 @@ impl Queues {
         }
     }
 
-    /// Parks an event that was leased for delivery.
-    pub(super) fn park(
-        &mut self,
-        ticket: Ticket,
-        reason: ParkReason,
-        parked_at: Timestamp,
-        retry_at: Option<Timestamp>,
-    ) {
-        self.held += ticket.load();
-        let state = ParkedState::Lying;
-        let parked = Parked {
-            ticket,
-            reason,
-            parked_at,
-            retry_at: None,
-            state,
-        };
-        self.parked.insert(ticket.offset, parked);
-        self.list_parked(ticket.offset, retry_at, retry_at);
-    }
-
-    /// Lays back a parked event whose try at the sink has ended.
-    pub(super) fn lay_back(&mut self, offset: u64, end: ParkedAgain) {
-        let Some(parked) = self.parked.get_mut(&offset) else {
-            return;
-        };
-        self.held += parked.ticket.load();
-        parked.state = ParkedState::Lying;
-        let (retry_at, due) = match end {
-            ParkedAgain::Returned => (parked.retry_at, Some(AT_ONCE)),
-            ParkedAgain::Deferred { until, sends } => {
-                parked.ticket.sends = sends;
-                (Some(until), Some(until))
-            }
-            ParkedAgain::Parked {
-                reason,
-                sends,
-                retry_at,
-            } => {
-                parked.ticket.sends = sends;
-                parked.reason = reason;
-                (retry_at, retry_at)
-            }
-        };
-        self.list_parked(offset, retry_at, due);
-    }
-
-    fn list_parked(&mut self, offset: u64, retry_at: Option<Timestamp>, due: Option<Timestamp>) {
-        if let Some(parked) = self.parked.get_mut(&offset) {
-            parked.retry_at = retry_at;
-            if let Some(due) = due {
-                parked.state = ParkedState::OnAgenda(due);
-                self.sink_agenda.insert((due, offset));
-            }
-        }
-    }
-
-    /// Puts on the agenda what lies parked without a retry time and is of a kind for the sink.
-    pub(super) fn send_lying_to_sink(&mut self, now: Timestamp) {
-        for (offset, parked) in &mut self.parked {
-            if parked.state == ParkedState::Lying && KINDS_FOR_SINK.contains(&parked.reason.kind) {
-                parked.retry_at = Some(now);
-                parked.state = ParkedState::OnAgenda(now);
-                self.sink_agenda.insert((now, *offset));
-            }
-        }
-    }
-
-    // ---- handing out ----
-
-    /// What comes next, if anything is ready now; nothing for the sink when `for_sink` is false.
-    pub(super) fn ready(
-        &self,
-        now: Timestamp,
-        deferred_max: usize,
-        for_sink: bool,
-    ) -> Option<Ready> {
-        let fresh = self
-            .fresh
-            .front()
-            .filter(|_| self.deferred.len() < deferred_max);
-        let due = self.first_due(for_sink).filter(|(due, _)| *due <= now);
-        match (fresh, due) {
-            (None, None) => None,
-            (Some(fresh), None) => Some(Ready::Fresh {
-                size_bytes: fresh.size_bytes,
-            }),
-            (Some(fresh), Some((due, _))) if due != AT_ONCE && self.fresh_has_the_turn => {
-                Some(Ready::Fresh {
-                    size_bytes: fresh.size_bytes,
-                })
-            }
-            (_, Some((due, offset))) => Some(Ready::Again {
-                due,
-                offset,
-                size_bytes: self.ticket_on_agenda(offset).size_bytes,
-            }),
-        }
-    }
-
-    fn ticket_on_agenda(&self, offset: u64) -> Ticket {
-        let pending = self.again.get(&offset).or_else(|| self.taken.get(&offset));
-        pending
-            .map(|again| again.ticket)
-            .or_else(|| Some(self.parked.get(&offset)?.ticket))
-            .expect(ON_AGENDA)
-    }
-
-    /// Makes the lease of what [`Self::ready`] found; `token` tells it from every other lease.
-    pub(super) fn hand_out(&mut self, ready: Ready, token: u64) -> (Ticket, Duty) {
-        match ready {
-            Ready::Fresh { .. } => {
-                let ticket = self
-                    .pop_fresh()
-                    .expect("what is ready was found in the queue");
-                self.fresh_has_the_turn = false;
-                (ticket, self.lease(ticket, false, token))
-            }
-            Ready::Again { due, offset, .. } => {
-                self.fresh_has_the_turn = true;
-                if let Some((ticket, handed_over)) = self.remove_again(offset) {
-                    return (ticket, self.lease(ticket, handed_over, token));
-                }
-                self.sink_agenda.remove(&(due, offset));
-                let parked = self.parked.get_mut(&offset).expect(ON_AGENDA);
-                parked.state = ParkedState::Leased(token);
-                self.held -= parked.ticket.load();
-                (parked.ticket, Duty::Parked)
-            }
-        }
-    }
-
-    fn lease(&mut self, ticket: Ticket, handed_over: bool, token: u64) -> Duty {
-        let leased = Leased {
-            ticket,
-            handed_over,
-            token,
-        };
-        self.leased.insert(ticket.offset, leased);
-        if handed_over {
-            Duty::HandedOver
-        } else {
-            Duty::Deliver
-        }
-    }
-
     // ---- out ----
-
-    /// Ends the lease if it is still in force. A parked event stays where it is, to be laid back
-    /// or removed.
-    pub(super) fn end_lease(&mut self, offset: u64, token: u64) -> Option<(Ticket, Duty)> {
-        if self
-            .leased
-            .get(&offset)
-            .is_some_and(|leased| leased.token == token)
-        {
-            let leased = self.leased.remove(&offset)?;
-            let duty = if leased.handed_over {
-                Duty::HandedOver
-            } else {
-                Duty::Deliver
-            };
-            return Some((leased.ticket, duty));
-        }
-        self.parked
-            .get(&offset)
-            .filter(|parked| parked.state == ParkedState::Leased(token))
-            .map(|parked| (parked.ticket, Duty::Parked))
-    }
 
     fn pop_fresh(&mut self) -> Option<Ticket> {
         let ticket = self.fresh.pop_front()?;
@@ -455,20 +199,6 @@ impl Queues {
             self.held -= again.ticket.load();
         }
         Some((again.ticket, handed_over))
-    }
-
-    /// Removes a dead letter; a lease on it ends without effect.
-    pub(super) fn remove_parked(&mut self, offset: u64) -> Option<Parked> {
-        let parked = self.parked.remove(&offset)?;
-        match parked.state {
-            ParkedState::Lying => self.held -= parked.ticket.load(),
-            ParkedState::OnAgenda(due) => {
-                self.held -= parked.ticket.load();
-                self.sink_agenda.remove(&(due, offset));
-            }
-            ParkedState::Leased(_) => {}
-        }
-        Some(parked)
     }
 
     /// Takes an event that [`Self::takeable`] named.
@@ -505,19 +235,4 @@ impl Queues {
         );
         drained
     }
-}
-
-/// How a try to send a parked event to its sink ended, when the sink did not take it.
-#[derive(Debug)]
-pub(super) enum ParkedAgain {
-    Returned,
-    Deferred {
-        until: Timestamp,
-        sends: u32,
-    },
-    Parked {
-        reason: ParkReason,
-        sends: u32,
-        retry_at: Option<Timestamp>,
-    },
 }

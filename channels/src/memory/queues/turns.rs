@@ -1,0 +1,130 @@
+//! Whose turn it is, and the leases that come of it.
+
+use super::dead_letters::ParkedState;
+use super::{AT_ONCE, Duty, Leased, ON_AGENDA, Queues, Ticket};
+use crate::Timestamp;
+
+/// What [`Queues::ready`] found, for [`Queues::hand_out`].
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Ready {
+    Fresh {
+        size_bytes: u64,
+    },
+    Again {
+        due: Timestamp,
+        offset: u64,
+        size_bytes: u64,
+    },
+}
+
+impl Ready {
+    pub(in super::super) fn size_bytes(self) -> u64 {
+        match self {
+            Ready::Fresh { size_bytes } | Ready::Again { size_bytes, .. } => size_bytes,
+        }
+    }
+}
+
+impl Queues {
+    /// What comes next, if anything is ready now; nothing for the sink when `for_sink` is false.
+    pub(in super::super) fn ready(
+        &self,
+        now: Timestamp,
+        deferred_max: usize,
+        for_sink: bool,
+    ) -> Option<Ready> {
+        let fresh = self
+            .fresh
+            .front()
+            .filter(|_| self.deferred.len() < deferred_max);
+        let due = self.first_due(for_sink).filter(|(due, _)| *due <= now);
+        match (fresh, due) {
+            (None, None) => None,
+            (Some(fresh), None) => Some(Ready::Fresh {
+                size_bytes: fresh.size_bytes,
+            }),
+            (Some(fresh), Some((due, _))) if due != AT_ONCE && self.fresh_has_the_turn => {
+                Some(Ready::Fresh {
+                    size_bytes: fresh.size_bytes,
+                })
+            }
+            (_, Some((due, offset))) => Some(Ready::Again {
+                due,
+                offset,
+                size_bytes: self.ticket_on_agenda(offset).size_bytes,
+            }),
+        }
+    }
+
+    fn ticket_on_agenda(&self, offset: u64) -> Ticket {
+        let pending = self.again.get(&offset).or_else(|| self.taken.get(&offset));
+        pending
+            .map(|again| again.ticket)
+            .or_else(|| Some(self.parked.get(&offset)?.ticket))
+            .expect(ON_AGENDA)
+    }
+
+    /// Makes the lease of what [`Self::ready`] found; `token` tells it from every other lease.
+    pub(in super::super) fn hand_out(&mut self, ready: Ready, token: u64) -> (Ticket, Duty) {
+        match ready {
+            Ready::Fresh { .. } => {
+                let ticket = self
+                    .pop_fresh()
+                    .expect("what is ready was found in the queue");
+                self.fresh_has_the_turn = false;
+                (ticket, self.lease(ticket, false, token))
+            }
+            Ready::Again { due, offset, .. } => {
+                self.fresh_has_the_turn = true;
+                if let Some((ticket, handed_over)) = self.remove_again(offset) {
+                    return (ticket, self.lease(ticket, handed_over, token));
+                }
+                self.sink_agenda.remove(&(due, offset));
+                let parked = self.parked.get_mut(&offset).expect(ON_AGENDA);
+                parked.state = ParkedState::Leased(token);
+                self.held -= parked.ticket.load();
+                (parked.ticket, Duty::Parked)
+            }
+        }
+    }
+
+    fn lease(&mut self, ticket: Ticket, handed_over: bool, token: u64) -> Duty {
+        let leased = Leased {
+            ticket,
+            handed_over,
+            token,
+        };
+        self.leased.insert(ticket.offset, leased);
+        if handed_over {
+            Duty::HandedOver
+        } else {
+            Duty::Deliver
+        }
+    }
+
+    /// Ends the lease if it is still in force. A parked event stays where it is, to be laid back
+    /// or removed.
+    pub(in super::super) fn end_lease(
+        &mut self,
+        offset: u64,
+        token: u64,
+    ) -> Option<(Ticket, Duty)> {
+        if self
+            .leased
+            .get(&offset)
+            .is_some_and(|leased| leased.token == token)
+        {
+            let leased = self.leased.remove(&offset)?;
+            let duty = if leased.handed_over {
+                Duty::HandedOver
+            } else {
+                Duty::Deliver
+            };
+            return Some((leased.ticket, duty));
+        }
+        self.parked
+            .get(&offset)
+            .filter(|parked| parked.state == ParkedState::Leased(token))
+            .map(|parked| (parked.ticket, Duty::Parked))
+    }
+}
