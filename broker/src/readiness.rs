@@ -177,7 +177,7 @@ mod tests {
             let folder = Folder {
                 files,
                 exists: true,
-                fault: None,
+                ..Folder::default()
             };
             catalog.review(&folder, Timestamp(0)).findings
         };

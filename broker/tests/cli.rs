@@ -365,3 +365,29 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
     panic!("never came true: {what}");
 }
+
+#[test]
+fn a_file_in_place_of_the_folder_of_manifests_is_refused() {
+    let folder = Folder::new();
+    std::fs::write(folder.0.join("a.yaml"), "").unwrap();
+    std::fs::write(folder.0.join("sluicegate.yaml"), "manifests: a.yaml\n").unwrap();
+    for (words, code, told) in [
+        (
+            &["dev", "--manifests", "a.yaml"][..],
+            2,
+            "--manifests must be a folder",
+        ),
+        (&["run"], 78, "`manifests` must be a folder"),
+        (&["run", "--check"], 78, "`manifests` must be a folder"),
+        (
+            &["validate", "--config", "sluicegate.yaml"],
+            78,
+            "`manifests` must be a folder",
+        ),
+    ] {
+        let output = run(&folder, words);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {said}");
+        assert!(said.contains(told) && said.contains("is a file"), "{said}");
+    }
+}

@@ -131,7 +131,12 @@ fn lay_over(mut config: Config, overrides: Overrides) -> Result<Config, Failure>
     } = overrides;
     config.listen = listen.unwrap_or(config.listen);
     config.admin.listen = admin_listen.unwrap_or(config.admin.listen);
+    let exit = match manifests {
+        Some(_) => Exit::Usage,
+        None => Exit::BadConfiguration,
+    };
     config.manifests = manifests.unwrap_or(config.manifests);
+    not_a_file(&config.manifests, exit)?;
     let entries = map
         .into_iter()
         .map(|it| (it.key, it.url.to_string()))
@@ -140,6 +145,29 @@ fn lay_over(mut config: Config, overrides: Overrides) -> Result<Config, Failure>
         .map_err(|problem| Failure::usage(format!("--map: {problem}"), "give each object once"))?;
     config.resolve = config.resolve.overlaid_with(over);
     Ok(config)
+}
+
+/// Refuses a file where the folder of manifests is to be. That nothing is there is no fault: it may
+/// still be made.
+pub(super) fn not_a_file(manifests: &Path, exit: Exit) -> Result<(), Failure> {
+    if !manifests.is_file() {
+        return Ok(());
+    }
+    let (subject, next) = match exit {
+        Exit::Usage => (
+            "--manifests",
+            "give --manifests the folder that the file stands in",
+        ),
+        _ => (
+            "`manifests`",
+            "set `manifests` to the folder that the file stands in",
+        ),
+    };
+    let message = format!(
+        "{subject} must be a folder; {} is a file",
+        manifests.display()
+    );
+    Err(Failure::new(exit, message, next))
 }
 
 async fn checked(settings: &Settings, console: &mut Console) -> Result<(), Failure> {

@@ -16,8 +16,9 @@ use sluicegate_resources::{Diagnostic, Severity};
 
 use super::console::{Console, Tone};
 use super::exit::{Exit, Failure};
+use super::serve::not_a_file;
 use crate::config::{Config, ConfigError};
-use crate::manifests::folder::{Contents, Folder, read_file};
+use crate::manifests::folder::{Contents, Folder, dangling_link, read_file};
 
 mod examine;
 
@@ -89,13 +90,19 @@ pub fn execute(args: &ValidateArgs, console: &mut Console) -> Result<(), Failure
             config.manifests.display()
         ));
     }
-    let sources = if is_guess || is_to_come {
-        Vec::new()
+    if let (true, Some(config)) = (args.paths.is_empty(), &config) {
+        not_a_file(&config.manifests, Exit::BadConfiguration)?;
+    }
+    let Gathered { sources, dangling } = if is_guess || is_to_come {
+        Gathered::default()
     } else {
         gather(&paths)?
     };
     let mut report = examine::examine(&sources, config.as_ref());
     report.findings.splice(0..0, faults);
+    let links = dangling.iter().map(|link| link.display().to_string());
+    let links = links.map(|link| Finding::new(&link, "", dangling_link()));
+    report.findings.extend(links);
     match args.output {
         Output::Human => print_human(&report, console)?,
         Output::Json => print_json(&report, console)?,
@@ -128,25 +135,37 @@ fn settings(path: &Path) -> Result<(Option<Config>, Vec<Finding>), Failure> {
     }
 }
 
+/// What there is to check.
+#[derive(Debug, Default)]
+struct Gathered {
+    sources: Vec<Source>,
+    /// Links in folders that lead to nothing.
+    dangling: Vec<PathBuf>,
+}
+
 /// Every manifest file at the paths. A file that was named is taken whatever it is called.
-fn gather(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
-    let mut sources = Vec::new();
+fn gather(paths: &[PathBuf]) -> Result<Gathered, Failure> {
+    let Gathered {
+        mut sources,
+        mut dangling,
+    } = Gathered::default();
     for path in paths {
-        let before = sources.len();
+        let before = (sources.len(), dangling.len());
         if path.is_dir() {
             let folder = Folder::read(path);
             if let Some(fault) = folder.fault {
                 return Err(Failure::usage(fault, "give a folder that you may read"));
             }
             sources.extend(folder.files.into_iter().map(Source::of));
+            dangling.extend(folder.dangling);
         } else if path.exists() {
             sources.push(Source::of((path.clone(), read_file(path))));
         }
-        if sources.len() == before {
+        if (sources.len(), dangling.len()) == before {
             return Err(nothing_at(path));
         }
     }
-    Ok(sources)
+    Ok(Gathered { sources, dangling })
 }
 
 fn nothing_at(path: &Path) -> Failure {

@@ -25,7 +25,7 @@ use sluicegate_resources::{
     Broker, BrokerConfig, Diagnostic, Manifest, Object, ObjectName, Trigger, check_update,
 };
 
-use super::folder::{Contents, Folder};
+use super::folder::{Contents, Folder, dangling_link};
 use super::parsing::Parsing;
 
 mod pass;
@@ -147,6 +147,9 @@ impl Catalog {
         let parses_before = self.parsing.parses();
         for (file, contents) in &folder.files {
             self.take_file(file, contents, &mut pass);
+        }
+        for link in &folder.dangling {
+            pass.find(link, "", None, dangling_link(), false);
         }
         self.parsing.keep_those_in(folder);
         pass.review.parsed = self.parsing.parses() - parses_before;

@@ -4,11 +4,13 @@
 //! (as with `kubectl apply -f DIR`), and names that begin with a dot are passed over, which is where
 //! editors keep their temporary copies. Bounded: 10,000 files of at most 1 MiB each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use sluicegate_resources::{Diagnostic, codes};
 
 /// Files beyond this many are not read, and the reading says so.
 const FILES_MAX: usize = 10_000;
@@ -29,6 +31,8 @@ pub enum Contents {
 pub struct Folder {
     /// Each manifest file's contents.
     pub files: BTreeMap<PathBuf, Contents>,
+    /// Links that have the name of a manifest file and lead to nothing.
+    pub dangling: BTreeSet<PathBuf>,
     /// Whether the folder exists.
     pub exists: bool,
     /// Why the folder itself could not be read; then `files` says nothing.
@@ -44,7 +48,8 @@ impl Folder {
         };
         let read = |path: PathBuf| read_listed(&path).map(|contents| (path, contents));
         Folder {
-            files: listed.into_keys().filter_map(read).collect(),
+            files: listed.files.into_keys().filter_map(read).collect(),
+            dangling: listed.dangling,
             exists: true,
             fault: None,
         }
@@ -64,10 +69,29 @@ impl Folder {
     }
 }
 
-/// The manifest files of the folder, by name, with what the system says about each. None where it
-/// says nothing: then the file is there and reading it will tell why it can't be read.
-pub(super) fn list(folder: &Path) -> io::Result<BTreeMap<PathBuf, Option<Metadata>>> {
-    let mut files = BTreeMap::new();
+/// What is said of a link that leads to nothing. Nothing is wrong with what is served, and whoever
+/// made the link meant something by it.
+pub fn dangling_link() -> Diagnostic {
+    let message = "the file is a link to something that is not there";
+    Diagnostic::warning(codes::NO_EFFECT, message).help("mend the link, or remove it")
+}
+
+/// What has the name of a manifest file in a folder.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// The files, by name, with what the system says about each. None where it says nothing: then
+    /// the file is there and reading it will tell why it can't be read.
+    pub(super) files: BTreeMap<PathBuf, Option<Metadata>>,
+    /// Links that lead to nothing.
+    pub(super) dangling: BTreeSet<PathBuf>,
+}
+
+/// Lists the manifest files of the folder.
+pub(super) fn list(folder: &Path) -> io::Result<Listing> {
+    let Listing {
+        mut files,
+        mut dangling,
+    } = Listing::default();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if !is_manifest_name(&path) {
@@ -77,16 +101,21 @@ pub(super) fn list(folder: &Path) -> io::Result<BTreeMap<PathBuf, Option<Metadat
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => drop(files.insert(path, Some(metadata))),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Else it was removed just now.
+                if path.is_symlink() {
+                    dangling.insert(path);
+                }
+            }
             Err(_) => drop(files.insert(path, None)),
         }
-        if files.len() > FILES_MAX {
+        if files.len() + dangling.len() > FILES_MAX {
             return Err(io::Error::other(format!(
                 "it holds more than {FILES_MAX} manifest files"
             )));
         }
     }
-    Ok(files)
+    Ok(Listing { files, dangling })
 }
 
 fn is_manifest_name(path: &Path) -> bool {

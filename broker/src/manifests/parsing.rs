@@ -95,7 +95,7 @@ mod tests {
                 .map(|(file, text)| ((*file).into(), Contents::Text((*text).into())))
                 .collect(),
             exists: true,
-            fault: None,
+            ..Folder::default()
         };
         for (file, text) in files {
             let parsed = parsing.of(Path::new(file), &Arc::from(*text));
@@ -124,7 +124,7 @@ mod tests {
         let unreadable = Folder {
             files: [("b".into(), Contents::Unreadable(String::new()))].into(),
             exists: true,
-            fault: None,
+            ..Folder::default()
         };
         parsing.keep_those_in(&unreadable);
         assert_eq!((parsing.files.len(), parsing.text_bytes), (0, 0));

@@ -114,9 +114,10 @@ impl FolderReader {
             }
         };
         let mut earlier = std::mem::take(&mut self.folder);
-        let mut differs = !earlier.exists || earlier.fault.is_some();
+        let mut differs =
+            !earlier.exists || earlier.fault.is_some() || earlier.dangling != listed.dangling;
         let mut seen = BTreeMap::new();
-        for (path, metadata) in listed {
+        for (path, metadata) in listed.files {
             let before = earlier.files.remove(&path);
             let known = self.seen.get(&path);
             let stamp = metadata.as_ref().map(Stamp::of);
@@ -136,6 +137,7 @@ impl FolderReader {
             }
             self.folder.files.insert(path, contents);
         }
+        self.folder.dangling = listed.dangling;
         self.folder.exists = true;
         self.seen = seen;
         differs || !earlier.files.is_empty()

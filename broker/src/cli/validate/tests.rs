@@ -185,6 +185,22 @@ fn nothing_to_check_is_no_success() {
 }
 
 #[test]
+fn a_link_to_nothing_in_a_folder_is_a_warning_about_that_link() {
+    let folder = TempDir::new();
+    let link = folder.path().join("gone.yaml");
+    std::os::unix::fs::symlink("nowhere", &link).unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let (done, out) = validated(&[], &[dir]);
+    assert_eq!(done, Ok(()), "{out}");
+    let told = "warn[W101]: the file is a link to something that is not there";
+    for words in [told, link.to_str().unwrap(), "1 warning, 0 errors"] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    let (denied, _) = validated(&[], &[dir, "--deny-warnings"]);
+    assert_eq!(denied.unwrap_err().exit(), Exit::InvalidManifests);
+}
+
+#[test]
 fn a_file_that_is_no_text_is_an_error_about_that_file() {
     let folder = TempDir::new();
     std::fs::write(folder.path().join("a.yaml"), [0xff, 0xfe]).unwrap();

@@ -22,6 +22,21 @@ fn of_broker(name: &str, broker: &str) -> String {
     trigger(name, "a").replace("broker: orders", &format!("broker: {broker}"))
 }
 
+#[test]
+fn a_link_to_nothing_is_a_warning_that_holds_up_nothing() {
+    let link = PathBuf::from("gone.yaml");
+    let folder = Folder {
+        exists: true,
+        dangling: [link.clone()].into(),
+        ..Folder::default()
+    };
+    let review = Catalog::new().review(&folder, START);
+    assert!(!review.has_errors());
+    assert_eq!(review.findings.len(), 1);
+    assert_eq!(review.findings[0].file, link);
+    assert_eq!(review.findings[0].diagnostic.code, "W101");
+}
+
 /// A catalog that is shown one folder after another.
 #[derive(Default)]
 struct Shown {
@@ -54,7 +69,7 @@ impl Shown {
         let folder = Folder {
             files: files.map(|(name, it)| (PathBuf::from(name), it)).collect(),
             exists: true,
-            fault: None,
+            ..Folder::default()
         };
         self.look_in(millis, &folder)
     }

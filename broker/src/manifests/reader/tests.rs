@@ -116,7 +116,7 @@ fn a_folder_that_was_replaced_is_another_folder() {
 }
 
 #[test]
-fn a_link_to_nothing_is_no_file_and_a_link_that_may_not_be_followed_is_an_unreadable_one() {
+fn a_link_to_nothing_is_known_as_one_and_a_link_that_may_not_be_followed_is_an_unreadable_one() {
     let dir = TempDir::new();
     symlink("nowhere", dir.path().join("a.yaml")).unwrap();
     // A link that leads to itself can't be followed by anyone, whatever they may do.
@@ -126,12 +126,19 @@ fn a_link_to_nothing_is_no_file_and_a_link_that_may_not_be_followed_is_an_unread
     reader.look(Look::Cheap);
     let files: Vec<_> = reader.folder().files.keys().collect();
     assert_eq!(files, [&circle]);
+    let dangling = |reader: &FolderReader| reader.folder().dangling.iter().cloned().collect();
+    let links: Vec<_> = dangling(&reader);
+    assert_eq!(links, [dir.path().join("a.yaml")]);
     assert!(
         text_of(&reader, &circle)
             .unwrap()
             .contains("cannot be read")
     );
     assert!(!reader.look(Look::Cheap), "the same fault is no news");
+    fs::remove_file(dir.path().join("a.yaml")).unwrap();
+    assert!(reader.look(Look::Cheap), "a link that is gone is");
+    let links: Vec<_> = dangling(&reader);
+    assert!(links.is_empty());
 }
 
 #[test]

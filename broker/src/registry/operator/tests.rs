@@ -133,7 +133,7 @@ impl Bench {
         let folder = Folder {
             files: manifests.iter().enumerate().map(file).collect(),
             exists: true,
-            fault: None,
+            ..Folder::default()
         };
         let review = self.catalog.review(&folder, now);
         assert!(!review.has_errors(), "{:#?}", review.findings);
