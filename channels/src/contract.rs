@@ -84,7 +84,6 @@ pub use self::subscribing::{
     Exhausted, Matcher, NextLimit, SeekError, Start, SubscribeError, SubscriptionKey,
     SubscriptionSpec,
 };
-use crate::Books;
 
 /// A boxed future, so that a channel can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
