@@ -12,10 +12,12 @@
 
 mod client;
 mod history;
+mod judgement;
 mod record;
 mod service;
 
 pub use client::Ledger;
-pub use history::{Findings, History, Judgement};
-pub use record::{Books, Figures, Key, Record};
+pub use history::History;
+pub use judgement::{Findings, Judgement};
+pub use record::{Books, Figures, Key, Record, Term};
 pub use service::{ServiceError, judge_log, serve};

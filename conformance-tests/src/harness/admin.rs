@@ -265,6 +265,7 @@ impl Admin {
                     trigger: name,
                     broker,
                     books,
+                    leaving: Vec::new(),
                 },
             )
             .collect()

@@ -15,7 +15,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use super::history::Judgement;
+use super::judgement::Judgement;
 use super::record::{Figures, Key, Line, Record};
 use crate::artefact;
 use crate::event::Event;
@@ -100,6 +100,7 @@ impl Ledger {
             broker: broker.to_owned(),
             digest: event.digest(),
             expected: expected.iter().map(|&trigger| trigger.to_owned()).collect(),
+            optional: Vec::new(),
         });
     }
 
@@ -185,9 +186,11 @@ impl Ledger {
         let gone = || io::Error::other("the ledger's process has gone");
         // A full queue makes `send` wait, which a test's runtime must not.
         let commands = self.process.commands.clone();
-        tokio::task::spawn_blocking(move || commands.send(Order::Judge(figures, reply)))
-            .await?
-            .map_err(|_| gone())?;
+        tokio::task::spawn_blocking(move || {
+            commands.send(Order::Judge(figures, reply)).map_err(drop)
+        })
+        .await?
+        .map_err(|()| gone())?;
         let judgement = judgement.await.map_err(|_| gone())??;
         if self.process.overflowed.load(Ordering::Relaxed) {
             return Err(io::Error::other(

@@ -45,6 +45,9 @@ pub enum Record {
         digest: String,
         /// The triggers whose filters accept it.
         expected: Vec<String>,
+        /// The triggers that come and go meanwhile: each may get it once, or not.
+        #[serde(default)]
+        optional: Vec<String>,
     },
     /// The broker answered a send. A send without any answer has no such record: its outcome is
     /// unknown, and it may arrive or not.
@@ -116,6 +119,25 @@ pub struct Figures {
     pub broker: String,
     /// Its books.
     pub books: Books,
+    /// In which terms the test means to leave events; nothing is to be left in any other.
+    #[serde(default)]
+    pub leaving: Vec<Term>,
+}
+
+/// A state in which neither the subscriber nor the sink has an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// In the dead-letter store.
+    Parked,
+    /// Ended with the trigger.
+    Cancelled,
+    /// Deleted by a backend's limit.
+    Expired,
+    /// Discarded.
+    Discarded,
+    /// Not settled yet.
+    Pending,
 }
 
 /// How many events of a trigger are in which state, by the broker's own count.
@@ -151,5 +173,16 @@ impl Books {
     /// Events that were wanted and that neither subscriber nor sink has taken.
     pub fn not_taken(&self) -> u64 {
         self.parked + self.cancelled + self.expired + self.discarded + self.pending
+    }
+
+    /// Events in this state.
+    pub fn left(&self, term: Term) -> u64 {
+        match term {
+            Term::Parked => self.parked,
+            Term::Cancelled => self.cancelled,
+            Term::Expired => self.expired,
+            Term::Discarded => self.discarded,
+            Term::Pending => self.pending,
+        }
     }
 }

@@ -12,7 +12,8 @@ use std::thread;
 
 use parking_lot::Mutex;
 
-use super::history::{History, Judgement};
+use super::history::History;
+use super::judgement::Judgement;
 use super::record::{Figures, Line, Record};
 
 /// The most that one line may hold.

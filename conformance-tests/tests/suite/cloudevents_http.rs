@@ -16,7 +16,7 @@ use sluicegate_conformance::harness::{Server, Setup, seed};
 use sluicegate_conformance::http1::Message;
 use sluicegate_conformance::subscriber::Received;
 
-use crate::scene::{PATIENCE, Scene, ids};
+use crate::scene::{Load, PATIENCE, Scene, ids};
 
 const GENERATED: usize = 250;
 
@@ -36,11 +36,11 @@ async fn every_valid_event_arrives_as_it_was_sent_in_every_format() {
     let mut cases = corpus::handwritten(&scene.path());
     cases.extend(corpus::generated(&scene.path(), seed(), GENERATED));
     assert!(cases.len() >= 300);
-    let mut connection = Connection::open(scene.server.ingress())
-        .await
-        .expect("it listens");
+    let load = Load::of(&scene, &["as-received"]);
+    let mut sender = load.connect().await;
     for case in &cases {
-        let answer = connection.send(&case.request).await.expect("it answers");
+        let sent = sender.exchange(&case.request, &[&case.event]).await;
+        let answer = sent.expect("it answers");
         assert_eq!(answer.status(), Some(202), "{}: {answer:?}", case.name);
     }
     for (trigger, format) in [
@@ -57,6 +57,7 @@ async fn every_valid_event_arrives_as_it_was_sent_in_every_format() {
             faults.join("\n")
         );
     }
+    load.judge(cases.len() as u64).await;
 }
 
 fn compare(cases: &[Valid], arrived: &[Received], format: Option<Mode>) -> Vec<String> {
@@ -93,10 +94,13 @@ async fn the_members_of_a_batch_arrive_one_by_one() {
         .await;
     let members = corpus::batch_members(seed(), 200);
     let json: Vec<&str> = members.iter().map(|(_, json)| json.as_str()).collect();
-    let answer = scene
-        .send_request(&batch(&scene, &format!("[{}]", json.join(" ,\n"))))
-        .await;
+    let request = batch(&scene, &format!("[{}]", json.join(" ,\n")));
+    let load = Load::on(&scene);
+    let events: Vec<&Event> = members.iter().map(|(event, _)| event).collect();
+    let sent = load.connect().await.exchange(&request, &events).await;
+    let answer = sent.expect("it answers");
     assert_eq!(answer.status(), Some(202), "{answer:?}");
+    load.judge(members.len() as u64).await;
     let arrived = scene.await_count("all", members.len()).await;
     let mut arrived: Vec<Event> = arrived.iter().map(Received::event).collect();
     let mut sent: Vec<Event> = members.into_iter().map(|(event, _)| event).collect();

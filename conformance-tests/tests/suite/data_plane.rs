@@ -8,7 +8,7 @@ use sluicegate_conformance::client::Request;
 use sluicegate_conformance::event::{Event, Mode};
 use sluicegate_conformance::subscriber::{Answer, Received, Script};
 
-use crate::scene::{Scene, ids, one_attempt_then};
+use crate::scene::{Load, Scene, ids, one_attempt_then};
 
 /// What an answer must lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,12 +73,14 @@ async fn every_status_means_what_the_table_says() {
         .start()
         .await;
     scene.subscriber.script("/table", answer_by_code());
+    let load = Load::on(&scene).burying(&scene, "table", "/sink");
+    let mut sender = load.connect().await;
     let codes: Vec<u16> = (100..600).chain([600, 700, 999]).collect();
     for code in &codes {
         let code = code.to_string();
-        scene.accept(&scene.event(&code).with("code", &code)).await;
+        sender.accept(&scene.event(&code).with("code", &code)).await;
     }
-    scene.quiet(codes.len() as u64).await;
+    load.judge(codes.len() as u64).await;
     let sends = requests_by_code(&scene.received("table"));
     let dead = requests_by_code(&scene.received("sink"));
     let mut faults = Vec::new();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sluicegate_conformance::event::{Event, Mode};
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::scene::{PATIENCE, Scene, ids};
+use crate::scene::{Load, PATIENCE, Scene, ids};
 
 /// A filter, as the trigger's spec has it, and the ids of the events that it wants.
 type Row = (Value, &'static [&'static str]);
@@ -250,17 +250,17 @@ async fn a_hundred_triggers_get_their_own_events_alone() {
         scene = scene.trigger(&format!("t{number}"), filter);
     }
     let scene = scene.start().await;
+    let mut load = Load::on(&scene);
+    for number in 0..100 {
+        load = load.wanting(&format!("t{number}"), &format!("type.{number}"));
+    }
+    let mut sender = load.connect().await;
     for number in 0..100 {
         let (event, _) = event(&number.to_string(), &format!("type.{number}"), &[]);
-        scene.accept(&event).await;
+        sender.accept(&event).await;
     }
-    scene.quiet(100).await;
-    for number in 0..100 {
-        assert_eq!(
-            ids(&scene.received(&format!("t{number}"))),
-            [number.to_string()]
-        );
-    }
+    let judgement = load.judge(100).await;
+    assert_eq!(judgement.delivered, 100);
 }
 
 /// RK-3, T11, T16, W001, W003, W005: a filter that cannot mean what it says is refused, with its

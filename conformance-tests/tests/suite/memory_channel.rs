@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sluicegate_conformance::client::{Connection, Request};
 use sluicegate_conformance::event::{Event, Mode};
 use sluicegate_conformance::http1::Message;
-use sluicegate_conformance::ledger::Books;
+use sluicegate_conformance::ledger::Term;
 use sluicegate_conformance::subscriber::{Answer, Script};
 use tokio::time::Instant;
 
-use crate::scene::{PATIENCE, Scene, ids};
+use crate::scene::{Load, PATIENCE, Scene};
 
 fn wants(ty: &str) -> Value {
     json!({"filters": [{"exact": {"type": ty}}]})
@@ -26,22 +25,15 @@ fn event(id: usize, ty: &str) -> Event {
 }
 
 /// Sends until it is refused or has sent `most`; gives how many were accepted and the refusal.
-async fn fill(scene: &Scene, ty: &str, most: usize) -> (usize, Option<Message>) {
-    let mut connection = Connection::open(scene.server.ingress())
-        .await
-        .expect("it listens");
+async fn fill(load: &Load, ty: &str, most: usize) -> (usize, Option<Message>) {
+    let mut sender = load.connect().await;
     for sent in 0..most {
-        let request = Request::event(&scene.path(), &event(sent, ty), Mode::Binary);
-        let answer = connection.send(&request).await.expect("it answers");
+        let answer = sender.send(&event(sent, ty), Mode::Binary).await;
         if answer.status() != Some(202) {
             return (sent, Some(answer));
         }
     }
     (most, None)
-}
-
-fn assert_balanced(books: &Books) {
-    assert_eq!(books.states(), books.accepted, "{books:?}");
 }
 
 /// G10, S1: a subscriber that accepts and never answers does not move the others.
@@ -58,8 +50,9 @@ async fn one_hanging_subscriber_does_not_move_the_others() {
     }
     let scene = scene.start().await;
     scene.subscriber.script("/hangs", Answer::hang());
+    let load = Load::on(&scene).leaving("hangs", &[Term::Pending]);
     let started = Instant::now();
-    let (sent, refusal) = fill(&scene, "t", 500).await;
+    let (sent, refusal) = fill(&load, "t", 500).await;
     assert_eq!((sent, refusal), (500, None));
     for number in 0..4 {
         scene.await_count(&format!("healthy{number}"), 500).await;
@@ -70,10 +63,8 @@ async fn one_hanging_subscriber_does_not_move_the_others() {
         "{:?}",
         started.elapsed()
     );
-    let books = scene
-        .await_books("hangs", "all pending", |books| books.pending == 500)
-        .await;
-    assert_balanced(&books);
+    let judgement = load.judge(500).await;
+    assert_eq!((judgement.delivered, judgement.left), (2_000, 500));
     let hanging = scene.received("hangs").len();
     assert!(
         hanging <= 64,
@@ -96,8 +87,9 @@ async fn events_that_wait_for_a_retry_hold_no_place() {
         Answer::status(if is_poison { 500 } else { 202 })
     });
     scene.subscriber.script("/all", script);
-    fill(&scene, "poison", 1_000).await;
-    let (healthy, _) = fill(&scene, "healthy", 50).await;
+    let load = Load::on(&scene).leaving("all", &[Term::Pending]);
+    fill(&load, "poison", 1_000).await;
+    let (healthy, _) = fill(&load, "healthy", 50).await;
     let arrived = |received: &[sluicegate_conformance::subscriber::Received]| {
         received
             .iter()
@@ -109,10 +101,8 @@ async fn events_that_wait_for_a_retry_hold_no_place() {
         .subscriber
         .await_where("/all", PATIENCE, "the healthy ones", arrived)
         .await;
-    let books = scene
-        .await_books("all", "all counted", |books| books.delivered == 50)
-        .await;
-    assert_eq!((books.accepted, books.pending), (1_050, 1_000), "{books:?}");
+    let judgement = load.judge(1_050).await;
+    assert_eq!((judgement.delivered, judgement.left), (50, 1_000));
 }
 
 /// G12: one slow trigger alone brings 503 with Retry-After, nothing is discarded, and
@@ -127,7 +117,8 @@ async fn a_slow_trigger_alone_pushes_back_and_loses_nothing() {
     }});
     let scene = scene.trigger("slow", slow).start().await;
     scene.subscriber.script("/slow", Answer::status(503));
-    let (accepted, refusal) = fill(&scene, "t", 200).await;
+    let load = Load::on(&scene);
+    let (accepted, refusal) = fill(&load, "t", 200).await;
     let refusal = refusal.expect("a store of 100 events cannot take 200");
     assert_eq!(refusal.status(), Some(503), "{refusal:?}");
     assert!(
@@ -142,14 +133,9 @@ async fn a_slow_trigger_alone_pushes_back_and_loses_nothing() {
     );
 
     scene.subscriber.script("/slow", Answer::status(202));
-    let books = scene.quiet_books("slow", accepted as u64).await;
-    assert_eq!(
-        (books.discarded, books.delivered),
-        (0, accepted as u64),
-        "{books:?}"
-    );
-    assert_balanced(&books);
-    scene.accept(&event(1_000, "t")).await;
+    load.judge(accepted as u64).await;
+    load.connect().await.accept(&event(1_000, "t")).await;
+    load.judge(accepted as u64 + 1).await;
 }
 
 /// G10: two dead subscribers with disjoint filters beside a healthy one neither stop it nor
@@ -178,14 +164,17 @@ async fn dead_subscribers_do_not_stop_a_healthy_one() {
     for name in ["/dead-a", "/dead-b"] {
         scene.subscriber.script(name, Answer::close());
     }
+    let load = Load::on(&scene)
+        .wanting("dead-a", "a")
+        .leaving("dead-a", &[Term::Pending, Term::Parked, Term::Discarded])
+        .wanting("dead-b", "b")
+        .leaving("dead-b", &[Term::Pending])
+        .burying(&scene, "dead-b", "/sink");
     const EACH: usize = 500;
     for ty in ["a", "b"] {
-        let mut connection = Connection::open(scene.server.ingress())
-            .await
-            .expect("it listens");
+        let mut sender = load.connect().await;
         for id in 0..EACH {
-            let request = Request::event(&scene.path(), &event(id, ty), Mode::Binary);
-            let answer = connection.send(&request).await.expect("it answers");
+            let answer = sender.send(&event(id, ty), Mode::Binary).await;
             assert_eq!(answer.status(), Some(202), "event {id} of {ty}: {answer:?}");
             // The healthy one keeps up, as it would in life: the point is that the dead do not.
             if id % 50 == 49 {
@@ -194,26 +183,11 @@ async fn dead_subscribers_do_not_stop_a_healthy_one() {
             }
         }
     }
-    let delivered = |books: &Books| books.delivered == 2 * EACH as u64;
-    let healthy = scene
-        .await_books("healthy", "all delivered", delivered)
-        .await;
-    assert_balanced(&healthy);
-    let a = scene
-        .await_books("dead-a", "all accepted", |books| books.accepted == 1_000)
-        .await;
-    assert_balanced(&a);
+    let judgement = load.judge(2 * EACH as u64).await;
+    assert_eq!(judgement.delivered, 2 * EACH as u64);
+    assert!(judgement.dead_lettered > 0, "nothing shed into the sink");
+    let a = scene.await_books("dead-a", "its books", |_| true).await;
     assert!(a.discarded > 0 && a.pending + a.parked <= 200, "{a:?}");
-    let shed = |books: &Books| books.dead_lettered > 0;
-    let b = scene
-        .await_books("dead-b", "some shed into the sink", shed)
-        .await;
-    assert_balanced(&b);
-    let letters = ids(&scene.received("sink"));
-    assert!(
-        letters.iter().all(|id| id.starts_with("b-")),
-        "another trigger's events in the sink"
-    );
 }
 
 /// With `whenFull: refuse` nothing is ever taken from a trigger; senders are told.
@@ -233,17 +207,12 @@ async fn a_store_that_may_not_shed_refuses() {
         .start()
         .await;
     scene.subscriber.script("/dead", Answer::close());
-    let (accepted, refusal) = fill(&scene, "t", 200).await;
+    let load = Load::on(&scene).leaving("dead", &[Term::Pending]);
+    let (accepted, refusal) = fill(&load, "t", 200).await;
     assert_eq!(refusal.and_then(|answer| answer.status()), Some(503));
     scene.await_count("healthy", accepted).await;
-    let books = scene
-        .await_books("dead", "all pending", |books| books.pending > 0)
-        .await;
-    assert_eq!(
-        (books.discarded, books.pending),
-        (0, accepted as u64),
-        "{books:?}"
-    );
+    let judgement = load.judge(accepted as u64).await;
+    assert_eq!(judgement.left, accepted as u64);
 }
 
 /// G11: a full store drains, and a store bounded in bytes is bounded in bytes.
@@ -258,9 +227,11 @@ async fn a_store_full_of_bytes_refuses_and_drains() {
     let large = |id: usize| {
         Event::new(&id.to_string(), "/memory", "t").with_data("x/y", vec![b'x'; 64 << 10])
     };
+    let load = Load::on(&scene);
+    let mut sender = load.connect().await;
     let mut accepted = 0;
     let refusal = loop {
-        let answer = scene.send(&large(accepted), Mode::Binary).await;
+        let answer = sender.send(&large(accepted), Mode::Binary).await;
         if answer.status() != Some(202) {
             break answer;
         }
@@ -270,11 +241,6 @@ async fn a_store_full_of_bytes_refuses_and_drains() {
     assert_eq!(refusal.status(), Some(503), "{refusal:?}");
     assert!(accepted >= 8, "only {accepted} x 64 KiB were taken");
     scene.subscriber.script("/slow", Answer::status(202));
-    let books = scene.quiet_books("slow", accepted as u64).await;
-    assert_eq!(
-        (books.delivered, books.discarded),
-        (accepted as u64, 0),
-        "{books:?}"
-    );
-    scene.accept(&large(1_000)).await;
+    load.judge(accepted as u64).await;
+    sender.accept(&large(1_000)).await;
 }

@@ -1,5 +1,8 @@
 //! What most tests begin with: a namespace, a broker in it, triggers, and a subscriber.
 
+mod load;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,6 +15,10 @@ use sluicegate_conformance::ledger::Books;
 use sluicegate_conformance::subscriber::{Received, Subscriber};
 use tokio::sync::Mutex;
 
+pub(crate) use load::Load;
+
+/// How many events a test may send that the ledger does not judge: what is more is load.
+const UNJUDGED_MAX: usize = 99;
 /// How long anything may take that should take milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -35,6 +42,7 @@ pub(crate) struct Scene {
     pub(crate) namespace: String,
     objects: Vec<Value>,
     triggers: Vec<String>,
+    unjudged: AtomicUsize,
 }
 
 impl Scene {
@@ -54,6 +62,7 @@ impl Scene {
             namespace,
             objects: Vec::new(),
             triggers: Vec::new(),
+            unjudged: AtomicUsize::new(0),
         }
     }
 
@@ -167,12 +176,22 @@ impl Scene {
 
     /// Sends an event in binary mode; it must be accepted.
     pub(crate) async fn accept(&self, event: &Event) {
+        self.count_unjudged();
         self.server.accept(&self.path(), event).await;
     }
 
     /// Sends an event and gives the answer.
     pub(crate) async fn send(&self, event: &Event, mode: Mode) -> Message {
+        self.count_unjudged();
         self.server.send(&self.path(), event, mode).await
+    }
+
+    fn count_unjudged(&self) {
+        let earlier = self.unjudged.fetch_add(1, Ordering::Relaxed);
+        assert!(
+            earlier < UNJUDGED_MAX,
+            "a test that sends load is judged by the ledger: send through `Load::on(&scene)`"
+        );
     }
 
     /// Sends any request to the ingress.

@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::habits::{Habit, Limits, blunt, stalling};
 use super::peer::{Ended, misbehave};
-use crate::scene::{PATIENCE, Scene, ids};
+use crate::scene::{Load, PATIENCE, Scene};
 
 /// Peers in an ordinary run.
 const PEERS: usize = 660;
@@ -163,12 +163,17 @@ impl Findings {
 /// The healthy producer.
 struct Producer<'a> {
     scene: &'a Scene,
-    sent: usize,
+    load: Load,
+    sent: u64,
 }
 
 impl<'a> Producer<'a> {
     fn new(scene: &'a Scene) -> Self {
-        Producer { scene, sent: 0 }
+        Producer {
+            scene,
+            load: Load::on(scene),
+            sent: 0,
+        }
     }
 
     /// Sends until `end` completes. The waits are counted from when each event was due, so that one
@@ -185,7 +190,7 @@ impl<'a> Producer<'a> {
                 ended = &mut end => return (waits, ended),
                 due = ticks.tick() => {
                     let event = self.scene.event(&format!("healthy-{:06}", self.sent));
-                    self.scene.accept(&event).await;
+                    self.load.connect().await.accept(&event).await;
                     self.sent += 1;
                     waits.record(due.elapsed());
                 }
@@ -195,14 +200,7 @@ impl<'a> Producer<'a> {
 
     /// All that was sent was delivered, once each, and nothing else was stored.
     async fn all_arrived(&self) {
-        let sent = self.sent as u64;
-        let books = self.scene.quiet_books("all", sent).await;
-        assert_eq!(books.accepted, sent, "an unfinished event was stored");
-        let expected: Vec<_> = (0..self.sent).map(|n| format!("healthy-{n:06}")).collect();
-        assert_eq!(
-            ids(&self.scene.await_count("all", self.sent).await),
-            expected
-        );
+        self.load.judge(self.sent).await;
     }
 }
 
