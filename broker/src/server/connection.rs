@@ -63,23 +63,43 @@ pub(super) async fn run<S: HttpService>(
     mut stop: Receiver<bool>,
 ) {
     let watch = Watch::new(maker.options.clone());
-    let socket = TokioIo::new(WatchedSocket::new(stream, watch.clone()));
-    let service = Guarded::new(maker.service.clone(), watch.clone());
-    let mut http = pin!(maker.http.serve_connection(socket, service));
-    let mut deadline = pin!(Deadline::new(watch));
-    // An error means that the listener is gone, which stops us just as well.
-    let mut stopping = pin!(async move { drop(stop.wait_for(|is_stopping| *is_stopping).await) });
+    let mut socket = WatchedSocket::new(stream, watch.clone());
+    let mut deadline = pin!(Deadline::new(watch.clone()));
+    let is_stopping = tokio::select! {
+        biased;
+        () = socket.hold_first_head() => false,
+        overdue = deadline.as_mut() => return note_overdue(overdue),
+        () = stopping(&mut stop) => true,
+    };
+    if is_stopping {
+        if !socket.holds_something() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            () = socket.hold_first_head() => {}
+            overdue = deadline.as_mut() => return note_overdue(overdue),
+        }
+    }
+    let service = Guarded::new(maker.service.clone(), watch);
+    // Boxed, so that a connection on which no request began stays small.
+    let mut http = Box::pin(maker.http.serve_connection(TokioIo::new(socket), service));
     tokio::select! {
         biased;
         ended = http.as_mut() => return note_end(ended),
         overdue = deadline.as_mut() => return note_overdue(overdue),
-        () = stopping.as_mut() => http.as_mut().graceful_shutdown(),
+        () = stopping(&mut stop) => http.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         biased;
         ended = http => note_end(ended),
         overdue = deadline => note_overdue(overdue),
     }
+}
+
+/// Completes once the listener stops. An error means that it is gone, which stops us just as well.
+async fn stopping(stop: &mut Receiver<bool>) {
+    drop(stop.wait_for(|is_stopping| *is_stopping).await);
 }
 
 fn note_end(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {

@@ -4,6 +4,11 @@
 //! answer: a sender whose event was refused early would see a broken connection instead of the
 //! reason. So after our side is shut, a bounded number of bytes is read and thrown away until the
 //! peer shuts its side or [`ServerOptions::linger_timeout`](super::ServerOptions) has passed.
+//!
+//! The first head is held here until it is whole (`socket/first_head.rs`), because hyper takes
+//! buffers of 24 KiB for the first byte of it.
+
+mod first_head;
 
 use std::io;
 use std::pin::Pin;
@@ -19,6 +24,8 @@ use super::watch::Watch;
 pub(super) struct WatchedSocket {
     stream: TcpStream,
     watch: Arc<Watch>,
+    /// What came in and was not given on yet.
+    held: Vec<u8>,
     is_at_end: bool,
     is_write_blocked: bool,
     is_shut: bool,
@@ -30,6 +37,7 @@ impl WatchedSocket {
         WatchedSocket {
             stream,
             watch,
+            held: Vec::new(),
             is_at_end: false,
             is_write_blocked: false,
             is_shut: false,
@@ -77,6 +85,10 @@ impl AsyncRead for WatchedSocket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.held.is_empty() {
+            self.give_held(buffer);
+            return Poll::Ready(Ok(()));
+        }
         let (had_bytes, had_room) = (buffer.filled().len(), buffer.remaining() > 0);
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
         if buffer.filled().len() > had_bytes {

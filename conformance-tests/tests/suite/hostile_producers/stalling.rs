@@ -33,11 +33,12 @@ const PACE: Duration = Duration::from_millis(10);
 const WAVE: usize = 50;
 const WAVE_INTERVAL: Duration = Duration::from_millis(20);
 const BASELINE: Duration = Duration::from_secs(2);
-/// What other programs on a busy machine may add to a wait that is shorter than a time slice.
+/// What other programs may add to a wait: little on a machine that is left to a run at full size; in the
+/// suite, whose tests run beside one another, all but what tells a producer that is kept waiting.
 const NOISE: Duration = Duration::from_millis(50);
-/// What a peer may cost at most: the buffers of a head or a body of which a part has come. Row O2 wants
-/// 16 KiB on average over its habits; most of those here are of the dearest kind.
-const PEER_BYTES_MAX: u64 = 28 << 10;
+const NOISE_IN_THE_SUITE: Duration = Duration::from_secs(1);
+/// What a peer may cost on average: 160 MiB for 10,000.
+const PEER_BYTES_MAX: u64 = 16 << 10;
 /// What the healthy events and their deliveries may cost.
 const SPARE_BYTES: u64 = 8 << 20;
 /// Connections that the server keeps to the subscriber for a while.
@@ -47,6 +48,7 @@ struct Plan {
     peers: usize,
     limits: Limits,
     settings: String,
+    noise: Duration,
 }
 
 impl Plan {
@@ -56,6 +58,7 @@ impl Plan {
                 peers: PEERS,
                 limits: Limits::SHORT,
                 settings: Limits::SHORT.settings(),
+                noise: NOISE_IN_THE_SUITE,
             };
         };
         let peers = text
@@ -69,6 +72,7 @@ impl Plan {
             peers,
             limits: Limits::DEFAULT,
             settings: String::new(),
+            noise: NOISE,
         }
     }
 
@@ -122,6 +126,7 @@ async fn stalling_peers_are_let_go_in_time_and_cost_nobody_anything() {
         peers: plan.peers,
         healthy_events: beside.count(),
         waits,
+        noise: plan.noise,
         held: [start, peak, end],
         outcome,
     };
@@ -138,6 +143,8 @@ struct Findings {
     healthy_events: u64,
     /// The 99th percentile of the healthy producer's waits, without the peers and beside them.
     waits: [Duration; 2],
+    /// What the machine may have added to them.
+    noise: Duration,
     /// What the server held at the start, at most, and at the end.
     held: [Resources; 3],
     outcome: Outcome,
@@ -149,7 +156,7 @@ impl Findings {
         assert!(faults.is_empty(), "{faults:#?}");
         assert!(self.healthy_events >= 100, "{} events", self.healthy_events);
         let [without, with] = self.waits;
-        let wait_max = (2 * without).max(without + NOISE);
+        let wait_max = (2 * without).max(without + self.noise);
         assert!(with <= wait_max, "p99 {without:?}, then {with:?}");
         let [start, peak, _] = self.held;
         let at_once = peak.descriptors.saturating_sub(start.descriptors);
