@@ -52,6 +52,7 @@ use parking_lot::Mutex;
 use sluicegate_event::Event;
 use smallvec::SmallVec;
 
+pub use self::bounds::ingress_share;
 use self::reader::Reader;
 use self::state::{Held, State, SubscriptionId, position};
 use crate::{

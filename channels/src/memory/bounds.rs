@@ -24,16 +24,31 @@ pub(super) struct Bounds {
     pub(super) handed_over: Load,
 }
 
+/// What ingress may use of a store that may hold `all`, in events or in bytes: 80 %. The rest is
+/// kept for replies and dead letters.
+///
+/// Rounded in favour of ingress, so that a store of one event still takes one.
+///
+/// ```
+/// use sluicegate_channels::memory::ingress_share;
+///
+/// assert_eq!(ingress_share(100), 80);
+/// assert_eq!(ingress_share(1), 1);
+/// ```
+pub fn ingress_share(all: u64) -> u64 {
+    all - all / 5
+}
+
 impl Bounds {
-    /// Rounded in favour of ingress, so that a store of one event still takes one.
     pub(super) fn new(all: Load) -> Self {
-        let reserve = Load {
-            events: all.events / 5,
-            bytes: all.bytes / 5,
+        let ingress = Load {
+            events: ingress_share(all.events),
+            bytes: ingress_share(all.bytes),
         };
+        let reserve = all - ingress;
         Bounds {
             all,
-            ingress: all - reserve,
+            ingress,
             handed_over: Load {
                 events: reserve.events / 2,
                 bytes: reserve.bytes / 2,

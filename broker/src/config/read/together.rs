@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 
+use sluicegate_channels::memory::ingress_share;
 use sluicegate_resources::yaml::{Document, Value, show_quantity};
 use sluicegate_resources::{ChannelConfig, Diagnostic, Span, codes};
 
@@ -46,7 +47,7 @@ fn rules(config: &Config) -> Vec<Rule> {
         remedy_bytes: need_bytes,
     };
     let ChannelConfig::Memory(memory) = &config.default_channel;
-    let share = share_of_ingress(memory.bytes_max.get());
+    let share = ingress_share(memory.bytes_max.get());
     vec![
         rule(
             "limits.requestBytesInFlight",
@@ -76,11 +77,6 @@ fn rules(config: &Config) -> Vec<Rule> {
             )
         },
     ]
-}
-
-/// What of a channel of `bytes_max` is for new events; the rest is kept for replies and dead letters.
-fn share_of_ingress(bytes_max: u64) -> u64 {
-    bytes_max - bytes_max / 5
 }
 
 impl Rule {
