@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod api;
+mod causes;
 pub mod cli;
 pub mod config;
 pub mod identities;

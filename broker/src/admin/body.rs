@@ -1,15 +1,15 @@
 //! What is said of a JSON body that a path does not take.
 
-use std::error::Error;
-
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::{BODY_BYTES_MAX, bad_call, refuse};
+use crate::causes::innermost;
 use crate::problem::{Problem, Refusal};
 
-/// The refusal of a body; `hint` shows one that would be taken.
+/// The refusal of a body; `hint` shows one that would be taken. Only the reader of the JSON is
+/// quoted: those above it speak of types of ours.
 pub(super) fn not_taken(rejection: &JsonRejection, hint: &str) -> Response {
     let refused = |problem, detail: &str| refuse(Refusal::new(problem, detail).hint(hint));
     match rejection {
@@ -33,17 +33,4 @@ pub(super) fn not_taken(rejection: &JsonRejection, hint: &str) -> Response {
             hint,
         ),
     }
-}
-
-/// What the reader of the JSON said, without what those above it add about types of ours.
-fn innermost(error: &dyn Error) -> String {
-    let mut last = error;
-    // Bounded: no library nests deeper than this.
-    for _ in 0..16 {
-        match last.source() {
-            Some(source) => last = source,
-            None => break,
-        }
-    }
-    last.to_string()
 }

@@ -7,6 +7,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Level, Metadata};
 
 use super::text::{Gathered, STRING_BYTES_MAX, push_json_string, visible};
+use crate::causes::causes;
 
 /// How a line is rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,14 +191,8 @@ impl Visit for Record {
     }
 
     fn record_error(&mut self, field: &Field, error: &(dyn std::error::Error + 'static)) {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        // Bounded: a chain longer than this says nothing more to anyone.
-        for _ in 0..8 {
-            let Some(error) = source else { break };
-            text.push_str(&format!(": {error}"));
-            source = error.source();
-        }
+        let chain: Vec<String> = causes(error).map(ToString::to_string).collect();
+        let text = chain.join(": ");
         self.put(field, Value::Text(Gathered::of(format_args!("{text}"))));
     }
 

@@ -15,6 +15,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiFuture, GaiResolver, Name};
 use tower::Service;
 
+use super::fault;
+
 pub(super) type PlainConnector = Bounded<HttpConnector<Resolver>>;
 pub(super) type TlsConnector = Bounded<HttpsConnector<TcpConnector>>;
 
@@ -162,12 +164,8 @@ fn named(error: BoxError, otherwise: fn(BoxError) -> ConnectFault) -> ConnectFau
         Ok(fault) => return *fault,
         Err(error) => error,
     };
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
-    while let Some(at) = cause {
-        if let Some(DnsFault(io)) = at.downcast_ref() {
-            return ConnectFault::Dns(io.to_string().into());
-        }
-        cause = at.source();
+    match fault::find(&*error) {
+        Some(DnsFault(io)) => ConnectFault::Dns(io.to_string().into()),
+        None => otherwise(error),
     }
-    otherwise(error)
 }

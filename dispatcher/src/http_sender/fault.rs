@@ -11,6 +11,9 @@ use hyper_util::client::legacy::Error;
 use super::connector::ConnectFault;
 use crate::sender::{Failure, Reason, Transmission};
 
+/// As far as a chain of causes is followed: no library nests deeper.
+const CAUSES_MAX: usize = 16;
+
 /// The deadline of the attempt passed.
 pub(super) fn late(transmission: &Transmission) -> Failure {
     Failure::new(
@@ -110,13 +113,17 @@ fn of_exchange(uri: &Uri, error: &hyper::Error) -> Failure {
     }
 }
 
+/// `error` and its causes, from the outermost in.
 fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| error.source()).take(CAUSES_MAX)
 }
 
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+/// The first cause of that type.
+pub(super) fn find<'a, E: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a E> {
     chain(error).find_map(|error| error.downcast_ref())
 }
 

@@ -1,8 +1,10 @@
 //! Why an exchange came to nothing, in words that say what to do.
 
 use std::error::Error;
+use std::{io, iter};
 
 use super::EXCHANGE_MAX;
+use crate::causes::{self, CAUSES_MAX};
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,46 +67,29 @@ impl ExchangeError {
 /// Whether TLS was answered with something that no TLS begins with.
 fn is_plain_answer(error: &(dyn Error + 'static)) -> bool {
     let not_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
-    let mut next = Some(error);
-    // Bounded: no library nests deeper than this.
-    for _ in 0..16 {
-        let Some(error) = next else { return false };
-        if error.downcast_ref() == Some(&not_tls) {
-            return true;
-        }
-        // An I/O error leaves itself out of its chain of sources.
-        next = match error.downcast_ref::<std::io::Error>() {
+    // What an I/O error wraps is not its source, so those causes are asked for here.
+    let all = iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>() {
             Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
             None => error.source(),
-        };
-    }
-    false
+        }
+    });
+    all.take(CAUSES_MAX)
+        .any(|error| error.downcast_ref() == Some(&not_tls))
 }
 
 /// The words at the bottom of an error, which are the ones that say something.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut last = error;
-    // Bounded: no library nests deeper than this.
-    for _ in 0..16 {
-        match last.source() {
-            Some(source) => last = source,
-            None => break,
-        }
-    }
-    let io = last
-        .downcast_ref::<std::io::Error>()
-        .map(std::io::Error::kind);
-    match io {
-        Some(std::io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-        Some(std::io::ErrorKind::TimedOut) => "timed out while connecting".to_owned(),
+    let last = causes::innermost(error);
+    match last.downcast_ref().map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+        Some(io::ErrorKind::TimedOut) => "timed out while connecting".to_owned(),
         Some(_) | None => last.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use rustls::InvalidMessage::{InvalidContentType, InvalidEmptyPayload};
 
     use super::*;
