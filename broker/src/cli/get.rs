@@ -104,7 +104,10 @@ trait Listed: Serialize {
     /// Its namespace and the name it is found by.
     fn name(&self) -> (&str, &str);
     /// The line of `-o name`.
-    fn name_line(&self) -> String;
+    fn name_line(&self) -> String {
+        let (namespace, name) = self.name();
+        format!("{namespace}/{name}")
+    }
     /// The cells of `-o table`.
     fn cells(&self) -> Vec<String>;
     /// The cells of `-o wide` that follow those.

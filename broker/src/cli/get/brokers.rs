@@ -25,10 +25,6 @@ impl Listed for Broker {
         (&self.namespace, &self.name)
     }
 
-    fn name_line(&self) -> String {
-        format!("{}/{}", self.namespace, self.name)
-    }
-
     fn cells(&self) -> Vec<String> {
         vec![
             self.namespace.clone(),
