@@ -40,14 +40,13 @@ mod functions;
 mod like;
 mod parser;
 mod print;
-mod syntax;
+pub(crate) mod syntax;
 mod token;
 mod value;
 
 pub use error::{ErrorKind, EvaluationError, ExpressionError, Span};
 pub use value::{Type, Value};
 
-use evaluate::AfterError;
 use functions::Function;
 use syntax::{Kind, Node, TestKind};
 
@@ -61,7 +60,7 @@ pub const DEPTH_MAX: usize = 64;
 /// How much work one evaluation may be, in steps: one for each part of the expression that is looked
 /// at, and one more for each 256 bytes of text that are copied or searched for it, or each 32 that
 /// must be read character by character. That keeps every evaluation below 5 ms. What would need more
-/// ends in an error of kind [`ErrorKind::Generic`].
+/// ends in an error of kind [`ErrorKind::Generic`]. The expressions of one filter share that work.
 pub const STEPS_MAX: usize = 10_000;
 
 /// An expression, read and prepared. Cheap to clone.
@@ -119,6 +118,10 @@ impl Expression {
         &self.0.text
     }
 
+    pub(crate) fn root(&self) -> &Node {
+        &self.0.root
+    }
+
     /// A part of the text; empty if `span` is not one.
     pub fn part(&self, span: Span) -> &str {
         self.0.text.get(span.start..span.end).unwrap_or_default()
@@ -166,21 +169,34 @@ impl Expression {
 
     /// Its value for `event`, and everything that went wrong.
     pub fn evaluate<'a>(&'a self, event: &'a Event) -> Evaluation<'a> {
-        evaluate::evaluate(&self.0.root, event, AfterError::GoOn)
+        evaluate::evaluate(&self.0.root, event)
     }
 
     /// What it says of `event` as a filter: `Match` for `true` without any error. It ends at the
     /// first error. A value that is not a Boolean counts as one.
     pub fn decide(&self, event: &Event) -> Outcome {
-        let evaluation = evaluate::evaluate(&self.0.root, event, AfterError::Stop);
-        match evaluation.value {
-            _ if !evaluation.errors.is_empty() => Outcome::Error,
-            Value::Boolean(true) => Outcome::Match,
-            Value::Boolean(false) => Outcome::NoMatch,
-            Value::Integer(_) | Value::String(_) => Outcome::Error,
+        self.decide_within(event, &mut 0)
+    }
+
+    /// The same, for one of several expressions that share the work allowed, of which `steps` have
+    /// been done.
+    pub(crate) fn decide_within(&self, event: &Event, steps: &mut usize) -> Outcome {
+        match evaluate::up_to_an_error(&self.0.root, event, steps) {
+            Some(Value::Boolean(true)) => Outcome::Match,
+            Some(Value::Boolean(false)) => Outcome::NoMatch,
+            Some(Value::Integer(_) | Value::String(_)) | None => Outcome::Error,
         }
     }
 }
+
+/// Expressions are equal when they were read from the same text.
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for Expression {}
 
 /// The same expression in canonical form: reading it gives an equal one.
 impl fmt::Display for Expression {

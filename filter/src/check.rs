@@ -22,7 +22,8 @@ pub(crate) fn check(specs: &[FilterSpec]) -> Result<(), FilterError> {
             | FilterSpec::Suffix(_)
             | FilterSpec::All(_)
             | FilterSpec::Any(_)
-            | FilterSpec::Not(_) => Segment::Member("filters", index),
+            | FilterSpec::Not(_)
+            | FilterSpec::Cesql(_) => Segment::Member("filters", index),
         };
         checker.path.push(root);
         checker.filter(spec, 0)?;
@@ -71,6 +72,10 @@ impl<'a> Checker<'a> {
                 self.path.pop();
                 Ok(())
             }
+            FilterSpec::Cesql(expression) => expression.check_condition().map_err(|error| {
+                self.in_key(spec.dialect())
+                    .fault(error.problem, &error.remedy)
+            }),
         }
     }
 

@@ -10,6 +10,7 @@
 //!                                    3 subject = x… no match     match
 //! ```
 //!
+//! An expression is asked like a condition, as a whole; where it fails it leads where its miss does.
 //! A condition only ever leads to one written after it, so an event is decided in at most as many
 //! steps as the filter has conditions, and what is written first is asked first.
 
@@ -17,7 +18,9 @@ use std::sync::Arc;
 
 use sluicegate_event::Event;
 
+use crate::cesql::Expression;
 use crate::check::check;
+use crate::guard::Guard;
 use crate::spec::{FilterError, FilterSpec};
 
 /// What a filter says of an event.
@@ -27,8 +30,7 @@ pub enum Outcome {
     Match,
     /// It does not.
     NoMatch,
-    /// It could not be evaluated, which counts as no match. Comparing attributes never fails; an
-    /// expression may.
+    /// It does not, and an expression that it was asked failed. Comparing attributes never fails.
     Error,
 }
 
@@ -48,17 +50,29 @@ pub enum Outcome {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Filter {
-    /// Last condition first, because each is made after those it leads to.
-    steps: Arc<[Step]>,
+pub struct Filter(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    /// Last one first, because each is made after those it leads to.
+    steps: Vec<Step>,
     start: Next,
+    guard: Guard,
+    /// Whether a step asks an expression.
+    may_fail: bool,
 }
 
 #[derive(Debug)]
 struct Step {
-    condition: Condition,
+    question: Question,
     if_it_holds: Next,
     otherwise: Next,
+}
+
+#[derive(Debug)]
+enum Question {
+    Attribute(Condition),
+    Expression(Expression),
 }
 
 /// Where to go on.
@@ -66,7 +80,8 @@ struct Step {
 enum Next {
     /// At the step of this index.
     Step(usize),
-    Decided(Outcome),
+    Accept,
+    Refuse,
 }
 
 impl Filter {
@@ -75,38 +90,70 @@ impl Filter {
     /// # Errors
     ///
     /// The first part, in the order written, that cannot be honoured: a dialect without entries,
-    /// an empty value where one is needed, a name that is not `[a-z][a-z0-9]*`, more than
-    /// [`NESTING_MAX`](crate::spec::NESTING_MAX) filters around one another, more than
-    /// [`NODES_MAX`](crate::spec::NODES_MAX) filters and conditions.
+    /// an empty value where one is needed, a name that is not `[a-z][a-z0-9]*`, an expression that
+    /// no event can match, more than [`NESTING_MAX`](crate::spec::NESTING_MAX) filters around one
+    /// another, more than [`NODES_MAX`](crate::spec::NODES_MAX) filters and conditions.
     pub fn compile(specs: &[FilterSpec]) -> Result<Self, FilterError> {
         check(specs)?;
         let mut steps = Vec::new();
-        let accept = Next::Decided(Outcome::Match);
-        let refuse = Next::Decided(Outcome::NoMatch);
-        let start = specs.iter().rfold(accept, |then, spec| {
-            assemble(spec, then, refuse, &mut steps)
+        let start = specs.iter().rfold(Next::Accept, |then, spec| {
+            assemble(spec, then, Next::Refuse, &mut steps)
         });
-        Ok(Filter {
-            steps: steps.into(),
+        let is_expression = |step: &Step| matches!(step.question, Question::Expression(_));
+        Ok(Filter(Arc::new(Compiled {
+            may_fail: steps.iter().any(is_expression),
+            steps,
             start,
-        })
+            guard: Guard::of(specs),
+        })))
     }
 
     /// Asks the filter.
+    ///
+    /// An expression is not asked about an event that something else in the filter, or a comparison
+    /// within the expression, excludes already: see [`FilterSet`](crate::FilterSet).
     pub fn evaluate(&self, event: &Event) -> Outcome {
-        let mut next = self.start;
+        let Compiled {
+            steps,
+            start,
+            guard,
+            may_fail,
+        } = &*self.0;
+        // Without expressions the steps come to the same.
+        if *may_fail && !guard.holds(event) {
+            return Outcome::NoMatch;
+        }
+        let mut next = *start;
+        let mut has_failed = false;
+        let mut expression_steps = 0;
         loop {
-            match next {
-                Next::Decided(outcome) => return outcome,
-                Next::Step(index) => {
-                    let step = &self.steps[index];
-                    next = if step.condition.holds(event) {
-                        step.if_it_holds
-                    } else {
-                        step.otherwise
-                    };
-                }
-            }
+            let step = match next {
+                Next::Accept => return Outcome::Match,
+                Next::Refuse if has_failed => return Outcome::Error,
+                Next::Refuse => return Outcome::NoMatch,
+                Next::Step(index) => &steps[index],
+            };
+            let outcome = step.question.ask(event, &mut expression_steps);
+            has_failed |= outcome == Outcome::Error;
+            next = match outcome {
+                Outcome::Match => step.if_it_holds,
+                Outcome::NoMatch | Outcome::Error => step.otherwise,
+            };
+        }
+    }
+
+    /// What an event must meet for this filter to say anything but [`Outcome::NoMatch`].
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+}
+
+impl Question {
+    fn ask(&self, event: &Event, expression_steps: &mut usize) -> Outcome {
+        match self {
+            Question::Attribute(condition) if condition.holds(event) => Outcome::Match,
+            Question::Attribute(_) => Outcome::NoMatch,
+            Question::Expression(expression) => expression.decide_within(event, expression_steps),
         }
     }
 }
@@ -118,7 +165,7 @@ fn assemble(spec: &FilterSpec, on_match: Next, on_miss: Next, steps: &mut Vec<St
         |entries: &[(String, String)], condition: fn(&str, &str) -> Condition| -> Next {
             entries.iter().rfold(on_match, |then, (name, value)| {
                 steps.push(Step {
-                    condition: condition(name, value),
+                    question: Question::Attribute(condition(name, value)),
                     if_it_holds: then,
                     otherwise: on_miss,
                 });
@@ -137,6 +184,14 @@ fn assemble(spec: &FilterSpec, on_match: Next, on_miss: Next, steps: &mut Vec<St
             assemble(child, on_match, then, steps)
         }),
         FilterSpec::Not(child) => assemble(child, on_miss, on_match, steps),
+        FilterSpec::Cesql(expression) => {
+            steps.push(Step {
+                question: Question::Expression(expression.clone()),
+                if_it_holds: on_match,
+                otherwise: on_miss,
+            });
+            Next::Step(steps.len() - 1)
+        }
     }
 }
 

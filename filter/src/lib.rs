@@ -3,8 +3,7 @@
 //! [`FilterSpec`] is a filter as a manifest writes it, [`Filter`] the same filter checked and made
 //! ready, and [`FilterSet`] the filters of a broker, asked together. A filter that cannot be
 //! honoured is refused by [`Filter::compile`], with the place and the remedy; one that compiles
-//! answers for any event, without recursion and without allocating. [`cesql`] is a language for
-//! conditions, which no filter uses yet.
+//! answers for any event, in bounded time. [`cesql`] is a language for conditions.
 //!
 //! Pure: no I/O, no clock, not async. What is deliberately absent: triggers, channels, YAML, and
 //! looking into an event's data.
@@ -15,6 +14,9 @@ pub mod set;
 pub mod spec;
 
 mod check;
+#[cfg(test)]
+mod generated;
+mod guard;
 
 pub use compiled::{Filter, Outcome};
 pub use set::FilterSet;

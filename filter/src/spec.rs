@@ -3,6 +3,8 @@
 //! The types hold anything; what may stand in them is checked by
 //! [`Filter::compile`](crate::Filter::compile).
 
+use crate::cesql::Expression;
+
 /// How many `all`, `any` and `not` may stand around a filter.
 ///
 /// A reader of outside data stops there too: copying or dropping a spec recurses, so one of any
@@ -38,6 +40,8 @@ pub enum FilterSpec {
     Any(Vec<FilterSpec>),
     /// The nested filter does not match.
     Not(Box<FilterSpec>),
+    /// An expression that is true. One that fails does not match: a `not` around it does.
+    Cesql(Expression),
 }
 
 impl FilterSpec {
@@ -51,6 +55,7 @@ impl FilterSpec {
             FilterSpec::All(_) => "all",
             FilterSpec::Any(_) => "any",
             FilterSpec::Not(_) => "not",
+            FilterSpec::Cesql(_) => "cesql",
         }
     }
 }

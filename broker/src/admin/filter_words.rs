@@ -33,6 +33,7 @@ fn first_condition(filter: &FilterSpec) -> Option<String> {
             .find_map(first_condition)
             .map(|first| format!("any of {first}")),
         FilterSpec::Not(nested) => first_condition(nested).map(|first| format!("not {first}")),
+        FilterSpec::Cesql(expression) => Some(expression.text().to_owned()),
     }
 }
 
@@ -53,6 +54,7 @@ fn count(filter: &FilterSpec) -> usize {
         | FilterSpec::Suffix(entries) => entries.len(),
         FilterSpec::All(nested) | FilterSpec::Any(nested) => nested.iter().map(count).sum(),
         FilterSpec::Not(nested) => count(nested),
+        FilterSpec::Cesql(_) => 1,
     }
 }
 

@@ -29,20 +29,16 @@ const CHARACTER_BYTES_PER_STEP: usize = 32;
 
 /// Whether an evaluation goes on after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AfterError {
+enum AfterError {
     /// It looks for more.
     GoOn,
     /// It ends.
     Stop,
 }
 
-pub(crate) fn evaluate<'a>(root: &'a Node, event: &'a Event, after: AfterError) -> Evaluation<'a> {
-    let mut evaluator = Evaluator {
-        event,
-        after,
-        errors: Vec::new(),
-        steps: 0,
-    };
+/// Its value, and all that went wrong.
+pub(crate) fn evaluate<'a>(root: &'a Node, event: &'a Event) -> Evaluation<'a> {
+    let mut evaluator = Evaluator::new(event, AfterError::GoOn);
     let value = match evaluator.attempt(root) {
         Ok(value) | Err(Failure::As(value)) => value,
         Err(Failure::Zero) => Value::zero(root.zero_type()),
@@ -53,9 +49,24 @@ pub(crate) fn evaluate<'a>(root: &'a Node, event: &'a Event, after: AfterError) 
     }
 }
 
+/// Its value, or None at the first error. Allocates nothing but texts that are computed. `steps` is
+/// what has been done already of the work allowed, and is added to.
+pub(crate) fn up_to_an_error<'a>(
+    root: &'a Node,
+    event: &'a Event,
+    steps: &mut usize,
+) -> Option<Value<'a>> {
+    let mut evaluator = Evaluator::new(event, AfterError::Stop);
+    evaluator.steps = *steps;
+    let value = evaluator.attempt(root).ok();
+    *steps = evaluator.steps;
+    value
+}
+
 struct Evaluator<'a> {
     event: &'a Event,
     after: AfterError,
+    /// Those met so far; none where it ends at the first, of which nobody asks.
     errors: Vec<EvaluationError>,
     steps: usize,
 }
@@ -73,6 +84,15 @@ enum Failure<'a> {
 type Answer<'a, T = Value<'a>> = Result<T, Failure<'a>>;
 
 impl<'a> Evaluator<'a> {
+    fn new(event: &'a Event, after: AfterError) -> Self {
+        Evaluator {
+            event,
+            after,
+            errors: Vec::new(),
+            steps: 0,
+        }
+    }
+
     fn attempt(&mut self, node: &'a Node) -> Answer<'a> {
         self.charge(1, node.span)?;
         match &node.kind {
@@ -148,7 +168,10 @@ impl<'a> Evaluator<'a> {
     }
 
     fn fail(&mut self, kind: ErrorKind, span: Span) -> Failure<'a> {
-        self.errors.push(EvaluationError { kind, span });
+        match self.after {
+            AfterError::GoOn => self.errors.push(EvaluationError { kind, span }),
+            AfterError::Stop => {}
+        }
         Failure::Zero
     }
 
@@ -182,12 +205,7 @@ mod tests {
 
     fn steps(text: &str, event: &Event) -> usize {
         let root = parse(text).expect("it is an expression");
-        let mut evaluator = Evaluator {
-            event,
-            after: AfterError::GoOn,
-            errors: Vec::new(),
-            steps: 0,
-        };
+        let mut evaluator = Evaluator::new(event, AfterError::GoOn);
         assert!(evaluator.attempt(&root).is_ok(), "{:?}", evaluator.errors);
         evaluator.steps
     }

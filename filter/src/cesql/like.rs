@@ -77,6 +77,15 @@ impl Pattern {
         words.max().unwrap_or(0)
     }
 
+    /// With what every text begins that it matches, and whether that is the whole of it.
+    pub(crate) fn beginning(&self) -> (&str, bool) {
+        match &*self.pieces {
+            [Piece::Plain(plain)] => (plain, true),
+            [Piece::Plain(plain), ..] => (plain, false),
+            [] | [Piece::Gapped(_), ..] => ("", false),
+        }
+    }
+
     pub(crate) fn matches(&self, text: &str) -> bool {
         match &*self.pieces {
             [] => false,

@@ -62,6 +62,11 @@ impl Attribute {
         );
         Attribute { name, is_core }
     }
+
+    /// Whether no event lacks it.
+    pub(crate) fn is_always_there(&self) -> bool {
+        matches!(&*self.name, "specversion" | "id" | "source" | "type")
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

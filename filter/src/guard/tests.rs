@@ -1,0 +1,196 @@
+use std::cell::Cell;
+
+use proptest::prop_assert;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::*;
+use crate::cesql::Expression;
+use crate::generated::{any_event, any_filter, by_definition};
+
+fn cesql(text: &str) -> FilterSpec {
+    FilterSpec::Cesql(Expression::parse(text).expect("the expressions of a test are valid"))
+}
+
+fn exact(entries: &[(&str, &str)]) -> FilterSpec {
+    FilterSpec::Exact(owned(entries))
+}
+
+fn owned(entries: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    entries.iter().map(pair).collect()
+}
+
+/// A guard in words: clauses by line, anchors joined by `|`, `?` after an attribute that may be
+/// absent.
+fn words(specs: &[FilterSpec]) -> String {
+    let anchor = |anchor: &Anchor| {
+        let absent = if anchor.or_absent { "?" } else { "" };
+        match &anchor.wanted {
+            Wanted::Equals(text) => format!("{}{absent}={text}", anchor.attribute),
+            Wanted::StartsWith(text) => format!("{}{absent}={text}*", anchor.attribute),
+        }
+    };
+    let clause = |clause: &Clause| -> String {
+        let anchors: Vec<String> = clause.anchors().iter().map(anchor).collect();
+        anchors.join("|")
+    };
+    let clauses: Vec<String> = Guard::of(specs).clauses().iter().map(clause).collect();
+    clauses.join(" ")
+}
+
+#[test]
+fn each_dialect_gives_what_can_be_hashed_or_looked_up_by_prefix() {
+    let any = |children: Vec<FilterSpec>| FilterSpec::Any(children);
+    let all = |children: Vec<FilterSpec>| FilterSpec::All(children);
+    let prefix = |entries: &[(&str, &str)]| FilterSpec::Prefix(owned(entries));
+    let suffix = |entries: &[(&str, &str)]| FilterSpec::Suffix(owned(entries));
+    let legacy = |entries: &[(&str, &str)]| FilterSpec::Attributes(owned(entries));
+    let not = |spec: FilterSpec| FilterSpec::Not(Box::new(spec));
+    let cases = [
+        (vec![], ""),
+        (
+            vec![exact(&[("type", "a"), ("source", "s")])],
+            "type=a source=s",
+        ),
+        (
+            vec![prefix(&[("type", "a")]), exact(&[("source", "s")])],
+            "source=s type=a*",
+        ),
+        (vec![suffix(&[("type", "a")])], ""),
+        (
+            vec![legacy(&[
+                ("type", "a"),
+                ("subject", ""),
+                ("schemaurl", "s"),
+            ])],
+            "type=a",
+        ),
+        (vec![legacy(&[("datamediatype", "text/xml")])], ""),
+        (
+            vec![all(vec![exact(&[("type", "a")]), suffix(&[("id", "1")])])],
+            "type=a",
+        ),
+        (
+            vec![any(vec![
+                exact(&[("type", "a")]),
+                prefix(&[("source", "s")]),
+            ])],
+            "type=a|source=s*",
+        ),
+        (
+            vec![any(vec![
+                exact(&[("type", "a")]),
+                suffix(&[("source", "s")]),
+            ])],
+            "",
+        ),
+        (
+            vec![any(vec![
+                all(vec![prefix(&[("id", "1")]), exact(&[("type", "a")])]),
+                exact(&[("type", "b")]),
+            ])],
+            "type=a|type=b",
+        ),
+        (vec![not(exact(&[("type", "a")]))], ""),
+        (vec![cesql("type = 'a' AND amount > 100")], "type=a"),
+    ];
+    for (specs, expected) in cases {
+        assert_eq!(words(&specs), expected, "{specs:?}");
+    }
+}
+
+#[test]
+fn an_expression_gives_what_must_be_true_in_it() {
+    let cases = [
+        ("TYPE = 'a'", "type=a"),
+        ("'a' = type", "type=a"),
+        ("region = 'eu'", "region?=eu"),
+        // An integer on the left makes an integer of the text.
+        ("'5' = amount", ""),
+        ("amount = 5", ""),
+        ("type <> 'a'", ""),
+        ("type = 'a' = TRUE", ""),
+        (
+            "amount > 1 AND type = 'a' AND subject = 'x'",
+            "type=a subject?=x",
+        ),
+        ("type = 'a' OR type = 'b'", "type=a|type=b"),
+        ("type = 'a' OR amount > 1", ""),
+        // Left to right: (type = 'a' OR amount > 1) AND source = 's'
+        ("type = 'a' OR amount > 1 AND source = 's'", "source=s"),
+        // (type = 'a' AND source = 's') OR type = 'b'
+        ("type = 'a' AND source = 's' OR type = 'b'", ""),
+        (
+            "(type = 'a' AND source = 's') OR type = 'b'",
+            "type=a|type=b",
+        ),
+        ("type = 'a' XOR type = 'b'", ""),
+        ("type = 'a' XOR type = 'b' AND id = '1'", "id=1"),
+        ("NOT type = 'a'", ""),
+        ("NOT (type = 'a')", ""),
+        ("type LIKE 'a.%'", "type=a.*"),
+        ("type LIKE 'a_c%'", ""),
+        ("type LIKE 'a\\_c%'", "type=a_c*"),
+        ("type LIKE '%a'", ""),
+        ("type LIKE 'a'", "type=a"),
+        ("type NOT LIKE 'a%'", ""),
+        ("subject LIKE 'a%'", "subject?=a*"),
+        ("type IN ('a', 'b')", "type=a|type=b"),
+        ("type IN ('a', source)", ""),
+        ("type NOT IN ('a', 'b')", ""),
+        ("subject IN ('a', 'b')", "subject?=a|subject?=b"),
+        // An extension may be an integer, and its members too.
+        ("amount IN ('1', '2')", ""),
+        ("important AND type = 'a'", "type=a"),
+        ("TRUE", ""),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(words(&[cesql(text)]), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_too_much_is_left_out() {
+    let members: Vec<String> = (0..ANCHORS_MAX).map(|n| format!("'{n}'")).collect();
+    let set = members.join(",");
+    assert_eq!(
+        words(&[cesql(&format!("type IN ({set})"))])
+            .matches('|')
+            .count(),
+        ANCHORS_MAX - 1
+    );
+    assert_eq!(
+        words(&[cesql(&format!("type IN ({set}) OR type = 'x'"))]),
+        ""
+    );
+
+    let many: Vec<FilterSpec> = (0..=CLAUSES_MAX)
+        .map(|n| FilterSpec::Prefix(owned(&[(&format!("a{n}"), "x")])))
+        .chain([exact(&[("type", "a")])])
+        .collect();
+    let words = words(&many);
+    assert!(words.starts_with("type=a "), "{words}");
+    assert_eq!(words.split(' ').count(), CLAUSES_MAX);
+}
+
+#[test]
+fn a_guard_holds_of_every_event_that_is_wanted() {
+    const CASES: u32 = 20_000;
+    let excluded = Cell::new(0_u32);
+    let config = Config {
+        cases: CASES,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new(config)
+        .run(&(any_filter(), any_event()), |(spec, event)| {
+            if !Guard::of(std::slice::from_ref(&spec)).holds(&event) {
+                excluded.set(excluded.get() + 1);
+                prop_assert!(!by_definition(&spec, &event));
+            }
+            Ok(())
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+    let share = f64::from(excluded.get()) / f64::from(CASES);
+    assert!(share > 0.2, "only {share} were excluded by their guard");
+}
