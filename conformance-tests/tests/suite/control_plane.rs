@@ -2,14 +2,12 @@
 //! not change. Standalone, status is what the admin API shows.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluicegate_conformance::event::{Event, Mode};
 use sluicegate_conformance::harness::{Server, Setup, TriggerStatus};
-use tokio::time::{Instant, sleep};
 
-use crate::scene::{PATIENCE, Scene, ids};
+use crate::scene::{PATIENCE, Scene, await_answer, await_verbose, ids};
 
 /// CP-2, CP-4, CP-42, RK-1, TP-3, TP-4: a ready broker shows its address, and that address takes
 /// events.
@@ -67,7 +65,7 @@ async fn a_ready_trigger_shows_its_addresses() {
 #[tokio::test]
 async fn a_trigger_may_come_before_its_broker() {
     let scene = Scene::new("before").await.trigger("early", json!({}));
-    scene.server.write_manifest(&scene.file(), &scene.yaml());
+    scene.write();
     let waits = |triggers: &[TriggerStatus]| {
         triggers
             .iter()
@@ -192,17 +190,8 @@ async fn a_broker_of_a_foreign_class_is_refused() {
         &(broker("ours", "Sluicegate") + &broker("theirs", "Kafka")),
     );
     await_verbose(&server, |text| text.contains("W014")).await;
+    await_answer(&server, "/default/ours", 202).await;
     let event = Event::new("1", "/s", "t");
-    let deadline = Instant::now() + PATIENCE;
-    while server
-        .send("/default/ours", &event, Mode::Binary)
-        .await
-        .status()
-        != Some(202)
-    {
-        assert!(Instant::now() < deadline, "our own broker does not come up");
-        sleep(Duration::from_millis(10)).await;
-    }
     assert_eq!(
         server
             .send("/default/theirs", &event, Mode::Binary)
@@ -266,21 +255,4 @@ async fn a_trigger_made_again_starts_anew() {
         .await;
     scene.await_count("all", 2).await;
     assert_eq!(ids(&scene.received("all")), ["after", "before"]);
-}
-
-async fn await_verbose(server: &Server, enough: impl Fn(&str) -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = server
-            .admin()
-            .get("/readyz?verbose")
-            .await
-            .expect("it answers");
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        if enough(&text) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "awaited in vain: {text}");
-        sleep(Duration::from_millis(10)).await;
-    }
 }

@@ -6,9 +6,8 @@
 
 use serde_json::{Value, json};
 use sluicegate_conformance::event::{Event, Mode};
-use tokio::time::{Duration, Instant, sleep};
 
-use crate::scene::{Load, PATIENCE, Scene, ids};
+use crate::scene::{Load, Scene, await_verbose, ids};
 
 /// A filter, as the trigger's spec has it, and the ids of the events that it wants.
 type Row = (Value, &'static [&'static str]);
@@ -330,30 +329,15 @@ async fn filters_that_cannot_be_are_refused_and_match_nothing() {
     }
 }
 
-/// The errors about this scene that `/readyz?verbose` shows, once there are at least `count`.
+/// The errors about this scene that the server shows, once there are at least `count`.
 async fn await_findings(scene: &Scene, count: usize) -> Vec<String> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = scene
-            .server
-            .admin()
-            .get("/readyz?verbose")
-            .await
-            .expect("it answers");
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        let findings: Vec<String> = text
-            .split("error[")
+    let findings = |text: &str| -> Vec<String> {
+        text.split("error[")
             .skip(1)
             .filter(|finding| finding.contains(&scene.file()))
             .map(|finding| format!("error[{finding}"))
-            .collect();
-        if findings.len() >= count {
-            return findings;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "{count} findings awaited: {findings:#?}"
-        );
-        sleep(Duration::from_millis(10)).await;
-    }
+            .collect()
+    };
+    let enough = |text: &str| findings(text).len() >= count;
+    findings(&await_verbose(&scene.server, enough).await)
 }

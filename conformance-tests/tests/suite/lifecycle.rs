@@ -13,7 +13,7 @@ use sluicegate_conformance::subscriber::{Answer, Script};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::scene::{Load, PATIENCE, Scene};
+use crate::scene::{Load, PATIENCE, Scene, await_answer, await_verbose, metrics};
 
 /// Ready in under 300 ms. All five figures are printed; the best is judged, since the machine has other
 /// things to do too.
@@ -264,12 +264,12 @@ async fn an_invalid_edit_keeps_the_last_valid_version() {
     scene.accept(&scene.event("1")).await;
     scene.await_count("edited", 1).await;
     scene.await_count("other", 1).await;
-    let metrics = server.admin().get("/metrics").await.expect("it answers");
-    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
-    let failed = metrics.lines().any(|line| {
-        line.starts_with("sluicegate_config_last_reload_success") && line.ends_with(" 0")
-    });
-    assert!(failed, "no metric says that the reload failed");
+    let metrics = metrics(&server).await;
+    assert_eq!(
+        metrics.values("sluicegate_config_last_reload_success", &[]),
+        [0],
+        "no metric says that the reload failed"
+    );
 
     let uri = scene.subscriber.url("/new");
     scene.edit_trigger("edited", json!({"subscriber": {"uri": uri}}));
@@ -295,18 +295,7 @@ async fn an_unreadable_file_keeps_its_objects_and_a_deleted_one_ends_them() {
     scene.await_count("all", 1).await;
 
     server.remove_manifest(&scene.file());
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = scene.send(&scene.event("2"), Mode::Binary).await;
-        if answer.status() == Some(404) {
-            break;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "the broker is still there: {answer:?}"
-        );
-        sleep(Duration::from_millis(10)).await;
-    }
+    await_answer(&server, &scene.path(), 404).await;
 }
 
 /// G16: at the start, a bad manifest leaves the good ones served; `--strict` ends it
@@ -409,8 +398,7 @@ async fn the_books_are_in_the_metrics_too() {
         scene.accept(&scene.event(id)).await;
     }
     let triggers = scene.quiet(3).await;
-    let metrics = server.admin().get("/metrics").await.expect("it answers");
-    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    let metrics = metrics(&server).await;
     for trigger in triggers {
         for (state, count) in [
             ("accepted", trigger.books.accepted),
@@ -418,50 +406,14 @@ async fn the_books_are_in_the_metrics_too() {
             ("delivered", trigger.books.delivered),
             ("parked", trigger.books.parked),
         ] {
-            let shown = metrics.lines().any(|line| {
-                [
-                    "sluicegate_trigger_events{",
-                    &format!("namespace=\"{}\"", scene.namespace),
-                    &format!("trigger=\"{}\"", trigger.name),
-                    &format!("state=\"{state}\""),
-                ]
-                .iter()
-                .all(|part| line.contains(part))
-                    && value(line) == Some(count)
-            });
-            assert!(
-                shown,
-                "{} {state} {count} is not in the metrics:\n{metrics}",
-                trigger.name
-            );
+            let labels = [
+                ("namespace", scene.namespace.as_str()),
+                ("trigger", trigger.name.as_str()),
+                ("state", state),
+            ];
+            let shown = metrics.values("sluicegate_trigger_events", &labels);
+            assert_eq!(shown, [count], "{} {state}: {metrics:?}", trigger.name);
         }
-    }
-}
-
-/// The value of a line of metrics, when it is a whole number.
-fn value(line: &str) -> Option<u64> {
-    let (_, value) = line.rsplit_once(' ')?;
-    value.strip_suffix(".0").unwrap_or(value).parse().ok()
-}
-
-async fn await_verbose(server: &Server, enough: impl Fn(&str) -> bool) -> String {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = server
-            .admin()
-            .get("/readyz?verbose")
-            .await
-            .expect("it answers");
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        if enough(&text) {
-            return text;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "awaited in vain: {text}\n{}",
-            server.log()
-        );
-        sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -1,9 +1,10 @@
 //! What most tests begin with: a namespace, a broker in it, triggers, and a subscriber.
 
 mod load;
+mod server;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,27 +14,14 @@ use sluicegate_conformance::harness::{Server, TriggerStatus};
 use sluicegate_conformance::http1::Message;
 use sluicegate_conformance::ledger::Books;
 use sluicegate_conformance::subscriber::{Received, Subscriber};
-use tokio::sync::Mutex;
 
 pub(crate) use load::Load;
+pub(crate) use server::{await_answer, await_verbose, metrics};
 
 /// How many events a test may send that the ledger does not judge: what is more is load.
 const UNJUDGED_MAX: usize = 99;
 /// How long anything may take that should take milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The server that tests share: the given one, or started by the first that needs it and ended with the last
-/// that holds it, so that no process outlives the run.
-pub(crate) async fn shared_server() -> Arc<Server> {
-    static SHARED: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
-    let mut shared = SHARED.lock().await;
-    if let Some(server) = shared.upgrade() {
-        return server;
-    }
-    let server = Arc::new(Server::given_or_started().await);
-    *shared = Arc::downgrade(&server);
-    server
-}
 
 /// A scene that is being set: the triggers go to one broker called `broker`.
 pub(crate) struct Scene {
@@ -48,7 +36,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// An empty scene on the shared server.
     pub(crate) async fn new(name: &str) -> Self {
-        Self::on(shared_server().await, name).await
+        Self::on(server::shared_server().await, name).await
     }
 
     /// An empty scene on a server of the test's own.
@@ -122,6 +110,11 @@ impl Scene {
         })
     }
 
+    /// Writes the manifest, without waiting.
+    pub(crate) fn write(&self) {
+        self.server.write_manifest(&self.file(), &self.yaml());
+    }
+
     /// Applies the scene and waits until every trigger is ready.
     pub(crate) async fn start(self) -> Self {
         let triggers: Vec<&str> = self.triggers.iter().map(String::as_str).collect();
@@ -142,13 +135,13 @@ impl Scene {
         let trigger = self.trigger_object(name, spec);
         self.objects.retain(|object| !is_trigger(object, name));
         self.objects.push(trigger);
-        self.server.write_manifest(&self.file(), &self.yaml());
+        self.write();
     }
 
     /// Removes a trigger and writes the manifest, without waiting.
     pub(crate) fn remove_trigger(&mut self, name: &str) {
         self.objects.retain(|object| !is_trigger(object, name));
-        self.server.write_manifest(&self.file(), &self.yaml());
+        self.write();
     }
 
     /// The name of the scene's file of manifests.
