@@ -201,6 +201,45 @@ async fn a_broker_of_a_foreign_class_is_refused() {
     );
 }
 
+/// CP-13, CP-14: a broker whose BrokerConfig does not exist refuses events and says why, and its
+/// trigger is not ready; both are once the BrokerConfig is there. The server is ready all along.
+#[tokio::test]
+async fn a_broker_without_its_broker_config_refuses_events_until_it_is_there() {
+    let scene = Scene::new("unconfigured").await;
+    let scene = scene.broker_of_config().trigger("all", json!({}));
+    scene.write();
+    let answer = await_answer(&scene.server, &scene.path(), 503).await;
+    assert!(answer.headers.get("retry-after").is_some(), "{answer:?}");
+    let problem: Value = serde_json::from_slice(&answer.body).expect("it is JSON");
+    let missing = format!("BrokerConfig {}/config does not exist", scene.namespace);
+    for (member, expected) in [("type", "W047"), ("detail", &missing)] {
+        let text = problem.get(member).and_then(Value::as_str);
+        assert!(
+            text.is_some_and(|text| text.contains(expected)),
+            "{member} says nothing of {expected}: {problem}"
+        );
+    }
+    let waits = |triggers: &[TriggerStatus]| {
+        triggers
+            .iter()
+            .any(|trigger| trigger.reason.as_deref() == Some("BrokerNotReady"))
+    };
+    let admin = scene.server.admin();
+    admin
+        .await_triggers(&scene.namespace, PATIENCE, "a trigger that waits", waits)
+        .await;
+    let ready = admin.get("/readyz").await.expect("it answers");
+    assert_eq!(ready.status(), Some(200), "{ready:?}");
+
+    let scene = scene
+        .broker_config(json!({"channel": {"memory": {}}}))
+        .start()
+        .await;
+    scene.accept(&scene.event("1")).await;
+    scene.await_count("all", 1).await;
+    assert_eq!(ids(&scene.received("all")), ["1"]);
+}
+
 /// CP-21: whatever is accepted once a trigger is ready reaches it, from the very first event.
 #[tokio::test]
 async fn the_first_event_after_ready_arrives() {

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use sluicegate_conformance::client::Request;
 use sluicegate_conformance::event::{Event, Mode};
 use sluicegate_conformance::harness::free_address;
+use sluicegate_conformance::ledger::Books;
 use sluicegate_conformance::subscriber::{Answer, Script, Subscriber};
 
-use crate::scene::{PATIENCE, Scene, ids, one_attempt_then};
+use crate::scene::{PATIENCE, Scene, ids, metrics, one_attempt_then};
 
 const WHY: [&str; 3] = ["knativeerrordest", "knativeerrorcode", "knativeerrordata"];
 
@@ -153,6 +154,26 @@ async fn a_failing_sink_is_retried() {
         (scene.received("bad").len(), scene.received("sink").len()),
         (3, 3)
     );
+}
+
+/// G0: an event that is given up on is one dead letter in the metrics, while its sink fails and once
+/// it has been taken.
+#[tokio::test]
+async fn an_event_given_up_on_is_counted_once_however_often_its_sink_is_tried() {
+    let scene = scene("counted-once").await;
+    scene.subscriber.script("/bad", Answer::status(500));
+    scene.subscriber.script("/sink", Script::fail_first(2, 503));
+    scene.accept(&scene.event("1")).await;
+    for (sends, parked) in [(2, 1), (3, 0)] {
+        scene.await_count("sink", sends).await;
+        let what = format!("{parked} parked after {sends} sends to the sink");
+        let is_so = |books: &Books| books.pending == 0 && books.parked == parked;
+        scene.await_books("bad", &what, is_so).await;
+        let labels = [("namespace", scene.namespace.as_str()), ("trigger", "bad")];
+        let metrics = metrics(&scene.server).await;
+        let counted = metrics.values("sluicegate_dead_letters_total", &labels);
+        assert_eq!(counted, [1], "{what}: {metrics:?}");
+    }
 }
 
 /// S4, G7, T22: with the sink down everything exhausted is parked and visible, and when the sink is

@@ -72,7 +72,19 @@ impl Scene {
     }
 
     /// Adds the broker with a BrokerConfig of this spec.
-    pub(crate) fn configured_broker(mut self, config: Value) -> Self {
+    pub(crate) fn configured_broker(self, config: Value) -> Self {
+        self.broker_config(config).broker_of_config()
+    }
+
+    /// Adds the broker that names the BrokerConfig.
+    pub(crate) fn broker_of_config(self) -> Self {
+        self.broker_spec(json!({"config": {
+            "apiVersion": "sluicegate.dev/v1alpha1", "kind": "BrokerConfig", "name": "config",
+        }}))
+    }
+
+    /// Adds a BrokerConfig of this spec.
+    pub(crate) fn broker_config(mut self, config: Value) -> Self {
         let metadata = json!({"name": "config", "namespace": self.namespace});
         self.objects.push(json!({
             "apiVersion": "sluicegate.dev/v1alpha1",
@@ -80,9 +92,7 @@ impl Scene {
             "metadata": metadata,
             "spec": config,
         }));
-        self.broker_spec(json!({"config": {
-            "apiVersion": "sluicegate.dev/v1alpha1", "kind": "BrokerConfig", "name": "config",
-        }}))
+        self
     }
 
     /// Adds a trigger whose subscriber is the path of its name; `spec` is laid over the defaults.
