@@ -34,6 +34,7 @@ use sluicegate_event::Event;
 
 use crate::compiled::Outcome;
 
+mod deciding;
 mod error;
 mod evaluate;
 mod functions;
@@ -44,6 +45,7 @@ pub(crate) mod syntax;
 mod token;
 mod value;
 
+pub use deciding::{Deciding, Reading};
 pub use error::{ErrorKind, EvaluationError, ExpressionError, Span};
 pub use value::{Type, Value};
 
@@ -170,6 +172,30 @@ impl Expression {
     /// Its value for `event`, and everything that went wrong.
     pub fn evaluate<'a>(&'a self, event: &'a Event) -> Evaluation<'a> {
         evaluate::evaluate(&self.0.root, event)
+    }
+
+    /// The part of it that decided what it comes to for `event`: AND, OR, XOR and NOT are taken apart
+    /// as long as one operand alone decides.
+    ///
+    /// ```
+    /// use sluicegate_event::Event;
+    /// use sluicegate_filter::cesql::{Expression, Value};
+    ///
+    /// let large = Expression::parse("type = 'order.paid' AND amount > 100")?;
+    /// let order = Event::builder("1", "/shop", "order.paid").attribute("amount", "40").build()?;
+    /// let deciding = large.deciding(&order);
+    /// assert_eq!(large.part(deciding.span), "amount > 100");
+    /// assert_eq!(deciding.value, Value::Boolean(false));
+    /// assert_eq!(deciding.attributes[0].attribute, "amount");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn deciding(&self, event: &Event) -> Deciding {
+        deciding::deciding(&self.0.root, event)
+    }
+
+    /// The attributes that it names, each once, as it reads them from `event`.
+    pub fn readings(&self, event: &Event) -> Vec<Reading> {
+        deciding::attributes(&self.0.root, event)
     }
 
     /// What it says of `event` as a filter: `Match` for `true` without any error. It ends at the

@@ -197,7 +197,7 @@ fn assemble(spec: &FilterSpec, on_match: Next, on_miss: Next, steps: &mut Vec<St
 
 /// One question about one attribute.
 #[derive(Debug)]
-struct Condition {
+pub(crate) struct Condition {
     subject: Subject,
     test: Test,
 }
@@ -223,28 +223,28 @@ enum Test {
 }
 
 impl Condition {
-    fn equals(name: &str, value: &str) -> Self {
+    pub(crate) fn equals(name: &str, value: &str) -> Self {
         Condition {
             subject: Subject::Attribute(name.into()),
             test: Test::Equals(value.into()),
         }
     }
 
-    fn starts_with(name: &str, value: &str) -> Self {
+    pub(crate) fn starts_with(name: &str, value: &str) -> Self {
         Condition {
             subject: Subject::Attribute(name.into()),
             test: Test::StartsWith(value.into()),
         }
     }
 
-    fn ends_with(name: &str, value: &str) -> Self {
+    pub(crate) fn ends_with(name: &str, value: &str) -> Self {
         Condition {
             subject: Subject::Attribute(name.into()),
             test: Test::EndsWith(value.into()),
         }
     }
 
-    fn legacy(name: &str, value: &str) -> Self {
+    pub(crate) fn legacy(name: &str, value: &str) -> Self {
         let subject = match name {
             "schemaurl" => Subject::SchemaUrl,
             "datamediatype" => Subject::MediaType,
@@ -258,8 +258,13 @@ impl Condition {
         Condition { subject, test }
     }
 
-    fn holds(&self, event: &Event) -> bool {
-        let Some(found) = self.subject.of(event) else {
+    /// The text that is compared.
+    pub(crate) fn subject_of<'e>(&self, event: &'e Event) -> Option<&'e str> {
+        self.subject.of(event)
+    }
+
+    pub(crate) fn holds(&self, event: &Event) -> bool {
+        let Some(found) = self.subject_of(event) else {
             return false;
         };
         match &self.test {

@@ -3,13 +3,15 @@
 //! [`FilterSpec`] is a filter as a manifest writes it, [`Filter`] the same filter checked and made
 //! ready, and [`FilterSet`] the filters of a broker, asked together. A filter that cannot be
 //! honoured is refused by [`Filter::compile`], with the place and the remedy; one that compiles
-//! answers for any event, in bounded time. [`cesql`] is a language for conditions.
+//! answers for any event, in bounded time. [`explain()`] says why. [`cesql`] is a language for
+//! conditions.
 //!
 //! Pure: no I/O, no clock, not async. What is deliberately absent: triggers, channels, YAML, and
 //! looking into an event's data.
 
 pub mod cesql;
 pub mod compiled;
+pub mod explain;
 pub mod set;
 pub mod spec;
 
@@ -19,5 +21,6 @@ mod generated;
 mod guard;
 
 pub use compiled::{Filter, Outcome};
+pub use explain::{Explanation, explain};
 pub use set::FilterSet;
 pub use spec::{FilterError, FilterSpec};

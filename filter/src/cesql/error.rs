@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// How many characters of a long line are shown on each side of the place at fault.
+const SHOWN_AROUND_CHARS: usize = 32;
+
 /// A part of an expression's text: bytes from `start` up to, not including, `end`. Both stand
 /// between characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,44 @@ impl Span {
             end: last.end,
         }
     }
+
+    /// Two lines: the line of `text` in which this part begins, shortened around it when it is long,
+    /// and carets below the part.
+    ///
+    /// ```
+    /// use sluicegate_filter::cesql::Span;
+    ///
+    /// assert_eq!(Span { start: 4, end: 9 }.caret("1 + price"), "1 + price\n    ^^^^^");
+    /// ```
+    pub fn caret(self, text: &str) -> String {
+        let before = text.get(..self.start).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text.get(line_start..).unwrap_or_default();
+        let line = line.split('\n').next().unwrap_or_default();
+        let column = before.chars().count() - text.get(..line_start).map_or(0, count);
+        let width = text
+            .get(self.start..self.end)
+            .map_or(0, |part| count(part.split('\n').next().unwrap_or_default()))
+            .clamp(1, SHOWN_AROUND_CHARS);
+
+        let from = column.saturating_sub(SHOWN_AROUND_CHARS);
+        let to = column + width + SHOWN_AROUND_CHARS;
+        let (front, back) = (
+            if from > 0 { "…" } else { "" },
+            if to < count(line) { "…" } else { "" },
+        );
+        // A tab or a carriage return would move the carets.
+        let shown: String = line
+            .chars()
+            .skip(from)
+            .take(to - from)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        let indent = column - from + count(front);
+        let mut lines = format!("{front}{shown}{back}\n");
+        write!(lines, "{:indent$}{:^<width$}", "", "").expect("writing into a String cannot fail");
+        lines
+    }
 }
 
 /// Why an expression is refused: it cannot be read, or it can never be what it is wanted for.
@@ -33,9 +74,6 @@ pub struct ExpressionError {
     /// What to do.
     pub remedy: String,
 }
-
-/// How many characters of a long line are shown on each side of the place at fault.
-const SHOWN_AROUND_CHARS: usize = 32;
 
 impl ExpressionError {
     pub(crate) fn new(span: Span, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -57,33 +95,7 @@ impl ExpressionError {
     /// assert_eq!(error.caret(text), "type = 'paid' AND amount > \n                           ^");
     /// ```
     pub fn caret(&self, text: &str) -> String {
-        let before = text.get(..self.span.start).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = text.get(line_start..).unwrap_or_default();
-        let line = line.split('\n').next().unwrap_or_default();
-        let column = before.chars().count() - text.get(..line_start).map_or(0, count);
-        let width = text
-            .get(self.span.start..self.span.end)
-            .map_or(0, |part| count(part.split('\n').next().unwrap_or_default()))
-            .clamp(1, SHOWN_AROUND_CHARS);
-
-        let from = column.saturating_sub(SHOWN_AROUND_CHARS);
-        let to = column + width + SHOWN_AROUND_CHARS;
-        let (front, back) = (
-            if from > 0 { "…" } else { "" },
-            if to < count(line) { "…" } else { "" },
-        );
-        // A tab or a carriage return would move the carets.
-        let shown: String = line
-            .chars()
-            .skip(from)
-            .take(to - from)
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        let indent = column - from + count(front);
-        let mut lines = format!("{front}{shown}{back}\n");
-        write!(lines, "{:indent$}{:^<width$}", "", "").expect("writing into a String cannot fail");
-        lines
+        self.span.caret(text)
     }
 }
 
