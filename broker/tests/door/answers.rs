@@ -9,7 +9,7 @@ use sluicegate_event::{Data, Limits};
 
 use crate::client::Answer;
 use crate::door::{
-    BATCH, EVENT, STRUCTURED, Setup, TestDoor, event, json, memory_channel, post, typed,
+    BATCH, EVENT, STRUCTURED, Setup, TestDoor, bare, event, json, memory_channel, post, typed,
 };
 use crate::stuck::StuckChannel;
 
@@ -165,43 +165,23 @@ async fn a_path_or_method_that_is_wrong_is_said_so() {
         (post("/shop", EVENT, ""), 404, "W044", "/shop"),
         (post("/shop/orders/more", EVENT, ""), 404, "W044", "more"),
         (
-            "GET /api/v1/brokers HTTP/1.1\r\nHost: test\r\n\r\n".into(),
+            bare("GET", "/api/v1/brokers"),
             404,
             "W044",
             "this port takes events",
         ),
         (
-            "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n".into(),
+            bare("GET", "/metrics"),
             404,
             "W044",
             "this port takes events",
         ),
         (post("//", EVENT, ""), 404, "W044", "//"),
         (post("/Shop/Orders", EVENT, ""), 404, "W044", "Shop"),
-        (
-            "GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n".into(),
-            404,
-            "W044",
-            "healthz",
-        ),
-        (
-            "GET /shop/orders HTTP/1.1\r\nHost: test\r\n\r\n".into(),
-            405,
-            "W045",
-            "GET",
-        ),
-        (
-            "PUT /shop/orders HTTP/1.1\r\nHost: test\r\n\r\n".into(),
-            405,
-            "W045",
-            "PUT",
-        ),
-        (
-            "DELETE / HTTP/1.1\r\nHost: test\r\n\r\n".into(),
-            405,
-            "W045",
-            "DELETE",
-        ),
+        (bare("GET", "/healthz"), 404, "W044", "healthz"),
+        (bare("GET", "/shop/orders"), 405, "W045", "GET"),
+        (bare("PUT", "/shop/orders"), 405, "W045", "PUT"),
+        (bare("DELETE", "/"), 405, "W045", "DELETE"),
     ] {
         let answer = door.ask(&request).await;
         assert_refused(&answer, status, code, says);

@@ -197,6 +197,11 @@ pub(crate) fn post(path: &str, lines: &str, body: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: test\r\n{lines}Content-Length: {length}\r\n\r\n{body}")
 }
 
+/// A request of a head with nothing in it but what HTTP asks for.
+pub(crate) fn bare(method: &str, path: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n")
+}
+
 /// A valid event in binary mode.
 pub(crate) fn event(lines: &str, body: &str) -> String {
     post("/shop/orders", &format!("{EVENT}{lines}"), body)
