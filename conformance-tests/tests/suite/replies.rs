@@ -23,6 +23,24 @@ async fn scene(name: &str) -> Scene {
         .await
 }
 
+/// A scene where `echo` gets every event and replies with it; each has this many hops.
+async fn echo_scene(name: &str, hops_max: u8) -> Scene {
+    let scene = Scene::new(name)
+        .await
+        .configured_broker(hops(hops_max))
+        .trigger("echo", json!({"delivery": {"retry": 0}}))
+        .start()
+        .await;
+    let echo = Script::decided_by(|received, _| Answer::reply(&received.event()));
+    scene.subscriber.script("/echo", echo);
+    scene
+}
+
+/// The spec of a BrokerConfig that gives events this many hops.
+fn hops(hops_max: u8) -> serde_json::Value {
+    json!({"channel": {"memory": {}}, "limits": {"maxHops": hops_max}})
+}
+
 fn ask(id: &str) -> Event {
     Event::new(id, "/asks", "ask")
 }
@@ -194,14 +212,7 @@ async fn a_reply_is_offered_to_its_own_trigger_too() {
 /// in the store as a loop; nobody else's events are held up, and nothing is left running.
 #[tokio::test]
 async fn a_loop_ends_at_the_hop_limit_and_is_parked() {
-    let scene = Scene::new("loop").await;
-    let scene = scene
-        .configured_broker(json!({"channel": {"memory": {}}, "limits": {"maxHops": 5}}))
-        .trigger("echo", json!({"delivery": {"retry": 0}}))
-        .start()
-        .await;
-    let echo = Script::decided_by(|received, _| Answer::reply(&received.event()));
-    scene.subscriber.script("/echo", echo);
+    let scene = echo_scene("loop", 5).await;
     scene.accept(&ask("loop")).await;
     let admin = scene.server.admin();
     let letter = admin
@@ -219,14 +230,7 @@ async fn a_loop_ends_at_the_hop_limit_and_is_parked() {
 /// before delivery.
 #[tokio::test]
 async fn a_forged_hop_count_only_lowers_the_limit() {
-    let scene = Scene::new("forged").await;
-    let scene = scene
-        .configured_broker(json!({"channel": {"memory": {}}, "limits": {"maxHops": 4}}))
-        .trigger("echo", json!({"delivery": {"retry": 0}}))
-        .start()
-        .await;
-    let echo = Script::decided_by(|received, _| Answer::reply(&received.event()));
-    scene.subscriber.script("/echo", echo);
+    let scene = echo_scene("forged", 4).await;
     // What is above the limit, or no number, counts as fresh.
     let forged = [
         ("2147483647", 4),
@@ -274,9 +278,8 @@ async fn a_forged_hop_count_only_lowers_the_limit() {
 /// neither sees the whole ring; the event ends as a loop.
 #[tokio::test]
 async fn a_ring_of_brokers_ends_at_the_hop_limit() {
-    let limited = || json!({"channel": {"memory": {}}, "limits": {"maxHops": 6}});
-    let first = Scene::new("ring-a").await.configured_broker(limited());
-    let second = Scene::new("ring-b").await.configured_broker(limited());
+    let first = Scene::new("ring-a").await.configured_broker(hops(6));
+    let second = Scene::new("ring-b").await.configured_broker(hops(6));
     let to = |scene: &Scene| {
         let uri = format!("http://{}{}", scene.server.ingress(), scene.path());
         json!({"subscriber": {"uri": uri}, "delivery": {"retry": 0}})

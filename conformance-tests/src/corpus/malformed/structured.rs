@@ -137,50 +137,14 @@ fn syntax(table: &mut Table) {
 }
 
 fn types(table: &mut Table) {
-    let wrong = [
-        ("a number", "1"),
-        ("a boolean", "true"),
-        ("an object", "{}"),
-        ("an array", "[]"),
-    ];
     for (name, _) in REQUIRED {
         row(table, format!("{name} missing"), name, without(name));
-        row(
-            table,
-            format!("{name} null"),
-            name,
-            object(&[(name, "null")]),
-        );
-        row(
-            table,
-            format!("{name} empty"),
-            name,
-            object(&[(name, "\"\"")]),
-        );
-        for (what, value) in wrong {
-            row(
-                table,
-                format!("{name} is {what}"),
-                name,
-                object(&[(name, value)]),
-            );
-        }
+        let null = object(&[(name, "null")]);
+        row(table, format!("{name} null"), name, null);
+        no_text(table, name);
     }
     for name in ["subject", "time", "dataschema", "datacontenttype"] {
-        row(
-            table,
-            format!("{name} empty"),
-            name,
-            object(&[(name, "\"\"")]),
-        );
-        for (what, value) in wrong {
-            row(
-                table,
-                format!("{name} is {what}"),
-                name,
-                object(&[(name, value)]),
-            );
-        }
+        no_text(table, name);
     }
     for value in [
         "{}",
@@ -194,6 +158,20 @@ fn types(table: &mut Table) {
     ] {
         let body = object(&[("extension", value)]);
         row(table, format!("extension is {value}"), "extension", body);
+    }
+}
+
+/// Where text must stand, what is none.
+fn no_text(table: &mut Table, name: &str) {
+    for (what, value) in [
+        ("empty", "\"\""),
+        ("is a number", "1"),
+        ("is a boolean", "true"),
+        ("is an object", "{}"),
+        ("is an array", "[]"),
+    ] {
+        let body = object(&[(name, value)]);
+        row(table, format!("{name} {what}"), name, body);
     }
 }
 
