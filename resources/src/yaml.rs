@@ -35,6 +35,7 @@ mod findings;
 mod mapping;
 mod node;
 mod quantity;
+mod written;
 
 pub use compose::{DEPTH_MAX, Documents, NODES_MAX, TEXT_BYTES_MAX, documents};
 pub use duration::{DurationFault, parse_duration, show_duration};

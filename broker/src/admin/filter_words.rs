@@ -33,7 +33,24 @@ fn first_condition(filter: &FilterSpec) -> Option<String> {
             .find_map(first_condition)
             .map(|first| format!("any of {first}")),
         FilterSpec::Not(nested) => first_condition(nested).map(|first| format!("not {first}")),
-        FilterSpec::Cesql(expression) => Some(expression.text().to_owned()),
+        FilterSpec::Cesql(expression) => Some(on_one_line(expression.text())),
+    }
+}
+
+/// How much of an expression is told, in characters.
+const EXPRESSION_CHARS_MAX: usize = 60;
+
+/// The beginning of an expression, with a space for each run of blanks: a list has a line for each
+/// trigger.
+fn on_one_line(expression: &str) -> String {
+    let words: Vec<&str> = expression.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(EXPRESSION_CHARS_MAX) {
+        None => line,
+        Some(_) => {
+            let kept: String = line.chars().take(EXPRESSION_CHARS_MAX - 1).collect();
+            format!("{}…", kept.trim_end())
+        }
     }
 }
 
@@ -60,6 +77,8 @@ fn count(filter: &FilterSpec) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use sluicegate_filter::cesql::Expression;
+
     use super::*;
 
     fn entries(entries: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -67,6 +86,10 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
+    }
+
+    fn cesql(text: &str) -> FilterSpec {
+        FilterSpec::Cesql(Expression::parse(text).unwrap())
     }
 
     #[test]
@@ -106,6 +129,22 @@ mod tests {
             (
                 vec![FilterSpec::Any(vec![paid(), paid()])],
                 "any of type=order.paid + 1 more",
+            ),
+            (
+                vec![cesql("amount > 100\n  AND region = 'eu'\n"), paid()],
+                "amount > 100 AND region = 'eu' + 1 more",
+            ),
+            (
+                vec![FilterSpec::Not(Box::new(cesql("EXISTS subject")))],
+                "not EXISTS subject",
+            ),
+            (
+                vec![cesql(&format!("type = '{}'", "é".repeat(51)))],
+                &format!("type = '{}'", "é".repeat(51)),
+            ),
+            (
+                vec![cesql(&format!("type = '{}'", "é".repeat(52)))],
+                &format!("type = '{}…", "é".repeat(51)),
             ),
         ];
         for (filters, words) in cases {

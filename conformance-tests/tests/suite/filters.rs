@@ -204,9 +204,72 @@ async fn filters_override_filter_unless_empty() {
     check("override", &events, rows).await;
 }
 
+/// RK-15, T12, T14: an expression that is true without an error, alone and nested; one that fails
+/// matches nothing where it stands, so a `not` around it matches.
+#[tokio::test]
+async fn expressions_select_and_errors_match_nothing() {
+    let one = |filter: Value| json!({"filters": [filter]});
+    let cesql = |expression: &str| json!({"cesql": expression});
+    let exact = |ty: &str| json!({"exact": {"type": ty}});
+    let events = [
+        event("big", "order.paid", &[("amount", "250"), ("region", "eu")]),
+        event("small", "order.paid", &[("amount", "50"), ("region", "us")]),
+        event("odd", "order.paid", &[("amount", "many")]),
+        event("bare", "order.lost", &[]),
+    ];
+    let rows: &[Row] = &[
+        (one(cesql("type = 'order.paid' AND amount > 100")), &["big"]),
+        (one(cesql("amount > 100")), &["big"]),
+        (one(cesql("NOT (amount > 100)")), &["small"]),
+        (
+            one(json!({"not": cesql("amount > 100")})),
+            &["small", "odd", "bare"],
+        ),
+        (
+            one(json!({"not": {"not": cesql("amount > 100")}})),
+            &["big"],
+        ),
+        (
+            one(json!({"any": [cesql("amount > 100"), exact("order.lost")]})),
+            &["big", "bare"],
+        ),
+        (
+            one(json!({"all": [exact("order.paid"), cesql("region IN ('us', 'uk')")]})),
+            &["small"],
+        ),
+        (
+            json!({"filters": [cesql("EXISTS amount"), {"not": cesql("IS_INT(amount)")}]}),
+            &["odd"],
+        ),
+        (
+            one(cesql("type LIKE '%.lost' OR EXISTS amount AND amount = 50")),
+            &["small"],
+        ),
+        (
+            one(cesql(
+                "type = 'order.lost' OR\n  EXISTS amount\n\tAND IS_INT(amount)\n",
+            )),
+            &["big", "small"],
+        ),
+        // A value that is no Boolean matches nothing, and neither does division by zero.
+        (one(cesql("region")), &[]),
+        (one(cesql("1 / 0 = 0")), &[]),
+        (
+            one(json!({"not": cesql("1 / 0 = 0")})),
+            &["big", "small", "odd", "bare"],
+        ),
+        // Nothing is asked of an empty one.
+        (
+            json!({"filters": [cesql(""), exact("order.lost")]}),
+            &["bare"],
+        ),
+    ];
+    check("expressions", &events, rows).await;
+}
+
 /// CE-6, JF-10, CP-71: what came as a number or a boolean is compared in its canonical text.
 #[tokio::test]
-async fn typed_attributes_are_compared_as_text() {
+async fn typed_attributes_are_compared_as_text_and_keep_their_type_in_expressions() {
     let typed = |id: &str, members: &str| {
         let json = format!(
             "{{\"specversion\":\"1.0\",\"id\":\"{id}\",\"source\":\"/filters\",\"type\":\"t\"{members}}}"
@@ -222,6 +285,12 @@ async fn typed_attributes_are_compared_as_text() {
             json!({"filters": [{"exact": {"urgent": "true"}}]}),
         )
         .trigger("prefix", json!({"filters": [{"prefix": {"amount": "5"}}]}))
+        .trigger("half", json!({"filters": [{"cesql": "amount / 2 = 25"}]}))
+        .trigger("flag", json!({"filters": [{"cesql": "urgent"}]}))
+        .trigger(
+            "cast",
+            json!({"filters": [{"cesql": "BOOL(urgent) AND amount = 5"}]}),
+        )
         .start()
         .await;
     for body in [
@@ -238,6 +307,10 @@ async fn typed_attributes_are_compared_as_text() {
     assert_eq!(ids(&scene.received("number")), ["1", "2"]);
     assert_eq!(ids(&scene.received("boolean")), ["1", "2"]);
     assert_eq!(ids(&scene.received("prefix")), ["1", "2", "3"]);
+    // An expression sees the type; text is cast where one is needed, and is no condition itself.
+    assert_eq!(ids(&scene.received("half")), ["3"]);
+    assert_eq!(ids(&scene.received("flag")), ["1"]);
+    assert_eq!(ids(&scene.received("cast")), ["1", "2"]);
 }
 
 /// RK-8: many triggers, each gets its own events and no others.
@@ -262,7 +335,7 @@ async fn a_hundred_triggers_get_their_own_events_alone() {
     assert_eq!(judgement.delivered, 100);
 }
 
-/// RK-3, T11, T16, W001, W003, W005: a filter that cannot mean what it says is refused, with its
+/// RK-3, T11, T15, T16, W001, W003, W005: a filter that cannot mean what it says is refused, with its
 /// place and a remedy, and the trigger gets nothing rather than everything.
 #[tokio::test]
 async fn filters_that_cannot_be_are_refused_and_match_nothing() {
@@ -279,7 +352,22 @@ async fn filters_that_cannot_be_are_refused_and_match_nothing() {
             json!({"filters": [{"exactly": {"type": "a"}}]}),
             "W00",
         ),
-        ("cesql", json!({"filters": [{"cesql": "type = 'a'"}]}), "W0"),
+        (
+            "cesql",
+            json!({"filters": [{"all": [{"cesql": "type LIKE AND source = '/shop'"}]}]}),
+            "W003",
+        ),
+        ("sql", json!({"filters": [{"sql": "type = 'a'"}]}), "W003"),
+        (
+            "integer",
+            json!({"filters": [{"not": {"cesql": "LENGTH(type)"}}]}),
+            "W003",
+        ),
+        (
+            "function",
+            json!({"filters": [{"any": [{"cesql": "MATCHES(type, 'a')"}]}]}),
+            "W003",
+        ),
         (
             "upper",
             json!({"filter": {"attributes": {"Type": "a"}}}),

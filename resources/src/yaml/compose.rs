@@ -4,7 +4,12 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 
 use crate::text::quoted;
 use crate::yaml::node::{Document, Entry, Node, Scalar, Value};
+use crate::yaml::written::Written;
 use crate::{Diagnostic, Span, codes};
+
+mod cursor;
+
+use cursor::{Cursor, written};
 
 /// Longest text that is read, in bytes: 1 MiB.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -98,14 +103,27 @@ struct Composer {
 impl Composer {
     fn run(&mut self, text: &str) -> Result<(), Fault> {
         let mut parser = Parser::new_from_str(text);
+        let mut cursor = Cursor::at_start(text);
         while let Some(event) = parser.next_event() {
             let (event, place) = event.map_err(|error| syntax_fault(&error))?;
-            self.apply(event, span_of(place.start, place.end))?;
+            let written = match &event {
+                Event::Scalar(text, style, ..) => {
+                    let source = cursor.take(place.start.index(), place.end.index());
+                    written(text, *style, source)
+                }
+                _ => None,
+            };
+            self.apply(event, span_of(place.start, place.end), written)?;
         }
         Ok(())
     }
 
-    fn apply(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
+    fn apply(
+        &mut self,
+        event: Event<'_>,
+        span: Span,
+        written: Option<Written>,
+    ) -> Result<(), Fault> {
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => {}
             Event::DocumentEnd => self.end_document(),
@@ -125,6 +143,7 @@ impl Composer {
                 let scalar = Scalar {
                     is_plain: style == ScalarStyle::Plain && !is_string,
                     text: text.into_owned(),
+                    written,
                 };
                 self.place(Node {
                     span,

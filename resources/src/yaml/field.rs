@@ -2,7 +2,7 @@
 //!
 //! Each getter gives the value or reports why it can't and gives `None`.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use crate::text::{listed, nearest, quoted, visible};
@@ -11,6 +11,7 @@ use crate::yaml::duration::{DurationFault, parse_duration, show_duration};
 use crate::yaml::mapping::{Mapping, entries};
 use crate::yaml::node::{Node, Scalar, ScalarType, Value};
 use crate::yaml::quantity::{parse_quantity, show_quantity, suggest_quantity};
+use crate::yaml::written::place;
 use crate::{Diagnostic, Span, codes};
 
 /// A value of a mapping or an item of a list.
@@ -52,6 +53,29 @@ impl<'a> Field<'a> {
     /// Where the value stands.
     pub fn span(&self) -> Span {
         self.node.span
+    }
+
+    /// Where a part of the string that is the value stands, given as bytes of it; None where that
+    /// cannot be told for certain.
+    ///
+    /// ```
+    /// use sluicegate_resources::yaml::{self, Findings, Mapping};
+    ///
+    /// let documents = yaml::documents("greeting: 'it''s late'\n");
+    /// let findings = Findings::default();
+    /// let mut mapping = Mapping::of(&documents.list[0], &findings).expect("a mapping");
+    /// let greeting = mapping.field("greeting").expect("the field");
+    /// assert_eq!(greeting.string(), Some("it's late"));
+    /// assert_eq!(greeting.span_within(5..9).expect("a place").column, 18);
+    /// assert!(mapping.finish());
+    /// ```
+    pub fn span_within(&self, part: Range<usize>) -> Option<Span> {
+        match &self.node.value {
+            Value::Scalar(Scalar { text, written, .. }) => {
+                place(text, written.as_ref(), self.node.span, part)
+            }
+            Value::Sequence(_) | Value::Mapping(_) | Value::Refused => None,
+        }
     }
 
     /// Where the key stands; for an item of a list, the item.

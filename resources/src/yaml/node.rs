@@ -1,5 +1,6 @@
 //! The tree.
 
+use crate::yaml::written::Written;
 use crate::{Diagnostic, Span};
 
 /// One document of a text that is not empty.
@@ -51,6 +52,8 @@ pub struct Scalar {
     pub text: String,
     /// Written without quotes, so that the text decides the type.
     pub is_plain: bool,
+    /// How it is written, where that is not the bare text on one line.
+    pub(super) written: Option<Written>,
 }
 
 /// The type that a scalar has by the core schema of YAML 1.2.

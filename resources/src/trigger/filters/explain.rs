@@ -55,7 +55,7 @@ pub(super) fn refuse_without_dialect(field: &Field<'_>, filter: Mapping<'_>) {
         filter.finish();
         return;
     }
-    let names = listed(DIALECTS.into_iter().take(6), "or");
+    let names = listed(DIALECTS.into_iter().take(7), "or");
     field.refuse(
         codes::FILTER_SHAPE,
         format!("a filter needs a dialect: {names}"),
@@ -91,14 +91,16 @@ fn as_list(entries: &[Entry]) -> String {
     const SHOWN: usize = 4;
     let mut lines = Vec::new();
     for entry in entries.iter().take(SHOWN) {
-        lines.push(format!("  - {}:", visible(&entry.key)));
+        let dialect = visible(&entry.key);
         match &entry.value.value {
             Value::Mapping(pairs) => {
+                lines.push(format!("  - {dialect}:"));
                 let pairs = pairs.iter().take(SHOWN).filter_map(pair);
                 lines.extend(pairs.map(|pair| format!("      {pair}")));
             }
-            Value::Scalar(_) | Value::Sequence(_) | Value::Refused => {
-                lines.push("      ...".into())
+            Value::Scalar(_) => lines.push(format!("  - {dialect}: ...")),
+            Value::Sequence(_) | Value::Refused => {
+                lines.extend([format!("  - {dialect}:"), "      ...".to_owned()]);
             }
         }
     }
