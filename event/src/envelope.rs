@@ -157,6 +157,16 @@ pub(crate) struct Extension {
     pub(crate) ty: AttributeType,
 }
 
+impl Extension {
+    fn as_attribute(&self) -> Attribute<'_> {
+        Attribute {
+            name: self.name.as_str(),
+            value: self.value.as_str(),
+            ty: self.ty,
+        }
+    }
+}
+
 impl Event {
     /// What an event is taken to cost in a store beside its text and data: the envelope itself,
     /// its handles and a place in a queue. Bytes.
@@ -220,12 +230,16 @@ impl Event {
             _ if name == parts.spec_version.schema_name() => {
                 parts.schema.as_ref().map(AttributeValue::as_str)
             }
-            _ => parts
-                .extensions
-                .iter()
-                .find(|extension| extension.name.as_str() == name)
-                .map(|extension| extension.value.as_str()),
+            _ => self.extension(name).map(|extension| extension.value),
         }
+    }
+
+    /// An extension attribute by its bare name.
+    pub fn extension(&self, name: &str) -> Option<Attribute<'_>> {
+        let mut extensions = self.parts.extensions.iter();
+        extensions
+            .find(|extension| extension.name.as_str() == name)
+            .map(Extension::as_attribute)
     }
 
     /// Every attribute, `specversion` first, extensions last in the order they came in.
@@ -236,11 +250,7 @@ impl Event {
             value,
             ty: AttributeType::String,
         });
-        core.chain(parts.extensions.iter().map(|extension| Attribute {
-            name: extension.name.as_str(),
-            value: extension.value.as_str(),
-            ty: extension.ty,
-        }))
+        core.chain(parts.extensions.iter().map(Extension::as_attribute))
     }
 
     /// The data.

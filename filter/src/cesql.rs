@@ -60,9 +60,10 @@ pub const EXPRESSION_BYTES_MAX: usize = 8 * 1024;
 pub const DEPTH_MAX: usize = 64;
 
 /// How much work one evaluation may be, in steps: one for each part of the expression that is looked
-/// at, and one more for each 256 bytes of text that are copied or searched for it, or each 32 that
-/// must be read character by character. That keeps every evaluation below 5 ms. What would need more
-/// ends in an error of kind [`ErrorKind::Generic`]. The expressions of one filter share that work.
+/// at, and one more for each 32 bytes of text that must be read character by character for it, each
+/// 256 that are copied or searched, and each 4096 of an attribute. That keeps every evaluation below
+/// 5 ms. What would need more ends in an error of kind [`ErrorKind::Generic`]. The expressions of one
+/// filter share that work.
 pub const STEPS_MAX: usize = 10_000;
 
 /// An expression, read and prepared. Cheap to clone.

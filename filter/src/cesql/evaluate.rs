@@ -15,7 +15,7 @@ use sluicegate_event::{AttributeType, Event};
 
 use super::error::{ErrorKind, EvaluationError, Span};
 use super::syntax::{Attribute, Kind, Node};
-use super::value::Value;
+use super::value::{Type, Value};
 use super::{Evaluation, STEPS_MAX};
 
 mod calls;
@@ -23,6 +23,9 @@ mod operators;
 
 /// Bytes of text that are copied or searched in the time of a step, which is at most half a microsecond.
 const BYTES_PER_STEP: usize = 256;
+
+/// Bytes of an attribute that are read, and compared with something, in that time.
+const READ_BYTES_PER_STEP: usize = 4096;
 
 /// Bytes of text that are read character by character in that time.
 const CHARACTER_BYTES_PER_STEP: usize = 32;
@@ -124,12 +127,12 @@ impl<'a> Evaluator<'a> {
 
     fn integer(&mut self, node: &'a Node) -> Answer<'a, i32> {
         let value = self.operand(node)?;
-        self.cast(value.to_integer(), node.span)
+        self.to_integer(&value, node.span)
     }
 
     fn boolean(&mut self, node: &'a Node) -> Answer<'a, bool> {
         let value = self.operand(node)?;
-        self.cast(value.to_boolean(), node.span)
+        self.to_boolean(&value, node.span)
     }
 
     fn attribute(&mut self, attribute: &Attribute, span: Span) -> Answer<'a> {
@@ -137,17 +140,19 @@ impl<'a> Evaluator<'a> {
         let value = if attribute.is_core {
             event.attribute(&attribute.name).map(text)
         } else {
-            let mut all = event.attributes();
-            all.find(|held| held.name == &*attribute.name)
-                .map(|held| match held.ty {
-                    AttributeType::String => text(held.value),
-                    AttributeType::Boolean => Value::Boolean(held.value == "true"),
-                    AttributeType::Integer => {
-                        held.value.parse().map_or(text(held.value), Value::Integer)
-                    }
-                })
+            event.extension(&attribute.name).map(|held| match held.ty {
+                AttributeType::String => text(held.value),
+                AttributeType::Boolean => Value::Boolean(held.value == "true"),
+                AttributeType::Integer => {
+                    held.value.parse().map_or(text(held.value), Value::Integer)
+                }
+            })
         };
-        value.ok_or_else(|| self.fail(ErrorKind::MissingAttribute, span))
+        let value = value.ok_or_else(|| self.fail(ErrorKind::MissingAttribute, span))?;
+        if let Value::String(text) = &value {
+            self.charge(text.len() / READ_BYTES_PER_STEP, span)?;
+        }
+        Ok(value)
     }
 
     /// Two operands, the second looked at only where that can still tell something.
@@ -163,8 +168,33 @@ impl<'a> Evaluator<'a> {
         Ok((left?, right?))
     }
 
-    fn cast<T>(&mut self, value: Option<T>, span: Span) -> Answer<'a, T> {
-        value.ok_or_else(|| self.fail(ErrorKind::Cast, span))
+    /// A value as one of type `ty`.
+    fn cast(&mut self, value: Value<'a>, ty: Type, span: Span) -> Answer<'a> {
+        match ty {
+            Type::Boolean => self.to_boolean(&value, span).map(Value::Boolean),
+            Type::Integer => self.to_integer(&value, span).map(Value::Integer),
+            Type::String => Ok(Value::String(value.into_text())),
+        }
+    }
+
+    fn to_boolean(&mut self, value: &Value<'a>, span: Span) -> Answer<'a, bool> {
+        let cast = value.to_boolean();
+        cast.ok_or_else(|| self.fail(ErrorKind::Cast, span))
+    }
+
+    fn to_integer(&mut self, value: &Value<'a>, span: Span) -> Answer<'a, i32> {
+        self.charge_digits(value, span)?;
+        let cast = value.to_integer();
+        cast.ok_or_else(|| self.fail(ErrorKind::Cast, span))
+    }
+
+    /// Pays for reading a value as an integer: of a text every digit is looked at, and it may begin
+    /// with any number of zeros.
+    fn charge_digits(&mut self, value: &Value<'a>, span: Span) -> Answer<'a, ()> {
+        match value {
+            Value::String(text) => self.charge(text.len() / CHARACTER_BYTES_PER_STEP, span),
+            Value::Boolean(_) | Value::Integer(_) => Ok(()),
+        }
     }
 
     fn fail(&mut self, kind: ErrorKind, span: Span) -> Failure<'a> {
@@ -221,16 +251,24 @@ mod tests {
         let touching = [
             ("LIKE '%x%'", BYTES_PER_STEP),
             ("LIKE '%x_%'", CHARACTER_BYTES_PER_STEP),
+            ("= 'x'", READ_BYTES_PER_STEP),
         ];
         for (test, bytes) in touching {
             let more =
                 steps(&format!("long {test}"), &event) - steps(&format!("short {test}"), &event);
             assert!(more >= long.len() / bytes, "{test}: {more}");
         }
-        for function in ["LENGTH", "LOWER", "UPPER", "CONCAT"] {
+        let reading = [
+            ("CONCAT", BYTES_PER_STEP),
+            ("LENGTH", CHARACTER_BYTES_PER_STEP),
+            ("LOWER", CHARACTER_BYTES_PER_STEP),
+            ("UPPER", CHARACTER_BYTES_PER_STEP),
+            ("IS_INT", CHARACTER_BYTES_PER_STEP),
+        ];
+        for (function, bytes) in reading {
             let more = steps(&format!("{function}(long)"), &event)
                 - steps(&format!("{function}(short)"), &event);
-            assert!(more >= long.len() / BYTES_PER_STEP, "{function}: {more}");
+            assert!(more >= long.len() / bytes, "{function}: {more}");
         }
     }
 }

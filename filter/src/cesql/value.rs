@@ -102,15 +102,6 @@ impl<'a> Value<'a> {
             Value::String(text) => text,
         }
     }
-
-    /// Cast to type `ty`.
-    pub(crate) fn cast(self, ty: Type) -> Option<Self> {
-        match ty {
-            Type::Boolean => self.to_boolean().map(Value::Boolean),
-            Type::Integer => self.to_integer().map(Value::Integer),
-            Type::String => Some(Value::String(self.into_text())),
-        }
-    }
 }
 
 /// Its text, as a cast to a String gives it.

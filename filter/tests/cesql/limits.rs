@@ -111,6 +111,7 @@ fn a_pattern_with_a_hundred_wildcards_is_within_the_bound_over_64_kib() {
 fn an_evaluation_that_is_too_much_work_ends_with_one_error() {
     let event = Event::builder("1", "/s", "t")
         .attribute("a", &"é".repeat(32 * 1024))
+        .attribute("zeros", &"0".repeat(64 * 1024))
         .build()
         .expect("it is valid");
     let joined = format!("CONCAT({})", vec!["a"; 500].join(","));
@@ -128,6 +129,11 @@ fn an_evaluation_that_is_too_much_work_ends_with_one_error() {
         vec!["LENGTH(a) = 0"; 100].join(" OR "),
         format!("a LIKE '%_{}%'", "é".repeat(4000)),
         vec!["LEFT(a, 40000) = ''"; 100].join(" OR "),
+        format!("1 IN ({})", vec!["zeros"; 1000].join(",")),
+        vec!["zeros > 0"; 500].join(" OR "),
+        vec!["zeros = 1"; 500].join(" OR "),
+        vec!["IS_INT(a)"; 500].join(" OR "),
+        vec!["a = 'x'"; 700].join(" OR "),
     ];
     for text in cases {
         let expression = parse(&text);

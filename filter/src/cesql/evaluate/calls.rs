@@ -66,6 +66,7 @@ impl<'a> Evaluator<'a> {
             Function::ToString => self.text(argument).map(Value::String),
             Function::IsInteger => {
                 let value = self.operand(argument)?;
+                self.charge_digits(&value, argument.span)?;
                 Ok(Value::Boolean(value.to_integer().is_some()))
             }
             Function::IsBoolean => {

@@ -12,13 +12,13 @@ impl<'a> Evaluator<'a> {
     /// specification comes with.
     pub(super) fn not(&mut self, operand: &'a Node) -> Answer<'a> {
         let value = match self.operand(operand)? {
-            Value::Integer(_) => None,
-            value @ (Value::Boolean(_) | Value::String(_)) => value.to_boolean(),
+            Value::Integer(_) => Err(self.fail(ErrorKind::Cast, operand.span)),
+            value @ (Value::Boolean(_) | Value::String(_)) => self.to_boolean(&value, operand.span),
         };
-        let value = self
-            .cast(value, operand.span)
-            .map_err(|_| Failure::As(Value::Boolean(true)))?;
-        Ok(Value::Boolean(!value))
+        match value {
+            Ok(value) => Ok(Value::Boolean(!value)),
+            Err(_) => Err(Failure::As(Value::Boolean(true))),
+        }
     }
 
     /// Each operator takes what has come of those before it.
@@ -52,7 +52,7 @@ impl<'a> Evaluator<'a> {
         left_span: Span,
         right: &'a Node,
     ) -> Answer<'a> {
-        let left = left.and_then(|value| self.cast(value.to_boolean(), left_span));
+        let left = left.and_then(|value| self.to_boolean(&value, left_span));
         // What failed counts as `false`, which settles an AND.
         match (logic, &left) {
             (Logic::And, Ok(false) | Err(_)) | (Logic::Or, Ok(true)) => {
@@ -79,13 +79,13 @@ impl<'a> Evaluator<'a> {
         let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         if is_equality {
             let (left, right) = self.both(left, |evaluator| evaluator.operand(right))?;
-            let left = self.cast(left.cast(right.ty()), left_span)?;
+            let left = self.cast(left, right.ty(), left_span)?;
             let is_equal = left == right;
             return Ok(Value::Boolean(
                 is_equal == (comparison == Comparison::Equal),
             ));
         }
-        let left = left.and_then(|value| self.cast(value.to_integer(), left_span));
+        let left = left.and_then(|value| self.to_integer(&value, left_span));
         let (left, right) = self.both(left, |evaluator| evaluator.integer(right))?;
         Ok(Value::Boolean(match comparison {
             Comparison::Equal => left == right,
@@ -105,7 +105,7 @@ impl<'a> Evaluator<'a> {
         left_span: Span,
         right: &'a Node,
     ) -> Answer<'a> {
-        let left = left.and_then(|value| self.cast(value.to_integer(), left_span));
+        let left = left.and_then(|value| self.to_integer(&value, left_span));
         let (left, right_value) = self.both(left, |evaluator| evaluator.integer(right))?;
         let result = match arithmetic {
             Arithmetic::Add => left.checked_add(right_value),
@@ -151,7 +151,7 @@ impl<'a> Evaluator<'a> {
         for node in set {
             let member = self
                 .operand(node)
-                .and_then(|member| self.cast(member.cast(value.ty()), node.span));
+                .and_then(|member| self.cast(member, value.ty(), node.span));
             match member {
                 Ok(member) if member == *value && !failed => return Ok(true),
                 Ok(_) => {}
