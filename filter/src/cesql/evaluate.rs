@@ -127,12 +127,12 @@ impl<'a> Evaluator<'a> {
 
     fn integer(&mut self, node: &'a Node) -> Answer<'a, i32> {
         let value = self.operand(node)?;
-        self.to_integer(&value, node.span)
+        self.cast_to_integer(&value, node.span)
     }
 
     fn boolean(&mut self, node: &'a Node) -> Answer<'a, bool> {
         let value = self.operand(node)?;
-        self.to_boolean(&value, node.span)
+        self.cast_to_boolean(&value, node.span)
     }
 
     fn attribute(&mut self, attribute: &Attribute, span: Span) -> Answer<'a> {
@@ -171,18 +171,18 @@ impl<'a> Evaluator<'a> {
     /// A value as one of type `ty`.
     fn cast(&mut self, value: Value<'a>, ty: Type, span: Span) -> Answer<'a> {
         match ty {
-            Type::Boolean => self.to_boolean(&value, span).map(Value::Boolean),
-            Type::Integer => self.to_integer(&value, span).map(Value::Integer),
+            Type::Boolean => self.cast_to_boolean(&value, span).map(Value::Boolean),
+            Type::Integer => self.cast_to_integer(&value, span).map(Value::Integer),
             Type::String => Ok(Value::String(value.into_text())),
         }
     }
 
-    fn to_boolean(&mut self, value: &Value<'a>, span: Span) -> Answer<'a, bool> {
+    fn cast_to_boolean(&mut self, value: &Value<'a>, span: Span) -> Answer<'a, bool> {
         let cast = value.to_boolean();
         cast.ok_or_else(|| self.fail(ErrorKind::Cast, span))
     }
 
-    fn to_integer(&mut self, value: &Value<'a>, span: Span) -> Answer<'a, i32> {
+    fn cast_to_integer(&mut self, value: &Value<'a>, span: Span) -> Answer<'a, i32> {
         self.charge_digits(value, span)?;
         let cast = value.to_integer();
         cast.ok_or_else(|| self.fail(ErrorKind::Cast, span))

@@ -13,7 +13,9 @@ impl<'a> Evaluator<'a> {
     pub(super) fn not(&mut self, operand: &'a Node) -> Answer<'a> {
         let value = match self.operand(operand)? {
             Value::Integer(_) => Err(self.fail(ErrorKind::Cast, operand.span)),
-            value @ (Value::Boolean(_) | Value::String(_)) => self.to_boolean(&value, operand.span),
+            value @ (Value::Boolean(_) | Value::String(_)) => {
+                self.cast_to_boolean(&value, operand.span)
+            }
         };
         match value {
             Ok(value) => Ok(Value::Boolean(!value)),
@@ -52,7 +54,7 @@ impl<'a> Evaluator<'a> {
         left_span: Span,
         right: &'a Node,
     ) -> Answer<'a> {
-        let left = left.and_then(|value| self.to_boolean(&value, left_span));
+        let left = left.and_then(|value| self.cast_to_boolean(&value, left_span));
         // What failed counts as `false`, which settles an AND.
         match (logic, &left) {
             (Logic::And, Ok(false) | Err(_)) | (Logic::Or, Ok(true)) => {
@@ -85,7 +87,7 @@ impl<'a> Evaluator<'a> {
                 is_equal == (comparison == Comparison::Equal),
             ));
         }
-        let left = left.and_then(|value| self.to_integer(&value, left_span));
+        let left = left.and_then(|value| self.cast_to_integer(&value, left_span));
         let (left, right) = self.both(left, |evaluator| evaluator.integer(right))?;
         Ok(Value::Boolean(match comparison {
             Comparison::Equal => left == right,
@@ -105,7 +107,7 @@ impl<'a> Evaluator<'a> {
         left_span: Span,
         right: &'a Node,
     ) -> Answer<'a> {
-        let left = left.and_then(|value| self.to_integer(&value, left_span));
+        let left = left.and_then(|value| self.cast_to_integer(&value, left_span));
         let (left, right_value) = self.both(left, |evaluator| evaluator.integer(right))?;
         let result = match arithmetic {
             Arithmetic::Add => left.checked_add(right_value),
