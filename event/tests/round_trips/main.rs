@@ -1,0 +1,4 @@
+//! Generated events go through every path between content modes and come out as they were.
+
+mod generated;
+mod modes;
