@@ -149,6 +149,26 @@ impl AttributeValue {
         Self::named(name, text)
     }
 
+    /// Keeps the bytes of a text, without copying them where they travel as they are.
+    pub(crate) fn from_text(name: &str, text: Bytes) -> Result<Self, Fault> {
+        if text::is_plain(&text) {
+            let value = HeaderValue::from_maybe_shared(text)
+                .expect("what is plain is what a header takes as it is");
+            return Ok(AttributeValue(Repr::Plain(value)));
+        }
+        match std::str::from_utf8(&text) {
+            Ok(text) => Self::named(name, text),
+            Err(_) => Err(Fault::new(
+                name,
+                format!(
+                    "{name} {} is not UTF-8",
+                    shown(&String::from_utf8_lossy(&text))
+                ),
+                "write text in UTF-8",
+            )),
+        }
+    }
+
     /// Moves a value that shares a message's buffer into `buffer`.
     pub(crate) fn compact(&mut self, buffer: &mut BytesMut) {
         match &mut self.0 {
@@ -165,12 +185,17 @@ impl AttributeValue {
         }
     }
 
-    /// Bytes of the text.
-    pub(crate) fn len(&self) -> usize {
+    /// The bytes of the text.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Repr::Plain(value) => value.len(),
-            Repr::Text(text) => text.len(),
+            Repr::Plain(value) => value.as_bytes(),
+            Repr::Text(text) => text.as_bytes(),
         }
+    }
+
+    /// How many bytes the text has.
+    pub(crate) fn len(&self) -> usize {
+        self.as_bytes().len()
     }
 
     /// The value as it travels in a header: percent-encoded where the HTTP binding asks for it.

@@ -181,6 +181,12 @@ impl Event {
         }
     }
 
+    /// An event of parts that did not come through a [`Draft`].
+    pub(crate) fn from_checked(parts: Parts) -> Result<Self, Fault> {
+        draft::check(&parts)?;
+        Ok(Self::from_parts(parts))
+    }
+
     pub(crate) fn parts(&self) -> &Parts {
         &self.parts
     }
@@ -274,7 +280,8 @@ impl Event {
     }
 
     /// What it takes in a store: attribute names and values, data, and
-    /// [`Event::OVERHEAD_BYTES`]. Bytes.
+    /// [`Event::OVERHEAD_BYTES`]. Bytes. What it is written in where a store is a file is
+    /// [`stored::encoded_len`](crate::stored::encoded_len).
     pub fn size_bytes(&self) -> usize {
         self.parts.content_bytes() + Self::OVERHEAD_BYTES
     }

@@ -1,4 +1,5 @@
-//! The CloudEvents envelope, its attributes, and the HTTP and JSON bindings.
+//! The CloudEvents envelope, its attributes, the HTTP and JSON bindings, and an event's bytes in a
+//! store.
 //!
 //! What came in goes out: data byte for byte, attributes in the text they arrived in, unknown
 //! extensions kept, through any path between content modes. CloudEvents 1.0 and 0.3.
@@ -13,6 +14,7 @@ pub mod json_format;
 pub mod limits;
 #[cfg(feature = "sdk")]
 pub mod sdk;
+pub mod stored;
 mod syntax;
 
 pub use attribute::{Attribute, AttributeName, AttributeType, AttributeValue};
@@ -20,3 +22,4 @@ pub use envelope::{ContentMode, Data, Event, EventBuilder, SpecVersion, TraceCon
 pub use error::{DecodeError, Fault};
 pub use http_binding::{Decoded, Encode, decode, encode, message_bytes_max};
 pub use limits::Limits;
+pub use stored::StoredError;

@@ -190,6 +190,40 @@ pub(crate) fn extension(
     value: &str,
     ty: AttributeType,
 ) -> Result<Extension, Fault> {
+    check_extension(spec_version, name, value, ty)?;
+    Ok(Extension {
+        name: AttributeName::new(name)?,
+        value: AttributeValue::named(name, value)?,
+        ty,
+    })
+}
+
+/// Checks what the types of parts that were put together elsewhere leave open. Names, the
+/// characters of values, the content type and the data answer for themselves.
+pub(crate) fn check(parts: &Parts) -> Result<(), Fault> {
+    for (name, value) in parts.core() {
+        check_core(name, value)?;
+    }
+    let mut names: SmallVec<[&str; 8]> = SmallVec::new();
+    for Extension { name, value, ty } in &parts.extensions {
+        check_extension(parts.spec_version, name.as_str(), value.as_str(), *ty)?;
+        names.push(name.as_str());
+    }
+    // Sorted, because nothing bounds how many there are.
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Fault::duplicate(pair[0])),
+        None => Ok(()),
+    }
+}
+
+/// Checks that an extension has a name of its own and the text of its type.
+fn check_extension(
+    spec_version: SpecVersion,
+    name: &str,
+    value: &str,
+    ty: AttributeType,
+) -> Result<(), Fault> {
     if is_core(name, spec_version) {
         return Err(Fault::new(
             name,
@@ -211,11 +245,7 @@ pub(crate) fn extension(
             "give true or false for a Boolean, a whole number within 32 bits for an Integer",
         ));
     }
-    Ok(Extension {
-        name: AttributeName::new(name)?,
-        value: AttributeValue::named(name, value)?,
-        ty,
-    })
+    Ok(())
 }
 
 /// Whether the specification itself defines the attribute `name`.
