@@ -103,16 +103,10 @@ proptest! {
     }
 }
 
-/// The shortest of several runs.
 fn time(text: &str, pattern: &Pattern) -> Duration {
-    (0..9)
-        .map(|_| {
-            let start = now();
-            assert!(!std::hint::black_box(pattern).matches(std::hint::black_box(text)));
-            start.elapsed()
-        })
-        .min()
-        .unwrap_or_default()
+    let start = now();
+    assert!(!std::hint::black_box(pattern).matches(std::hint::black_box(text)));
+    start.elapsed()
 }
 
 #[expect(
@@ -123,7 +117,12 @@ fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// I4. Growth with the square, the usual fault, would be fourfold.
+/// Runs that both lengths are given at least, and at most.
+const RUNS: std::ops::Range<usize> = 5..500;
+
+/// I4. Growth with the square, the usual fault, would be fourfold. A neighbour on the machine makes
+/// runs longer and never shorter, so the shortest count, and it is tried again until both had a quiet
+/// moment.
 #[test]
 fn a_text_twice_as_long_takes_about_twice_the_time() {
     let hundred = "a%".repeat(100) + "b";
@@ -134,16 +133,20 @@ fn a_text_twice_as_long_takes_about_twice_the_time() {
         format!("%{}_b%", "a".repeat(500)),
         format!("{}c", "%a_".repeat(100)),
     ];
+    let text = "a".repeat(256 * 1024);
+    let (half_text, _) = text.split_at(128 * 1024);
     for pattern in patterns {
         let pattern = Pattern::new(&pattern);
-        let text = "a".repeat(256 * 1024);
-        let (half, whole) = text.split_at(128 * 1024);
-        assert_eq!(half.len(), whole.len());
-        let (half, whole) = (time(half, &pattern), time(&text, &pattern));
+        let (mut half, mut whole) = (Duration::MAX, Duration::MAX);
+        let shows_it = (1..=RUNS.end).any(|run| {
+            half = half.min(time(half_text, &pattern));
+            whole = whole.min(time(&text, &pattern));
+            run >= RUNS.start && whole < half * 3 + Duration::from_micros(200)
+        });
+        let pattern = pattern.source();
         assert!(
-            whole < half * 3 + Duration::from_micros(200),
-            "{}: {half:?}, {whole:?} for twice the text",
-            pattern.source()
+            shows_it,
+            "{pattern}: {half:?}, {whole:?} for twice the text"
         );
     }
 }
