@@ -4,7 +4,10 @@ use crate::envelope::{Data, SpecVersion};
 use crate::error::DecodeError;
 use crate::limits::Limits;
 
+mod batches;
+mod limits;
 mod reading;
+mod refusing;
 mod writing;
 
 fn read_bytes(body: impl Into<Bytes>) -> Result<Event, DecodeError> {
