@@ -5,7 +5,8 @@ use std::fmt;
 /// One fault: which attribute or place, what is wrong, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The attribute's bare name, or `data`, `content-type`, `body`.
+    /// The attribute's bare name, or `data`, `content-type`, `body`. Of what is no name, the first 64
+    /// characters, control characters escaped.
     pub subject: Box<str>,
     /// What is wrong, with the value: lower case, no full stop.
     pub problem: String,
@@ -40,8 +41,9 @@ impl Fault {
     }
 
     pub(crate) fn duplicate(name: &str) -> Self {
+        let name = named(name);
         Fault::new(
-            name,
+            &*name,
             format!("{name} is given more than once"),
             "give each attribute once",
         )
@@ -84,7 +86,7 @@ impl Fault {
 
     pub(crate) fn bad_name(name: &str) -> Self {
         Fault::new(
-            cut(name).0,
+            named(name),
             format!("{} is not a CloudEvents attribute name", shown(name)),
             "use one or more of a-z and 0-9, and not the name data",
         )
@@ -188,6 +190,19 @@ pub(crate) fn shown(value: &str) -> String {
     }
 }
 
+/// A name as it stands in a fault: in JSON, what is given as one may be any text.
+fn named(name: &str) -> String {
+    let (start, _) = cut(name);
+    let mut named = String::with_capacity(start.len());
+    for character in start.chars() {
+        match character.is_control() {
+            true => named.extend(character.escape_default()),
+            false => named.push(character),
+        }
+    }
+    named
+}
+
 /// The first 64 characters, and whether those are all.
 fn cut(value: &str) -> (&str, bool) {
     match value.char_indices().nth(64) {
@@ -199,6 +214,20 @@ fn cut(value: &str) -> (&str, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_given_as_a_name_is_harmless_in_a_fault() {
+        for fault in [
+            Fault::duplicate("a\n\u{7f}b"),
+            Fault::bad_name("a\n\u{7f}b"),
+        ] {
+            assert_eq!(&*fault.subject, "a\\n\\u{7f}b");
+            assert!(!fault.problem.contains(char::is_control), "{fault}");
+        }
+        let long = Fault::duplicate(&"é".repeat(5000));
+        assert_eq!(long.subject.chars().count(), 64);
+        assert!(long.problem.len() < 200, "{long}");
+    }
 
     #[test]
     fn a_value_is_shown_escaped_and_cut_to_64_characters() {
