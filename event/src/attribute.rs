@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 use crate::error::{Fault, shown};
 use crate::syntax::text;
@@ -28,9 +29,11 @@ impl AttributeName {
         if !Self::is_valid(name) {
             return Err(Fault::bad_name(name));
         }
-        let header =
-            HeaderName::try_from(format!("{PREFIX}{name}")).map_err(|_| Fault::bad_name(name))?;
-        Ok(AttributeName(header))
+        let mut header = SmallVec::<[u8; 64]>::from_slice(PREFIX.as_bytes());
+        header.extend_from_slice(name.as_bytes());
+        HeaderName::from_lowercase(&header)
+            .map(AttributeName)
+            .map_err(|_| Fault::bad_name(name))
     }
 
     /// Takes the name from a header that begins with `ce-`.
