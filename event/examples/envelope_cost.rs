@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sluicegate_event::{ContentMode, Decoded, Encode, Event, Limits, decode, encode, stored};
+use sluicegate_event::{ContentMode, Encode, Event, Limits, decode, encode};
 
 const ROUNDS: u32 = 9;
 const REPEATS: u32 = 50_000;
@@ -44,21 +44,6 @@ fn main() {
     });
     report("encode binary", || sent(&event, BINARY));
     report("encode structured", || sent(&event, STRUCTURED));
-    for (operation, event) in [
-        ("stored, binary", &event),
-        ("stored, structured", &received(&structured, text)),
-    ] {
-        let mut bytes = Vec::new();
-        stored::encode(event, &mut bytes);
-        let stored = Bytes::from(bytes);
-        println!("{operation}: {} bytes", stored.len());
-        let mut out = Vec::with_capacity(stored.len());
-        report("  write", || {
-            out.clear();
-            stored::encode(event, &mut out);
-        });
-        report("  read", || stored::decode(stored.clone()));
-    }
 }
 
 /// 1 KiB of JSON, seven `ce-` headers, a content type.
@@ -77,13 +62,6 @@ fn sample() -> Event {
     .data("application/json", data)
     .build()
     .expect("a valid event")
-}
-
-fn received(headers: &HeaderMap, body: Bytes) -> Event {
-    match decode(headers, body, &Limits::default()) {
-        Ok(Decoded::One(event)) => event,
-        Ok(Decoded::Batch(_)) | Err(_) => panic!("one event was sent"),
-    }
 }
 
 fn sent(event: &Event, how: Encode<'_>) -> (HeaderMap, Bytes) {
