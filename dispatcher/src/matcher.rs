@@ -32,7 +32,7 @@ impl TriggerMatcher {
     }
 
     /// Changes any number of filters at once: an event is judged by all of the changes or by none.
-    /// A change costs a copy of the set, so that ten thousand belong into one.
+    /// A change costs a copy of the set, which shares with the set nearly all that it does not change.
     ///
     /// `change` may be called again, on a fresh copy, when another change came between.
     ///
@@ -70,6 +70,8 @@ impl Matcher for TriggerMatcher {
 
 #[cfg(test)]
 mod tests {
+    use sluicegate_filter::FilterSpec;
+
     use super::*;
 
     fn wanted(matcher: &TriggerMatcher) -> Vec<u64> {
@@ -95,5 +97,57 @@ mod tests {
         assert_eq!(wanted(&matcher), [2, 3, 4]);
         matcher.remove(SubscriptionKey(3));
         assert_eq!(wanted(&matcher), [2, 4]);
+    }
+
+    #[test]
+    fn whoever_reads_meanwhile_sees_all_of_a_change_or_none_and_then_keeps_seeing_it() {
+        const CHANGES: u64 = 2_000;
+        let compiled = |spec| Filter::compile(&[spec]).unwrap();
+        let entries = |value: &str| vec![("type".to_owned(), value.to_owned())];
+        let kinds = [
+            compiled(FilterSpec::Exact(entries("t"))),
+            compiled(FilterSpec::Prefix(entries("t"))),
+            compiled(FilterSpec::Suffix(entries("t"))),
+        ];
+        let of_kind = |kind: u64, change: u64| SubscriptionKey(kind * 1_000_000 + change);
+        let put = |set: &mut FilterSet<SubscriptionKey>, change: u64| {
+            for (kind, filter) in (0..).zip(&kinds) {
+                set.insert(of_kind(kind, change), filter.clone());
+            }
+        };
+        let matcher = TriggerMatcher::new();
+        matcher.update(|set| {
+            for number in 0..1_000 {
+                let other = compiled(FilterSpec::Exact(entries(&number.to_string())));
+                set.insert(SubscriptionKey(9_000_000 + number), other);
+            }
+            put(set, 0);
+        });
+        let seen = || {
+            let keys = wanted(&matcher);
+            let expected = [0, 1, 2].map(|kind| of_kind(kind, keys[0]).0);
+            assert_eq!(keys, expected);
+            keys[0]
+        };
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for change in 1..=CHANGES {
+                    matcher.update(|set| {
+                        for kind in 0..3 {
+                            assert!(set.remove(of_kind(kind, change - 1)));
+                        }
+                        put(set, change);
+                    });
+                    assert_eq!(seen(), change);
+                }
+            });
+            let mut newest = 0;
+            while !writer.is_finished() {
+                let found = seen();
+                assert!(found >= newest, "{found} after {newest}");
+                newest = found;
+            }
+        });
+        assert_eq!(seen(), CHANGES);
     }
 }

@@ -43,10 +43,13 @@ pub(crate) fn by_definition(spec: &FilterSpec, event: &Event) -> bool {
     }
 }
 
+/// Two of them differ in the last byte of a character.
+const VALUES: &[&str] = &["a", "b", "ab", "ba", "aba", "é", "èa"];
+
 /// Few names and short values, so that conditions often hold.
 fn any_condition() -> impl Strategy<Value = (String, String)> {
     let name = prop::sample::select(vec!["type", "source", "subject", "one", "two"]);
-    let value = prop::sample::select(vec!["a", "b", "ab", "ba", "aba"]);
+    let value = prop::sample::select(VALUES);
     (name, value).prop_map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
@@ -65,7 +68,7 @@ fn any_legacy_condition() -> impl Strategy<Value = (String, String)> {
 fn any_expression() -> impl Strategy<Value = Expression> {
     let leaf = (
         prop::sample::select(vec!["type", "source", "subject", "one", "TWO"]),
-        prop::sample::select(vec!["a", "b", "ab", "ba", "aba"]),
+        prop::sample::select(VALUES),
         0..10,
     );
     let leaf = leaf.prop_map(|(name, value, kind)| match kind {
@@ -97,16 +100,20 @@ fn any_expression() -> impl Strategy<Value = Expression> {
     joined.prop_map(|text| Expression::parse(&text).expect("what is drawn is an expression"))
 }
 
-pub(crate) fn any_filter() -> impl Strategy<Value = FilterSpec> {
+/// A filter with none inside.
+pub(crate) fn any_flat_filter() -> impl Strategy<Value = FilterSpec> {
     let some = || prop::collection::vec(any_condition(), 1..3);
-    let leaf = prop_oneof![
+    prop_oneof![
         prop::collection::vec(any_legacy_condition(), 0..3).prop_map(FilterSpec::Attributes),
         some().prop_map(FilterSpec::Exact),
         some().prop_map(FilterSpec::Prefix),
         some().prop_map(FilterSpec::Suffix),
         any_expression().prop_map(FilterSpec::Cesql),
-    ];
-    leaf.prop_recursive(6, 40, 4, |inner| {
+    ]
+}
+
+pub(crate) fn any_filter() -> impl Strategy<Value = FilterSpec> {
+    any_flat_filter().prop_recursive(6, 40, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 1..4).prop_map(FilterSpec::All),
             prop::collection::vec(inner.clone(), 1..4).prop_map(FilterSpec::Any),
@@ -116,17 +123,20 @@ pub(crate) fn any_filter() -> impl Strategy<Value = FilterSpec> {
 }
 
 pub(crate) fn any_event() -> impl Strategy<Value = Event> {
-    let value = || prop::sample::select(vec!["a", "b", "ab", "ba", "aba"]);
+    let value = || prop::sample::select(VALUES);
     let schema = prop::sample::select(vec!["urn:a", "urn:b"]);
     let content_type = prop::sample::select(vec!["text/xml;a=b", "Application/Json", "text/plain"]);
+    // A source is a URI. Only an extension may be empty.
+    let source = prop::sample::select(vec!["a", "b", "ab", "ba", "aba"]);
+    let maybe_empty = || prop_oneof![7 => value(), 1 => Just("")];
     let optional = (
         prop::option::of(value()),
-        prop::option::of(value()),
-        prop::option::of(value()),
+        prop::option::of(maybe_empty()),
+        prop::option::of(maybe_empty()),
         prop::option::of(schema),
         prop::option::of(content_type),
     );
-    (value(), value(), optional).prop_map(|(source, ty, (subject, one, two, schema, content))| {
+    (source, value(), optional).prop_map(|(source, ty, (subject, one, two, schema, content))| {
         let given = [
             ("subject", subject),
             ("one", one),

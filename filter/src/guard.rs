@@ -110,6 +110,21 @@ impl Clause {
         anchors.all(|anchor| matches!(anchor.wanted, Wanted::Equals(_)))
     }
 
+    /// Whether it may hold of an event for what the event lacks.
+    pub(crate) fn may_hold_by_absence(&self) -> bool {
+        self.anchors.iter().any(|anchor| anchor.or_absent)
+    }
+
+    /// The attribute, if all anchors are equalities of one: of an event that has it, no two different
+    /// ones hold.
+    pub(crate) fn sole_attribute(&self) -> Option<&Arc<str>> {
+        let attribute = &self.anchors.first()?.attribute;
+        let is_alike = |anchor: &Anchor| {
+            matches!(anchor.wanted, Wanted::Equals(_)) && anchor.attribute == *attribute
+        };
+        self.anchors.iter().all(is_alike).then_some(attribute)
+    }
+
     pub(crate) fn holds(&self, event: &Event) -> bool {
         self.anchors.iter().any(|anchor| anchor.holds(event))
     }

@@ -19,6 +19,7 @@ mod check;
 #[cfg(test)]
 mod generated;
 mod guard;
+mod index;
 
 pub use compiled::{Filter, Outcome};
 pub use explain::{Explanation, explain};

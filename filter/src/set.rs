@@ -1,17 +1,21 @@
 //! The filters of a broker together: asked once per event, answers who wants it.
 
+use std::fmt;
+use std::hash::Hash;
+
 use sluicegate_event::Event;
 
 use crate::compiled::{Filter, Outcome};
+use crate::index::{Index, Places, Table};
 
 /// Filters by key, of which a set holds at most one each.
 ///
-/// The filters are asked one by one. Whoever calls must not count on that: an index is meant to
-/// stand here that finds equal values by hashing and prefixes in a trie, and asks only the rest.
-/// Hence what [`matches`](FilterSet::matches) leaves open: the order of its answers, and anything
-/// about keys whose filter does not match.
+/// An index finds those that may want an event: by equal values, which are hashed, and by what values
+/// begin with, in a trie; those that ask for neither are asked one by one. It says the same as asking
+/// all of them with [`Filter::evaluate`]. Left open is the order of the answers.
 ///
-/// A clone shares the filters, so that a changed copy can replace a set that others are reading.
+/// A clone shares nearly all with its original, so that a changed copy can replace a set that others
+/// are reading; a change costs little of what the set holds.
 ///
 /// ```
 /// use sluicegate_event::Event;
@@ -28,60 +32,76 @@ use crate::compiled::{Filter, Outcome};
 /// assert_eq!(wanted_by, [(1, Outcome::Match)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FilterSet<K> {
-    filters: Vec<(K, Filter)>,
+    filed: Table<K, Filed>,
+    pub(crate) index: Index<K>,
 }
 
-impl<K: Copy + Eq> FilterSet<K> {
+#[derive(Clone)]
+struct Filed {
+    filter: Filter,
+    places: Places,
+}
+
+impl<K: Copy + Eq + Hash> FilterSet<K> {
     /// An empty set.
     pub fn new() -> Self {
         FilterSet {
-            filters: Vec::new(),
+            filed: Table::new(),
+            index: Index::new(),
         }
     }
 
     /// Adds or replaces the filter of `key`.
     pub fn insert(&mut self, key: K, filter: Filter) {
-        match self.filters.iter_mut().find(|(held, _)| *held == key) {
-            Some((_, held)) => *held = filter,
-            None => self.filters.push((key, filter)),
-        }
+        self.remove(key);
+        let places = self.index.choose(&filter);
+        self.index.file(key, &filter, places);
+        self.filed.insert(key, Filed { filter, places });
     }
 
     /// Removes the filter of `key`; says whether it was there.
     pub fn remove(&mut self, key: K) -> bool {
-        let place = self.filters.iter().position(|(held, _)| *held == key);
-        if let Some(index) = place {
-            self.filters.swap_remove(index);
+        let removed = self.filed.remove(&key);
+        if let Some(Filed { filter, places }) = &removed {
+            self.index.unfile(key, filter, *places);
         }
-        place.is_some()
+        removed.is_some()
     }
 
     /// How many keys have a filter.
     pub fn len(&self) -> usize {
-        self.filters.len()
+        self.filed.len()
     }
 
     /// Whether no key has one.
     pub fn is_empty(&self) -> bool {
-        self.filters.is_empty()
+        self.filed.is_empty()
     }
 
     /// Calls `decided` once for each key whose filter matches or fails on `event`, in any order.
     pub fn matches(&self, event: &Event, mut decided: impl FnMut(K, Outcome)) {
-        for (key, filter) in &self.filters {
-            match filter.evaluate(event) {
+        self.index
+            .find(event, |candidate| match candidate.filter.evaluate(event) {
                 Outcome::NoMatch => {}
-                outcome @ (Outcome::Match | Outcome::Error) => decided(*key, outcome),
-            }
-        }
+                outcome @ (Outcome::Match | Outcome::Error) => decided(candidate.key, outcome),
+            });
     }
 }
 
-impl<K: Copy + Eq> Default for FilterSet<K> {
+impl<K: Copy + Eq + Hash> Default for FilterSet<K> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Says how many there are: ten thousand filters are not read, and texts that begin with one another
+/// nest without bound.
+impl<K: Copy + Eq + Hash> fmt::Debug for FilterSet<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("FilterSet");
+        debug.field("len", &self.len()).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,227 @@
+//! Finds, for an event, the filters that may want it, at a cost that hardly grows with their number.
+//!
+//! ```text
+//! Index ─┬─ type ────┬─ equal:     order.paid ─► filters        a hash table
+//!        │           └─ beginning: order.     ─► filters        a trie
+//!        ├─ region ──┬─ equal:     eu         ─► filters
+//!        │           └─ absent:    an Index of those to ask where there is no region
+//!        └─ rest ─► filters to be asked about every event
+//! ```
+//!
+//! Each filter is filed by *one* clause of its [guard](crate::guard), under each of its anchors. All
+//! clauses hold of an event that it wants, so one of them finds it, and the one that is likely to find
+//! it in vain least often is chosen when it comes. What is found must still be asked.
+//!
+//! A change touches the places of its filter and no others. Between copies all is shared that has not
+//! changed since. What is left out: counting which events are frequent, and filing filters anew when
+//! the choice made for them has aged.
+
+use std::sync::Arc;
+
+use sluicegate_event::Event;
+
+use crate::compiled::Filter;
+use crate::guard::{Anchor, Clause};
+
+mod attribute;
+mod bucket;
+mod table;
+mod trie;
+
+use attribute::Attribute;
+use bucket::Bucket;
+pub(crate) use bucket::Candidate;
+pub(crate) use table::Table;
+
+/// How many more filters at a place of its equality make up for a clause that looks for prefixes:
+/// about what walking a trie costs more than hashing.
+const PREFIX_COST: usize = 8;
+
+/// Filters by what they ask of attributes.
+#[derive(Clone)]
+pub(crate) struct Index<K> {
+    /// By name. Few, as a rule: each is looked up in every event.
+    attributes: Vec<Arc<Attribute<K>>>,
+    rest: Bucket<K>,
+}
+
+/// Where a filter is filed: clauses of its guard, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// None: with the rest.
+    clause: Option<usize>,
+    /// Where to file it among those to be asked where the attribute of that clause is absent; none:
+    /// with the rest of those.
+    if_absent: Option<usize>,
+}
+
+/// What speaks against a clause, the weightiest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Cost {
+    /// It holds of every event that lacks one of several attributes.
+    is_asked_for_want_of_any: bool,
+    /// A value for which many ask is taken for one that many events have.
+    most_filed: usize,
+    may_hold_by_absence: bool,
+    anchors: usize,
+}
+
+impl<K: Copy + Eq> Index<K> {
+    pub(crate) fn new() -> Self {
+        Index {
+            attributes: Vec::new(),
+            rest: Bucket::new(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.attributes.is_empty() && self.rest.is_empty()
+    }
+
+    /// Calls `found` once for each filter that may want `event`. Allocates nothing.
+    pub(crate) fn find(&self, event: &Event, mut found: impl FnMut(&Candidate<K>)) {
+        self.visit(event, &mut |candidate| {
+            if candidate.is_first_place(event) {
+                found(candidate);
+            }
+        });
+    }
+
+    /// Recurses once: what is filed for want of one attribute is not filed for want of another.
+    fn visit<F: FnMut(&Candidate<K>)>(&self, event: &Event, found: &mut F) {
+        self.rest.candidates().iter().for_each(&mut *found);
+        for attribute in &self.attributes {
+            match event.attribute(&attribute.name) {
+                Some(value) => attribute.candidates(value).for_each(&mut *found),
+                None => attribute.absent.visit(event, found),
+            }
+        }
+    }
+
+    /// Chooses the places of a filter by what is filed there already.
+    pub(crate) fn choose(&self, filter: &Filter) -> Places {
+        let clauses = filter.guard().clauses();
+        let clause = self.cheapest(clauses, |_| true);
+        let sole_attribute = clause
+            .map(|number| &clauses[number])
+            .filter(|clause| clause.may_hold_by_absence())
+            .and_then(Clause::sole_attribute);
+        let if_absent = sole_attribute.and_then(|name| {
+            let nothing = Index::new();
+            let absent = self.attribute(name).map_or(&nothing, |found| &found.absent);
+            absent.cheapest(clauses, |clause| !clause.may_hold_by_absence())
+        });
+        Places { clause, if_absent }
+    }
+
+    /// Files a filter that is not filed yet.
+    pub(crate) fn file(&mut self, key: K, filter: &Filter, places: Places) {
+        let Some(number) = places.clause else {
+            return self.rest.add(Candidate::sole(key, filter));
+        };
+        let clause = &filter.guard().clauses()[number];
+        let sole_attribute = clause.sole_attribute();
+        for (position, anchor) in clause.anchors().iter().enumerate() {
+            let candidate = match sole_attribute {
+                Some(_) => Candidate::sole(key, filter),
+                None => Candidate::at_anchor(key, filter, number, position),
+            };
+            let attribute = self.attribute_mut(&anchor.attribute);
+            if anchor.or_absent && places.if_absent.is_none() {
+                attribute.absent.rest.add(candidate.clone());
+            }
+            attribute.add(&anchor.wanted, candidate);
+        }
+        if let (Some(name), Some(_)) = (sole_attribute, places.if_absent) {
+            let absent = &mut self.attribute_mut(name).absent;
+            absent.file(key, filter, places.where_absent());
+        }
+    }
+
+    /// Removes a filter from the places where it has been filed.
+    pub(crate) fn unfile(&mut self, key: K, filter: &Filter, places: Places) {
+        let Some(number) = places.clause else {
+            return self.rest.remove(key);
+        };
+        let clause = &filter.guard().clauses()[number];
+        for anchor in clause.anchors() {
+            let attribute = self.attribute_mut(&anchor.attribute);
+            if anchor.or_absent && places.if_absent.is_none() {
+                attribute.absent.rest.remove(key);
+            }
+            attribute.remove(&anchor.wanted, key);
+        }
+        if let (Some(name), Some(_)) = (clause.sole_attribute(), places.if_absent) {
+            let absent = &mut self.attribute_mut(name).absent;
+            absent.unfile(key, filter, places.where_absent());
+        }
+        self.attributes.retain(|attribute| !attribute.is_empty());
+        self.attributes.shrink_to_fit();
+    }
+
+    /// The clause by which a filter is likely to be asked in vain least often, of those that
+    /// `may_serve`; the first of several.
+    fn cheapest(&self, clauses: &[Clause], may_serve: impl Fn(&Clause) -> bool) -> Option<usize> {
+        let mut cheapest = None;
+        for (number, clause) in clauses.iter().enumerate() {
+            let cost = self.cost(clause);
+            if may_serve(clause) && cheapest.is_none_or(|(_, least)| cost < least) {
+                cheapest = Some((number, cost));
+            }
+        }
+        cheapest.map(|(number, _)| number)
+    }
+
+    fn cost(&self, clause: &Clause) -> Cost {
+        let filed = |anchor: &Anchor| {
+            let attribute = self.attribute(&anchor.attribute);
+            let bucket = attribute.and_then(|attribute| attribute.bucket(&anchor.wanted));
+            bucket.map_or(0, Bucket::len)
+        };
+        let most_filed = clause.anchors().iter().map(filed).max().unwrap_or_default();
+        let for_walking = if clause.is_by_equality() {
+            0
+        } else {
+            PREFIX_COST
+        };
+        Cost {
+            is_asked_for_want_of_any: clause.may_hold_by_absence()
+                && clause.sole_attribute().is_none(),
+            most_filed: most_filed + for_walking,
+            may_hold_by_absence: clause.may_hold_by_absence(),
+            anchors: clause.anchors().len(),
+        }
+    }
+
+    fn attribute(&self, name: &str) -> Option<&Attribute<K>> {
+        let index = self.place_of(name).ok()?;
+        Some(&*self.attributes[index])
+    }
+
+    /// The attribute of that name, added if need be.
+    fn attribute_mut(&mut self, name: &Arc<str>) -> &mut Attribute<K> {
+        let index = self.place_of(name).unwrap_or_else(|index| {
+            let added = Arc::new(Attribute::new(name.clone()));
+            self.attributes.insert(index, added);
+            index
+        });
+        Arc::make_mut(&mut self.attributes[index])
+    }
+
+    fn place_of(&self, name: &str) -> Result<usize, usize> {
+        let attributes = &self.attributes;
+        attributes.binary_search_by(|attribute| (*attribute.name).cmp(name))
+    }
+}
+
+impl Places {
+    fn where_absent(self) -> Self {
+        Places {
+            clause: self.if_absent,
+            if_absent: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Where filters are filed under one attribute.
+
+use std::sync::Arc;
+
+use super::Index;
+use super::bucket::{Bucket, Candidate};
+use super::table::Table;
+use super::trie::Trie;
+use crate::guard::Wanted;
+
+/// The filters that look at one attribute.
+#[derive(Clone)]
+pub(super) struct Attribute<K> {
+    pub(super) name: Arc<str>,
+    pub(super) equal: Table<Arc<str>, Bucket<K>>,
+    pub(super) beginning: Trie<Bucket<K>>,
+    /// Those to be asked about an event that lacks the attribute.
+    pub(super) absent: Index<K>,
+}
+
+impl<K: Copy + Eq> Attribute<K> {
+    pub(super) fn new(name: Arc<str>) -> Self {
+        Attribute {
+            name,
+            equal: Table::new(),
+            beginning: Trie::new(),
+            absent: Index::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.equal.is_empty() && self.beginning.is_empty() && self.absent.is_empty()
+    }
+
+    /// The filters filed under exactly this.
+    pub(super) fn bucket(&self, wanted: &Wanted) -> Option<&Bucket<K>> {
+        match wanted {
+            Wanted::Equals(text) => self.equal.get(&**text),
+            Wanted::StartsWith(text) => self.beginning.get(text),
+        }
+    }
+
+    pub(super) fn add(&mut self, wanted: &Wanted, candidate: Candidate<K>) {
+        let bucket = match wanted {
+            Wanted::Equals(text) => self.equal.get_or_insert_with(text, Bucket::new),
+            Wanted::StartsWith(text) => self.beginning.get_or_insert_with(text, Bucket::new),
+        };
+        bucket.add(candidate);
+    }
+
+    pub(super) fn remove(&mut self, wanted: &Wanted, key: K) {
+        match wanted {
+            Wanted::Equals(text) => {
+                if let Some(bucket) = self.equal.get_mut(&**text) {
+                    bucket.remove(key);
+                    if bucket.is_empty() {
+                        self.equal.remove(&**text);
+                    }
+                }
+            }
+            Wanted::StartsWith(text) => {
+                if let Some(bucket) = self.beginning.get_mut(text) {
+                    bucket.remove(key);
+                    if bucket.is_empty() {
+                        self.beginning.remove(text);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The filters that may want an event of which the attribute is `value`.
+    pub(super) fn candidates<'t>(
+        &'t self,
+        value: &'t str,
+    ) -> impl Iterator<Item = &'t Candidate<K>> {
+        let equal = self.equal.get(value);
+        let beginning = self.beginning.beginnings_of(value);
+        equal
+            .into_iter()
+            .chain(beginning)
+            .flat_map(Bucket::candidates)
+    }
+}
