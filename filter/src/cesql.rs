@@ -225,7 +225,8 @@ impl PartialEq for Expression {
 
 impl Eq for Expression {}
 
-/// The same expression in canonical form: reading it gives an equal one.
+/// The same expression in canonical form: reading it gives an equal one, unless the space around each
+/// operator has made it longer than [`EXPRESSION_BYTES_MAX`].
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.root.fmt(f)

@@ -19,10 +19,11 @@ impl fmt::Display for Node {
                 put(f, operand, operand.is_compound())
             }
             Kind::Negate(operand) => {
-                f.write_str("-")?;
-                // Right before digits it would be their sign.
+                // Right before digits it would be their sign. Parentheses would keep it from them
+                // too, but the deepest expression has none to spare.
                 let is_unsigned = matches!(operand.kind, Kind::Integer(0..));
-                put(f, operand, operand.is_compound() || is_unsigned)
+                f.write_str(if is_unsigned { "- " } else { "-" })?;
+                put(f, operand, operand.is_compound())
             }
             Kind::Call(call) => {
                 f.write_str(&call.name)?;

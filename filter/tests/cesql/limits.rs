@@ -29,10 +29,11 @@ fn a_text_of_8_kib_is_read_and_a_byte_more_is_refused() {
 }
 
 /// Ways to nest: what stands before each level, what after, and what within all.
-const NESTING: [(&str, &str, &str); 8] = [
+const NESTING: [(&str, &str, &str); 9] = [
     ("(", ")", "TRUE"),
     ("NOT ", "", "TRUE"),
     ("-", "", "x"),
+    ("- ", "", "5"),
     ("BOOL(", ")", "TRUE"),
     ("CONCAT('a', ", ")", "'b'"),
     ("1 IN (", ")", "1"),
@@ -46,7 +47,9 @@ fn what_nests_64_deep_is_read_and_65_deep_is_refused() {
         let nested = |depth| format!("{}{inmost}{}", before.repeat(depth), after.repeat(depth));
         let levels = before.matches(['(', '-']).count() + before.matches("NOT").count();
         let depth = DEPTH_MAX / levels;
-        parse(&nested(depth)).evaluate(&event(&json!({})));
+        let deepest = parse(&nested(depth));
+        deepest.evaluate(&event(&json!({})));
+        parse(&deepest.to_string());
         let error = Expression::parse(&nested(depth + 1)).expect_err(before);
         assert!(
             error.problem.contains("deeper than 64"),

@@ -114,7 +114,7 @@ fn an_expression_prints_with_no_parentheses_but_those_it_needs() {
         ("(1 * 2) + 3", "1 * 2 + 3"),
         ("1 - (2 - 3)", "1 - (2 - 3)"),
         ("(1 - 2) - 3", "(1 - 2) - 3"),
-        ("-(5)", "-(5)"),
+        ("-(5)", "- 5"),
         ("- -5", "--5"),
         ("not (a = b)", "NOT (a = b)"),
         ("(not a) = b", "NOT a = b"),
