@@ -1,6 +1,5 @@
 //! Brokers: opened, edited and ended.
 
-use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use sluicegate_channels::memory::{MemoryChannel, MemoryOptions};
@@ -196,14 +195,25 @@ impl Store {
 }
 
 fn memory_options(config: &MemoryConfig) -> MemoryOptions {
-    let as_count = |count: NonZeroU64| count.get();
     MemoryOptions {
-        events_max: as_count(config.events_max),
-        bytes_max: as_count(config.bytes_max),
+        events_max: config.events_max.get(),
+        bytes_max: config.bytes_max.get(),
         when_full: match config.when_full {
             WhenFull::Shed => sluicegate_channels::memory::WhenFull::Shed,
             WhenFull::Refuse => sluicegate_channels::memory::WhenFull::Refuse,
         },
         ..MemoryOptions::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Neither crate knows of the other, so each has its own.
+    #[test]
+    fn a_channel_and_a_manifest_have_the_same_defaults() {
+        let of_manifest = memory_options(&MemoryConfig::default());
+        assert_eq!(of_manifest, MemoryOptions::default());
     }
 }
