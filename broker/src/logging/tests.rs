@@ -5,21 +5,7 @@ use parking_lot::{Condvar, Mutex};
 use serde_json::Value;
 
 use super::*;
-
-/// An output that keeps what is written.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::testing::Kept;
 
 /// What `log` leaves in the output.
 fn logged(style: Style, log: impl FnOnce()) -> String {
@@ -28,8 +14,7 @@ fn logged(style: Style, log: impl FnOnce()) -> String {
     let subscriber = tracing_subscriber::registry().with(LogLayer::new(writer, style));
     tracing::subscriber::with_default(subscriber, log);
     drop(guard);
-    let bytes = kept.0.lock().clone();
-    String::from_utf8(bytes).unwrap()
+    kept.text()
 }
 
 fn only_record(text: &str) -> Value {
@@ -241,7 +226,7 @@ fn an_output_that_is_not_read_costs_lines_and_blocks_nobody() {
     *open.lock() = true;
     opened.notify_all();
     drop(guard);
-    let text = String::from_utf8(stuck.1.0.lock().clone()).unwrap();
+    let text = stuck.1.text();
     let records: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

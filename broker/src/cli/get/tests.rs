@@ -1,32 +1,14 @@
-use std::io::Write;
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 use serde_json::json;
 
 use super::*;
 use crate::api::{DeadLetter, List, Trigger};
-
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::testing::Kept;
 
 /// What is printed as data, and as talk.
 fn printed<T: Listed>(list: &List<T>, output: Output) -> (String, String) {
     let (out, talk) = (Kept::default(), Kept::default());
     print(list, output, &mut Console::plain(out.clone(), talk.clone())).unwrap();
-    let text = |kept: &Kept| String::from_utf8(kept.0.lock().clone()).unwrap();
-    (text(&out), text(&talk))
+    (out.text(), talk.text())
 }
 
 fn triggers() -> List<Trigger> {

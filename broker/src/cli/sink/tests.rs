@@ -1,35 +1,12 @@
-use std::io::Write;
-use std::sync::Arc;
-
 use bytes::Bytes;
 use clap::Parser;
 use http::{Request, Response};
 use http_body_util::Full;
-use parking_lot::Mutex;
 
 use super::*;
 use crate::cli::client::{Answer, Client};
 use crate::cli::{Cli, Verb};
-
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Kept {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().clone()).unwrap()
-    }
-}
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::testing::Kept;
 
 fn arguments(words: &[&str]) -> SinkArgs {
     let cli = Cli::try_parse_from(["sluicegate", "sink"].iter().chain(words)).unwrap();
