@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::judgement::Judgement;
 use super::record::{Figures, Key, Line, Record};
 use crate::artefact;
-use crate::event::Event;
+use crate::event::{Event, Mode};
 use crate::harness::scratch_folder;
 
 /// Records on their way to the process.
@@ -42,6 +42,9 @@ struct Process {
     overflowed: AtomicBool,
     log: PathBuf,
 }
+
+/// What came to a subscriber: an event, or why it is none.
+type Arrival = Result<(Mode, Event), String>;
 
 enum Order {
     Record(Record),
@@ -122,44 +125,34 @@ impl Ledger {
         });
     }
 
-    pub(crate) fn delivery(
-        &self,
-        trigger: &str,
-        event: Result<(crate::event::Mode, Event), String>,
-        status: Option<u16>,
-    ) {
-        let trigger = trigger.to_owned();
-        self.record(match event {
-            Ok((_, event)) => {
-                let (key, digest) = (Key::of(&event), event.digest());
-                Record::Delivery {
-                    trigger,
-                    key,
-                    digest,
-                    status,
-                }
-            }
-            Err(why) => Record::Garbage { trigger, why },
+    pub(crate) fn delivery(&self, trigger: &str, event: Arrival, status: Option<u16>) {
+        self.arrived(trigger, event, |trigger, event| Record::Delivery {
+            trigger,
+            key: Key::of(&event),
+            digest: event.digest(),
+            status,
         });
     }
 
-    pub(crate) fn dead_letter(
+    pub(crate) fn dead_letter(&self, trigger: &str, event: Arrival, status: Option<u16>) {
+        self.arrived(trigger, event, |trigger, event| Record::DeadLetter {
+            trigger,
+            key: Key::of(&event),
+            digest: original(&event).digest(),
+            status,
+        });
+    }
+
+    /// Records what came for a trigger, as `of_event` says where it is an event.
+    fn arrived(
         &self,
         trigger: &str,
-        event: Result<(crate::event::Mode, Event), String>,
-        status: Option<u16>,
+        event: Arrival,
+        of_event: impl FnOnce(String, Event) -> Record,
     ) {
         let trigger = trigger.to_owned();
         self.record(match event {
-            Ok((_, event)) => {
-                let (key, digest) = (Key::of(&event), original(&event).digest());
-                Record::DeadLetter {
-                    trigger,
-                    key,
-                    digest,
-                    status,
-                }
-            }
+            Ok((_, event)) => of_event(trigger, event),
             Err(why) => Record::Garbage { trigger, why },
         });
     }
