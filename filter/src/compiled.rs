@@ -23,6 +23,11 @@ use crate::check::check;
 use crate::guard::Guard;
 use crate::spec::{FilterError, FilterSpec};
 
+mod condition;
+
+pub(crate) use condition::Condition;
+use condition::Subject;
+
 /// What a filter says of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -125,7 +130,7 @@ impl Filter {
         }
         let mut next = *start;
         let mut has_failed = false;
-        let mut expression_steps = 0;
+        let mut asking = Asking::new(event);
         loop {
             let step = match next {
                 Next::Accept => return Outcome::Match,
@@ -133,7 +138,7 @@ impl Filter {
                 Next::Refuse => return Outcome::NoMatch,
                 Next::Step(index) => &steps[index],
             };
-            let outcome = step.question.ask(event, &mut expression_steps);
+            let outcome = asking.outcome_of(&step.question);
             has_failed |= outcome == Outcome::Error;
             next = match outcome {
                 Outcome::Match => step.if_it_holds,
@@ -148,12 +153,45 @@ impl Filter {
     }
 }
 
-impl Question {
-    fn ask(&self, event: &Event, expression_steps: &mut usize) -> Outcome {
-        match self {
-            Question::Attribute(condition) if condition.holds(event) => Outcome::Match,
-            Question::Attribute(_) => Outcome::NoMatch,
-            Question::Expression(expression) => expression.decide_within(event, expression_steps),
+/// One event, and what is known of it while a filter is asked.
+struct Asking<'f, 'e> {
+    event: &'e Event,
+    /// What was read last. Conditions on one attribute often follow one another, and reading a long
+    /// value takes longer than comparing it.
+    read: Option<(&'f Subject, Option<&'e str>)>,
+    /// The work that the expressions have been, which they share.
+    expression_steps: usize,
+}
+
+impl<'f, 'e> Asking<'f, 'e> {
+    fn new(event: &'e Event) -> Self {
+        Asking {
+            event,
+            read: None,
+            expression_steps: 0,
+        }
+    }
+
+    fn outcome_of(&mut self, question: &'f Question) -> Outcome {
+        match question {
+            Question::Attribute(condition) => match self.read(&condition.subject) {
+                Some(found) if condition.test.holds(found) => Outcome::Match,
+                Some(_) | None => Outcome::NoMatch,
+            },
+            Question::Expression(expression) => {
+                expression.decide_within(self.event, &mut self.expression_steps)
+            }
+        }
+    }
+
+    fn read(&mut self, subject: &'f Subject) -> Option<&'e str> {
+        match self.read {
+            Some((read, found)) if read == subject => found,
+            Some(_) | None => {
+                let found = subject.of(self.event);
+                self.read = Some((subject, found));
+                found
+            }
         }
     }
 }
@@ -193,107 +231,6 @@ fn assemble(spec: &FilterSpec, on_match: Next, on_miss: Next, steps: &mut Vec<St
             Next::Step(steps.len() - 1)
         }
     }
-}
-
-/// One question about one attribute.
-#[derive(Debug)]
-pub(crate) struct Condition {
-    subject: Subject,
-    test: Test,
-}
-
-/// What is looked at.
-#[derive(Debug)]
-enum Subject {
-    Attribute(Box<str>),
-    /// The legacy name `schemaurl`.
-    SchemaUrl,
-    /// The legacy name `datamediatype`.
-    MediaType,
-}
-
-/// What must hold of it. Nothing holds of an attribute that is absent.
-#[derive(Debug)]
-enum Test {
-    Equals(Box<str>),
-    EqualsIgnoringCase(Box<str>),
-    StartsWith(Box<str>),
-    EndsWith(Box<str>),
-    IsNotEmpty,
-}
-
-impl Condition {
-    pub(crate) fn equals(name: &str, value: &str) -> Self {
-        Condition {
-            subject: Subject::Attribute(name.into()),
-            test: Test::Equals(value.into()),
-        }
-    }
-
-    pub(crate) fn starts_with(name: &str, value: &str) -> Self {
-        Condition {
-            subject: Subject::Attribute(name.into()),
-            test: Test::StartsWith(value.into()),
-        }
-    }
-
-    pub(crate) fn ends_with(name: &str, value: &str) -> Self {
-        Condition {
-            subject: Subject::Attribute(name.into()),
-            test: Test::EndsWith(value.into()),
-        }
-    }
-
-    pub(crate) fn legacy(name: &str, value: &str) -> Self {
-        let subject = match name {
-            "schemaurl" => Subject::SchemaUrl,
-            "datamediatype" => Subject::MediaType,
-            _ => Subject::Attribute(name.into()),
-        };
-        let test = match (&subject, value) {
-            (_, "") => Test::IsNotEmpty,
-            (Subject::MediaType, _) => Test::EqualsIgnoringCase(value.into()),
-            (Subject::Attribute(_) | Subject::SchemaUrl, _) => Test::Equals(value.into()),
-        };
-        Condition { subject, test }
-    }
-
-    /// The text that is compared.
-    pub(crate) fn subject_of<'e>(&self, event: &'e Event) -> Option<&'e str> {
-        self.subject.of(event)
-    }
-
-    pub(crate) fn holds(&self, event: &Event) -> bool {
-        let Some(found) = self.subject_of(event) else {
-            return false;
-        };
-        match &self.test {
-            Test::Equals(wanted) => found == &**wanted,
-            Test::EqualsIgnoringCase(wanted) => found.eq_ignore_ascii_case(wanted),
-            Test::StartsWith(wanted) => found.starts_with(&**wanted),
-            Test::EndsWith(wanted) => found.ends_with(&**wanted),
-            Test::IsNotEmpty => !found.is_empty(),
-        }
-    }
-}
-
-impl Subject {
-    fn of<'e>(&self, event: &'e Event) -> Option<&'e str> {
-        match self {
-            Subject::Attribute(name) => event.attribute(name),
-            Subject::SchemaUrl => event
-                .attribute("schemaurl")
-                .or_else(|| event.attribute("dataschema")),
-            Subject::MediaType => event
-                .attribute("datamediatype")
-                .or_else(|| event.data_content_type().map(without_parameters)),
-        }
-    }
-}
-
-fn without_parameters(content_type: &str) -> &str {
-    let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
-    media_type.trim()
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use sluicegate_event::Event;
 use sluicegate_filter::cesql::{EXPRESSION_BYTES_MAX, Expression};
+use sluicegate_filter::spec::NODES_MAX;
+use sluicegate_filter::{FilterSpec, Outcome};
 
-use crate::{built, scaled};
+use crate::{built, compiled, scaled};
 
 const EVENT_BYTES: usize = 64 << 10;
 
@@ -123,4 +125,25 @@ impl Costly {
 #[divan::bench(args = COSTLIEST)]
 fn costliest(bencher: Bencher<'_, '_>, costly: &Costly) {
     decide(bencher, &costly.text(), &costly.event());
+}
+
+/// As many conditions as a trigger may have, each of which reads all of a text: of one attribute, and
+/// of two in turn.
+#[divan::bench(args = [1, 2])]
+fn most_conditions(bencher: Bencher<'_, '_>, attributes: usize) {
+    let names = ["a", "b"];
+    let conditions = scaled(NODES_MAX / 2 - 1);
+    let one_of = (0..conditions).map(|number| {
+        let name = names[number % attributes];
+        FilterSpec::Suffix(vec![(name.to_owned(), format!("{number}x"))])
+    });
+    let filter = compiled(FilterSpec::Any(one_of.collect()));
+    let text = "a".repeat(scaled(EVENT_BYTES) / attributes);
+    let event = names.iter().take(attributes);
+    let event = event.fold(Event::builder("1", "/s", "t"), |event, name| {
+        event.attribute(name, &text)
+    });
+    let event = built(event);
+    assert_eq!(filter.evaluate(&event), Outcome::NoMatch);
+    bencher.bench(|| black_box(&filter).evaluate(black_box(&event)));
 }
