@@ -34,6 +34,8 @@ const CLAUSES_MAX: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Guard {
     clauses: Vec<Clause>,
+    /// Whether every event that meets it is wanted.
+    is_whole: bool,
 }
 
 /// Anchors of which at least one holds; there is at least one.
@@ -63,17 +65,20 @@ impl Guard {
     /// [`Filter::compile`](crate::Filter::compile), which bound how deep this recurses.
     pub(crate) fn of(specs: &[FilterSpec]) -> Self {
         let mut clauses = Vec::new();
-        for spec in specs {
-            collect(spec, &mut clauses);
-        }
+        let is_whole = collect_all(specs, &mut clauses) && clauses.len() <= CLAUSES_MAX;
         // What is left out should be what finds least: a stable sort keeps the order written.
         clauses.sort_by_key(|clause| !clause.is_by_equality());
         clauses.truncate(CLAUSES_MAX);
-        Guard { clauses }
+        Guard { clauses, is_whole }
     }
 
     pub(crate) fn clauses(&self) -> &[Clause] {
         &self.clauses
+    }
+
+    /// Whether an event is wanted as soon as one of the clauses holds, or if there is none.
+    pub(crate) fn is_decided_by_one_clause(&self) -> bool {
+        self.is_whole && self.clauses.len() <= 1
     }
 
     pub(crate) fn holds(&self, event: &Event) -> bool {
@@ -156,39 +161,59 @@ impl Anchor {
     }
 }
 
-/// Adds clauses that hold of every event on which `spec` matches.
-fn collect(spec: &FilterSpec, clauses: &mut Vec<Clause>) {
+/// As [`collect`], of filters that are joined by AND.
+fn collect_all(specs: &[FilterSpec], clauses: &mut Vec<Clause>) -> bool {
+    let mut is_whole = true;
+    for spec in specs {
+        is_whole &= collect(spec, clauses);
+    }
+    is_whole
+}
+
+/// Adds clauses that hold of every event on which `spec` matches; says whether `spec` matches on
+/// every event of which they all hold.
+fn collect(spec: &FilterSpec, clauses: &mut Vec<Clause>) -> bool {
     let mut each = |entries: &[(String, String)], anchor: fn(&str, &str) -> Anchor| {
         clauses.extend(
             entries
                 .iter()
                 .map(|(name, value)| Clause::one(anchor(name, value))),
         );
+        true
     };
     match spec {
         FilterSpec::Attributes(entries) => {
-            let equalities = entries.iter().filter(|(name, value)| {
+            let is_equality = |(name, value): &&(String, String)| {
                 !value.is_empty() && !matches!(&**name, "schemaurl" | "datamediatype")
-            });
+            };
+            let equalities = entries.iter().filter(is_equality);
             clauses
                 .extend(equalities.map(|(name, value)| Clause::one(Anchor::equals(name, value))));
+            entries.iter().all(|entry| is_equality(&entry))
         }
         FilterSpec::Exact(entries) => each(entries, Anchor::equals),
         FilterSpec::Prefix(entries) => each(entries, Anchor::starts_with),
-        FilterSpec::All(children) => children.iter().for_each(|child| collect(child, clauses)),
+        FilterSpec::All(children) => collect_all(children, clauses),
         FilterSpec::Any(children) => {
+            let mut is_whole = true;
             let one_of_each: Option<Vec<Clause>> = children
                 .iter()
                 .map(|child| {
                     let mut clauses = Vec::new();
-                    collect(child, &mut clauses);
+                    is_whole &= collect(child, &mut clauses) && clauses.len() == 1;
                     best_of(clauses)
                 })
                 .collect();
-            clauses.extend(one_of_each.and_then(Clause::either));
+            let either = one_of_each.and_then(Clause::either);
+            is_whole &= either.is_some();
+            clauses.extend(either);
+            is_whole
         }
-        FilterSpec::Cesql(expression) => expression::collect(expression.root(), clauses),
-        FilterSpec::Suffix(_) | FilterSpec::Not(_) => {}
+        FilterSpec::Cesql(expression) => {
+            expression::collect(expression.root(), clauses);
+            false
+        }
+        FilterSpec::Suffix(_) | FilterSpec::Not(_) => false,
     }
 }
 

@@ -92,7 +92,7 @@ impl<K: Copy + Eq> Index<K> {
         self.rest.candidates().iter().for_each(&mut *found);
         for attribute in &self.attributes {
             match event.attribute(&attribute.name) {
-                Some(value) => attribute.candidates(value).for_each(&mut *found),
+                Some(value) => attribute.visit(value, found),
                 None => attribute.absent.visit(event, found),
             }
         }

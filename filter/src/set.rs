@@ -83,7 +83,7 @@ impl<K: Copy + Eq + Hash> FilterSet<K> {
     /// Calls `decided` once for each key whose filter matches or fails on `event`, in any order.
     pub fn matches(&self, event: &Event, mut decided: impl FnMut(K, Outcome)) {
         self.index
-            .find(event, |candidate| match candidate.filter.evaluate(event) {
+            .find(event, |candidate| match candidate.answer(event) {
                 Outcome::NoMatch => {}
                 outcome @ (Outcome::Match | Outcome::Error) => decided(candidate.key, outcome),
             });

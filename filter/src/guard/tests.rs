@@ -150,6 +150,45 @@ fn an_expression_gives_what_must_be_true_in_it() {
 }
 
 #[test]
+fn a_guard_of_one_clause_may_say_all_that_the_filter_says() {
+    let t = || exact(&[("type", "a")]);
+    let prefix = || FilterSpec::Prefix(owned(&[("source", "/s")]));
+    let legacy = |entries: &[(&str, &str)]| FilterSpec::Attributes(owned(entries));
+    let any = FilterSpec::Any;
+    let cases = [
+        (vec![], true),
+        (vec![t()], true),
+        (vec![prefix()], true),
+        (vec![legacy(&[])], true),
+        (vec![legacy(&[("type", "a")])], true),
+        (
+            vec![FilterSpec::All(vec![any(vec![t(), prefix(), t()])])],
+            true,
+        ),
+        (vec![t(), prefix()], false),
+        (
+            vec![any(vec![t(), FilterSpec::All(vec![t(), prefix()])])],
+            false,
+        ),
+        (
+            vec![any(vec![t(), FilterSpec::Suffix(owned(&[("id", "1")]))])],
+            false,
+        ),
+        (vec![t(), FilterSpec::Suffix(owned(&[("id", "1")]))], false),
+        (vec![FilterSpec::Suffix(owned(&[("id", "1")])), t()], false),
+        (vec![FilterSpec::Not(Box::new(t()))], false),
+        (vec![legacy(&[("type", "")])], false),
+        (vec![legacy(&[("type", "a"), ("schemaurl", "a")])], false),
+        (vec![legacy(&[("datamediatype", "a/b")])], false),
+        (vec![cesql("type = 'a'")], false),
+    ];
+    for (specs, expected) in cases {
+        let guard = Guard::of(&specs);
+        assert_eq!(guard.is_decided_by_one_clause(), expected, "{specs:?}");
+    }
+}
+
+#[test]
 fn what_is_too_much_is_left_out() {
     let members: Vec<String> = (0..ANCHORS_MAX).map(|n| format!("'{n}'")).collect();
     let set = members.join(",");
@@ -176,7 +215,7 @@ fn what_is_too_much_is_left_out() {
 #[test]
 fn a_guard_holds_of_every_event_that_is_wanted() {
     const CASES: u32 = 20_000;
-    let excluded = Cell::new(0_u32);
+    let (excluded, whole) = (Cell::new(0_u32), Cell::new(0_u32));
     let config = Config {
         cases: CASES,
         failure_persistence: None,
@@ -184,13 +223,22 @@ fn a_guard_holds_of_every_event_that_is_wanted() {
     };
     TestRunner::new(config)
         .run(&(any_filter(), any_event()), |(spec, event)| {
-            if !Guard::of(std::slice::from_ref(&spec)).holds(&event) {
+            let guard = Guard::of(std::slice::from_ref(&spec));
+            if !guard.holds(&event) {
                 excluded.set(excluded.get() + 1);
                 prop_assert!(!by_definition(&spec, &event));
+            } else if guard.is_whole {
+                whole.set(whole.get() + 1);
+                prop_assert!(by_definition(&spec, &event));
             }
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
-    let share = f64::from(excluded.get()) / f64::from(CASES);
-    assert!(share > 0.2, "only {share} were excluded by their guard");
+    let share = |of: Cell<u32>| f64::from(of.get()) / f64::from(CASES);
+    let (excluded, whole) = (share(excluded), share(whole));
+    assert!(
+        excluded > 0.2,
+        "only {excluded} were excluded by their guard"
+    );
+    assert!(whole > 0.005, "only {whole} needed no more than their guard");
 }

@@ -69,16 +69,13 @@ impl<K: Copy + Eq> Attribute<K> {
         }
     }
 
-    /// The filters that may want an event of which the attribute is `value`.
-    pub(super) fn candidates<'t>(
-        &'t self,
-        value: &'t str,
-    ) -> impl Iterator<Item = &'t Candidate<K>> {
-        let equal = self.equal.get(value);
-        let beginning = self.beginning.beginnings_of(value);
-        equal
-            .into_iter()
-            .chain(beginning)
-            .flat_map(Bucket::candidates)
+    /// Calls `found` for the filters that may want an event of which the attribute is `value`.
+    pub(super) fn visit(&self, value: &str, found: &mut impl FnMut(&Candidate<K>)) {
+        if let Some(bucket) = self.equal.get(value) {
+            bucket.candidates().iter().for_each(&mut *found);
+        }
+        for bucket in self.beginning.beginnings_of(value) {
+            bucket.candidates().iter().for_each(&mut *found);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use sluicegate_event::Event;
 use smallvec::SmallVec;
 
-use crate::compiled::Filter;
+use crate::compiled::{Filter, Outcome};
 
 /// Filters that may want the events which find their place. Of most places there is one filter, which
 /// is kept without a further allocation.
@@ -17,11 +17,13 @@ pub(crate) struct Bucket<K>(SmallVec<[Candidate<K>; 1]>);
 #[derive(Clone)]
 pub(crate) struct Candidate<K> {
     pub(crate) key: K,
-    pub(crate) filter: Filter,
+    filter: Filter,
     /// The clause of its guard that led to this place.
     clause: u16,
     /// How many anchors of that clause stand before the one of this place and may hold as well.
     earlier_anchors: u16,
+    /// Whether the filter wants every event that finds it.
+    is_decided: bool,
 }
 
 impl<K: Copy + Eq> Candidate<K> {
@@ -38,6 +40,15 @@ impl<K: Copy + Eq> Candidate<K> {
             filter: filter.clone(),
             clause: small(clause),
             earlier_anchors: small(position),
+            is_decided: filter.guard().is_decided_by_one_clause(),
+        }
+    }
+
+    /// What the filter says of an event that has found it.
+    pub(crate) fn answer(&self, event: &Event) -> Outcome {
+        match self.is_decided {
+            true => Outcome::Match,
+            false => self.filter.evaluate(event),
         }
     }
 
