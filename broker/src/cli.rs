@@ -19,9 +19,12 @@ pub mod completion;
 pub mod console;
 pub mod data;
 pub mod environment;
+pub mod eval;
+pub mod event_file;
 pub mod exit;
 pub mod get;
 pub mod new;
+mod reasons;
 pub mod run;
 pub mod send;
 mod serve;
@@ -90,6 +93,8 @@ pub enum Verb {
     Sink(sink::SinkArgs),
     /// Check manifests and settings without a server
     Validate(validate::ValidateArgs),
+    /// Ask a CESQL expression of an event, without a server
+    Eval(eval::EvalArgs),
     /// List brokers, triggers or dead letters of a server
     Get(get::GetArgs),
     /// Print a completion script for a shell
@@ -137,6 +142,7 @@ fn execute(cli: Cli) -> Exit {
         Verb::Run(args) => return run::run(args, &mut console),
         Verb::New(args) => new::execute(&args, &mut console),
         Verb::Validate(args) => validate::execute(&args, &mut console),
+        Verb::Eval(args) => eval::execute(&args, &mut console),
         Verb::Completion(args) => completion::execute(&args, &mut console),
         Verb::Version(args) => version::execute(&args, &mut console),
         Verb::Send(args) => until_interrupted(Box::pin(send::execute(&args, &mut console))),

@@ -155,6 +155,12 @@ impl Console {
         writeln!(self.talk, "{line}").ok();
     }
 
+    /// Writes the beginning of a line of talk, which an answer is typed behind.
+    pub fn ask(&mut self, prompt: impl Display) {
+        write!(self.talk, "{prompt}").ok();
+        self.talk.flush().ok();
+    }
+
     /// Tells a failure, with its next step.
     pub fn tell(&mut self, failure: &Failure) {
         let (Some(message), Some(next)) = (failure.message(), failure.next()) else {

@@ -28,16 +28,16 @@ pub fn content_type_of(data: &[u8]) -> &'static str {
 pub async fn read(path: &str) -> Result<Vec<u8>, Failure> {
     let of_thread = path.to_owned();
     let read = tokio::task::spawn_blocking(move || read_blocking(&of_thread)).await;
-    let cannot = |why: &dyn std::fmt::Display| {
-        Failure::new(
-            Exit::Failed,
-            format!("cannot read {}: {why}", shown_path(path)),
-            "check the path and its permissions, or give - for standard input",
-        )
-    };
-    let bytes = read
-        .map_err(|error| cannot(&error))?
-        .map_err(|error| cannot(&error))?;
+    read.map_err(|error| cannot_read(path, &error))?
+}
+
+/// As [`read`], for commands that wait for nothing else.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_blocking(path: &str) -> Result<Vec<u8>, Failure> {
+    let bytes = read_bounded(path).map_err(|error| cannot_read(path, &error))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Failure::usage(
             format!("{} is larger than {FILE_BYTES_MAX} bytes", shown_path(path)),
@@ -47,12 +47,20 @@ pub async fn read(path: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+fn cannot_read(path: &str, why: &dyn std::fmt::Display) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        format!("cannot read {}: {why}", shown_path(path)),
+        "check the path and its permissions, or give - for standard input",
+    )
+}
+
 /// What people call the place.
 pub fn shown_path(path: &str) -> &str {
     if path == "-" { "standard input" } else { path }
 }
 
-fn read_blocking(path: &str) -> std::io::Result<Vec<u8>> {
+fn read_bounded(path: &str) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = FILE_BYTES_MAX + 1;
     if path == "-" {

@@ -98,7 +98,9 @@ fn shell_words(line: &str) -> Vec<String> {
         }
     }
     words.extend((!word.is_empty()).then_some(word));
-    let end = words.iter().position(|it| matches!(it.as_str(), "|" | ">"));
+    let end = words
+        .iter()
+        .position(|it| matches!(it.as_str(), "|" | ">" | "<"));
     words.truncate(end.unwrap_or(words.len()));
     words
 }

@@ -9,10 +9,12 @@
 mod books;
 mod cloudevents_http;
 mod cloudevents_json;
+mod command;
 mod control_plane;
 mod data_plane;
 mod dead_letter;
 mod delivery;
+mod eval;
 mod filters;
 mod hostile_producers;
 mod hostile_subscribers;

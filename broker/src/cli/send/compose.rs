@@ -1,15 +1,12 @@
 //! Makes events: from flags, through the CloudEvents SDK's builder, or from a file that holds them
 //! as JSON.
 
-use bytes::Bytes;
 use cloudevents::{AttributesWriter, EventBuilder, EventBuilderV10};
-use http::{HeaderMap, HeaderValue, header};
-use serde_json::value::RawValue;
-use sluicegate_event::json_format::EVENT_MEDIA_TYPE;
-use sluicegate_event::{DecodeError, Decoded, Event, Fault, Limits, decode};
+use sluicegate_event::{Event, Fault};
 
 use super::SendArgs;
 use crate::cli::data;
+use crate::cli::event_file::read_events;
 use crate::cli::exit::{Exit, Failure};
 
 /// Core attributes that have a flag of their own, which says so to whoever tries `--ext`.
@@ -56,7 +53,10 @@ impl Events {
     pub(super) async fn of(args: &SendArgs) -> Result<Self, Failure> {
         let supply = match (&args.ty, &args.file) {
             (None, Some(file)) => {
-                let events = read_events(&data::read(file).await?, data::shown_path(file))?;
+                let bytes = data::read(file).await?;
+                let wanted = "one event in the JSON event format, an array of them, or one a \
+                              line; for plain data give a TYPE too";
+                let events = read_events(&bytes, data::shown_path(file), wanted)?;
                 if events.is_empty() {
                     return Err(Failure::new(
                         Exit::Failed,
@@ -247,61 +247,4 @@ fn invalid(fault: &Fault) -> Failure {
         format!("this is no valid event: {}", fault.problem),
         fault.remedy.clone(),
     )
-}
-
-/// Reads events in the JSON event format: one, an array of them, or one after another.
-fn read_events(bytes: &[u8], from: &str) -> Result<Vec<Event>, Failure> {
-    let no_json = |error: serde_json::Error| {
-        Failure::usage(
-            format!("{from} holds no events as JSON: {error}"),
-            "one event in the JSON event format, an array of them, or one a line; for plain data \
-             give a TYPE too",
-        )
-    };
-    let is_array = bytes.trim_ascii_start().starts_with(b"[");
-    let texts: Vec<Box<RawValue>> = if is_array {
-        serde_json::from_slice(bytes).map_err(no_json)?
-    } else {
-        let stream = serde_json::Deserializer::from_slice(bytes).into_iter();
-        stream.collect::<Result<_, _>>().map_err(no_json)?
-    };
-    let events = texts.iter().enumerate().map(|(index, text)| {
-        read_event(text).map_err(|fault| {
-            Failure::usage(
-                format!(
-                    "event {} of {from} is not valid: {}",
-                    index + 1,
-                    fault.problem
-                ),
-                fault.remedy,
-            )
-        })
-    });
-    events.collect()
-}
-
-fn read_event(text: &RawValue) -> Result<Event, Fault> {
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(EVENT_MEDIA_TYPE),
-    );
-    let body = Bytes::copy_from_slice(text.get().as_bytes());
-    match decode(&headers, body, &Limits::default()) {
-        Ok(Decoded::One(event)) => Ok(event),
-        Ok(Decoded::Batch(_)) => Err(Fault::new(
-            "body",
-            "an array stands where an event should",
-            "write arrays only around the whole file",
-        )),
-        Err(DecodeError::Malformed { fault, .. } | DecodeError::TooLarge { fault, .. }) => {
-            Err(fault)
-        }
-        Err(DecodeError::Unsupported(fault)) => Err(fault),
-        Err(other) => Err(Fault::new(
-            "body",
-            other.to_string(),
-            "see the CloudEvents JSON format",
-        )),
-    }
 }
