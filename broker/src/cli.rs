@@ -22,6 +22,7 @@ pub mod environment;
 pub mod eval;
 pub mod event_file;
 pub mod exit;
+pub mod explain;
 pub mod get;
 pub mod new;
 mod reasons;
@@ -93,7 +94,16 @@ pub enum Verb {
     Sink(sink::SinkArgs),
     /// Check manifests and settings without a server
     Validate(validate::ValidateArgs),
+    /// Say which triggers an event would match, and why, without a server
+    ///
+    /// Exits with 0 when a trigger matches (with --trigger, that one), 1 when none does, 2 when the
+    /// event, the manifests or the trigger cannot be found, 3 when a trigger that is not valid might
+    /// have matched.
+    Explain(explain::ExplainArgs),
     /// Ask a CESQL expression of an event, without a server
+    ///
+    /// Exits with 0 when it is true and nothing went wrong, 1 when it is anything else, 2 when the
+    /// expression or the event cannot be read; with --batch, 1 when a line was no request.
     Eval(eval::EvalArgs),
     /// List brokers, triggers or dead letters of a server
     Get(get::GetArgs),
@@ -142,6 +152,7 @@ fn execute(cli: Cli) -> Exit {
         Verb::Run(args) => return run::run(args, &mut console),
         Verb::New(args) => new::execute(&args, &mut console),
         Verb::Validate(args) => validate::execute(&args, &mut console),
+        Verb::Explain(args) => explain::execute(&args, &mut console),
         Verb::Eval(args) => eval::execute(&args, &mut console),
         Verb::Completion(args) => completion::execute(&args, &mut console),
         Verb::Version(args) => version::execute(&args, &mut console),

@@ -29,5 +29,6 @@ pub use manifest::{Manifest, Object, Parsed, Places, parse};
 pub use metadata::{Metadata, ObjectName};
 pub use references::{CrossFinding, Located, check_references, check_resolution};
 pub use resolve::{ResolveError, ResolveMap};
+pub use text::nearest;
 pub use trigger::{StartAt, Trigger, TriggerSettings};
 pub use update::check_update;

@@ -53,10 +53,13 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -
 }
 
 /// The candidate that `name` was probably meant to be.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+///
+/// ```
+/// let names = ["billing", "audit"];
+/// assert_eq!(sluicegate_resources::nearest("biling", names), Some("billing"));
+/// assert_eq!(sluicegate_resources::nearest("refunds", names), None);
+/// ```
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(name)?;
     let tolerance = (wanted.len() / 3).clamp(1, 3);
     candidates

@@ -20,7 +20,7 @@ use super::serve::not_a_file;
 use crate::config::{Config, ConfigError};
 use crate::manifests::folder::{Contents, Folder, dangling_link, read_file};
 
-mod examine;
+pub(super) mod examine;
 
 use examine::{Finding, Report, Source};
 
@@ -32,7 +32,7 @@ Examples:
   sluicegate validate --deny-warnings -o json          for continuous integration";
 
 /// Where manifests are, unless something else is said.
-const DEFAULT_PATH: &str = "sluicegate";
+pub(super) const DEFAULT_PATH: &str = "sluicegate";
 
 /// Arguments of `validate`.
 #[derive(Clone, Debug, Args)]
@@ -137,14 +137,14 @@ fn settings(path: &Path) -> Result<(Option<Config>, Vec<Finding>), Failure> {
 
 /// What there is to check.
 #[derive(Debug, Default)]
-struct Gathered {
-    sources: Vec<Source>,
+pub(super) struct Gathered {
+    pub(super) sources: Vec<Source>,
     /// Links in folders that lead to nothing.
-    dangling: Vec<PathBuf>,
+    pub(super) dangling: Vec<PathBuf>,
 }
 
 /// Every manifest file at the paths. A file that was named is taken whatever it is called.
-fn gather(paths: &[PathBuf]) -> Result<Gathered, Failure> {
+pub(super) fn gather(paths: &[PathBuf]) -> Result<Gathered, Failure> {
     let Gathered {
         mut sources,
         mut dangling,

@@ -15,6 +15,7 @@ mod data_plane;
 mod dead_letter;
 mod delivery;
 mod eval;
+mod explain;
 mod filters;
 mod hostile_producers;
 mod hostile_subscribers;

@@ -12,20 +12,20 @@ use crate::manifests::folder::Contents;
 
 /// One file.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
-    file: String,
+pub(in crate::cli) struct Source {
+    pub(in crate::cli) file: String,
     contents: Contents,
 }
 
 impl Source {
-    pub(super) fn of((path, contents): (PathBuf, Contents)) -> Self {
+    pub(in crate::cli) fn of((path, contents): (PathBuf, Contents)) -> Self {
         Source {
             file: path.display().to_string(),
             contents,
         }
     }
 
-    fn text(&self) -> &str {
+    pub(in crate::cli) fn text(&self) -> &str {
         match &self.contents {
             Contents::Text(text) => text,
             Contents::Unreadable(_) => "",
@@ -35,15 +35,15 @@ impl Source {
 
 /// A diagnostic and where it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) file: String,
-    pub(super) diagnostic: Diagnostic,
+pub(in crate::cli) struct Finding {
+    pub(in crate::cli) file: String,
+    pub(in crate::cli) diagnostic: Diagnostic,
     /// As people read it.
-    pub(super) rendered: String,
+    pub(in crate::cli) rendered: String,
 }
 
 impl Finding {
-    pub(super) fn new(file: &str, text: &str, diagnostic: Diagnostic) -> Self {
+    pub(in crate::cli) fn new(file: &str, text: &str, diagnostic: Diagnostic) -> Self {
         let rendered = diagnostic.render(file, text);
         Finding {
             file: file.to_owned(),
@@ -55,20 +55,20 @@ impl Finding {
 
 /// Everything that was found.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Report {
-    pub(super) files: usize,
-    pub(super) brokers: usize,
-    pub(super) triggers: usize,
-    pub(super) broker_configs: usize,
+pub(in crate::cli) struct Report {
+    pub(in crate::cli) files: usize,
+    pub(in crate::cli) brokers: usize,
+    pub(in crate::cli) triggers: usize,
+    pub(in crate::cli) broker_configs: usize,
     /// Triggers of `default/default` where no manifest describes it and no settings tell that the
     /// server is not `sluicegate dev`, which has that broker by itself.
-    pub(super) of_dev_broker: usize,
+    pub(in crate::cli) of_dev_broker: usize,
     /// In order of file and place.
-    pub(super) findings: Vec<Finding>,
+    pub(in crate::cli) findings: Vec<Finding>,
 }
 
 impl Report {
-    pub(super) fn count(&self, severity: Severity) -> usize {
+    pub(in crate::cli) fn count(&self, severity: Severity) -> usize {
         self.findings
             .iter()
             .filter(|it| it.diagnostic.severity == severity)
@@ -77,7 +77,7 @@ impl Report {
 }
 
 /// Checks each text by itself, and then what the documents say of each other.
-pub(super) fn examine(sources: &[Source], config: Option<&Config>) -> Report {
+pub(in crate::cli) fn examine(sources: &[Source], config: Option<&Config>) -> Report {
     let parsed: Vec<Parsed> = sources.iter().map(|source| parse(source.text())).collect();
     let mut report = Report {
         files: sources.len(),
@@ -129,7 +129,7 @@ impl Report {
 }
 
 /// What is wrong with a file without a look at others.
-fn alone(source: &Source, parsed: &Parsed) -> Vec<Diagnostic> {
+pub(in crate::cli) fn alone(source: &Source, parsed: &Parsed) -> Vec<Diagnostic> {
     if let Contents::Unreadable(why) = &source.contents {
         return vec![Diagnostic::error(
             codes::NOT_YAML,

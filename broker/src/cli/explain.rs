@@ -1,0 +1,174 @@
+//! `explain`: which triggers an event would match, and why, without a server.
+//!
+//! Manifests are read as `validate` reads them. Nothing is sent, and nobody is asked: what is
+//! explained is what the filters say, not what became of an event on a server.
+//!
+//! A trigger that is not valid is named on standard error and does not hide the others.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sluicegate_filter::Outcome;
+use sluicegate_filter::explain::{Explanation, explain};
+use sluicegate_resources::{ObjectName, nearest};
+
+use super::arguments::object_name;
+use super::console::Console;
+use super::event_file::read_one;
+use super::exit::{Exit, Failure};
+use super::validate::{DEFAULT_PATH, Output, gather};
+
+mod find;
+mod json;
+mod lines;
+mod show;
+
+use find::{Found, Placed};
+
+const EXAMPLES: &str = "\
+Examples:
+  sluicegate explain --event order.json                the triggers in ./sluicegate
+  sluicegate explain --event order.json --trigger shop/billing
+  sluicegate explain --event - --manifests manifests/ < order.json
+  sluicegate explain --event order.json -o json        for programs";
+
+/// How many names are listed where one is not known.
+const NAMES_MAX: usize = 10;
+
+/// Arguments of `explain`.
+#[derive(Clone, Debug, Args)]
+#[command(before_help = EXAMPLES)]
+pub struct ExplainArgs {
+    /// A file with one event in the CloudEvents JSON format; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub event: String,
+    /// Only this trigger; those of every broker when not given
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = object_name)]
+    pub trigger: Option<ObjectName>,
+    /// A folder or file of manifests; repeatable
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_PATH)]
+    pub manifests: Vec<PathBuf>,
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", default_value = "human")]
+    pub output: Output,
+}
+
+/// A trigger and what its filter says.
+#[derive(Debug)]
+struct Explained {
+    placed: Placed,
+    explanation: Explanation,
+}
+
+/// Explains what the triggers say of the event.
+///
+/// # Errors
+///
+/// With exit code 1 when none of them matches, 2 when there is no such event, folder or trigger, 3
+/// when a trigger that is not valid might have matched.
+pub fn execute(args: &ExplainArgs, console: &mut Console) -> Result<(), Failure> {
+    let event = read_one(&args.event)?;
+    let found = find::find(&gather(&args.manifests)?);
+    for fault in &found.faults {
+        console.say(fault.trim_end());
+    }
+    let is_incomplete = match &args.trigger {
+        Some(_) => false,
+        None => found.may_lack_triggers(),
+    };
+    let explained: Vec<Explained> = asked(found, args)?
+        .into_iter()
+        .map(|placed| Explained {
+            explanation: explain(&placed.trigger.filters, &event),
+            placed,
+        })
+        .collect();
+    match args.output {
+        Output::Human => show::show(&event, &explained, console)?,
+        Output::Json => json::print(&event, &explained, console)?,
+    }
+    let matches = |it: &Explained| it.explanation.outcome == Outcome::Match;
+    match (explained.iter().any(matches), is_incomplete) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Failure::already_told(Exit::InvalidManifests)),
+        (false, false) => Err(Failure::already_told(Exit::Failed)),
+    }
+}
+
+/// The triggers to explain, at least one, by broker and name.
+fn asked(found: Found, args: &ExplainArgs) -> Result<Vec<Placed>, Failure> {
+    let Some(wanted) = &args.trigger else {
+        if found.triggers.is_empty() {
+            return Err(no_trigger(&found));
+        }
+        let mut triggers = found.triggers;
+        triggers.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        return Ok(triggers);
+    };
+    let (named, others): (Vec<_>, Vec<_>) = found
+        .triggers
+        .into_iter()
+        .partition(|placed| placed.name() == wanted);
+    if named.is_empty() {
+        let is_invalid = found.invalid.contains(wanted);
+        return Err(if is_invalid || found.has_nameless_faults {
+            invalid(wanted, is_invalid)
+        } else {
+            let names = others.iter().map(|placed| placed.name().to_string());
+            unknown(wanted, names.collect())
+        });
+    }
+    Ok(named)
+}
+
+fn no_trigger(found: &Found) -> Failure {
+    if found.may_lack_triggers() {
+        return Failure::new(
+            Exit::InvalidManifests,
+            "there is no valid trigger",
+            "mend what is said above; `sluicegate validate` says it again",
+        );
+    }
+    Failure::new(
+        Exit::Failed,
+        "there is no trigger, so nothing would get this event",
+        "write one: sluicegate new trigger hello --to http://localhost:3000",
+    )
+}
+
+fn invalid(wanted: &ObjectName, is_named: bool) -> Failure {
+    let message = if is_named {
+        format!("the trigger {wanted} is not valid")
+    } else {
+        format!("there is no trigger {wanted} among those that can be read")
+    };
+    Failure::new(
+        Exit::InvalidManifests,
+        message,
+        "mend what is said above; `sluicegate validate` says it again",
+    )
+}
+
+fn unknown(wanted: &ObjectName, mut names: Vec<String>) -> Failure {
+    names.sort();
+    let same_name = names
+        .iter()
+        .find(|name| name.split('/').nth(1) == Some(&wanted.name));
+    let meant = same_name.map(String::as_str);
+    let meant = meant.or_else(|| nearest(&wanted.to_string(), names.iter().map(String::as_str)));
+    let listed: Vec<&str> = names.iter().take(NAMES_MAX).map(String::as_str).collect();
+    let more = names.len().saturating_sub(NAMES_MAX);
+    let listed = match (listed.join(", "), more) {
+        (none, _) if none.is_empty() => "there is none; see --manifests".to_owned(),
+        (listed, 0) => format!("there are {listed}"),
+        (listed, more) => format!("there are {listed} and {more} more"),
+    };
+    let next = match meant {
+        Some(meant) => format!("did you mean {meant}? {listed}"),
+        None => listed,
+    };
+    Failure::usage(format!("there is no trigger {wanted}"), next)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Explanations for people: a line for each trigger, and its tree behind it.
+
+use sluicegate_event::Event;
+use sluicegate_filter::Outcome;
+
+use super::Explained;
+use super::lines::{Line, lines};
+use crate::cli::console::{Console, Tone};
+use crate::cli::exit::Failure;
+use crate::cli::reasons::SHOWN_BYTES_MAX;
+use crate::logging::visible;
+
+/// What was asked for is padded up to here, so that what was found stands in a column.
+const PADDED_CHARS_MAX: usize = 48;
+
+/// Prints the event, and each trigger below its broker.
+pub(super) fn show(
+    event: &Event,
+    explained: &[Explained],
+    console: &mut Console,
+) -> Result<(), Failure> {
+    let shown = |text| visible(text, SHOWN_BYTES_MAX);
+    console.print(format_args!(
+        "event    {}  from {}  id {}",
+        shown(event.ty()),
+        shown(event.source()),
+        shown(event.id())
+    ))?;
+    let width = explained
+        .iter()
+        .map(|it| it.placed.name().name.chars().count())
+        .max()
+        .unwrap_or_default();
+    let mut of_broker = None;
+    for it in explained {
+        let trigger = &it.placed.trigger;
+        let broker = (&trigger.metadata.name.namespace, &trigger.broker);
+        if of_broker != Some(broker) {
+            console.print(format_args!("\nbroker   {}/{}", broker.0, broker.1))?;
+            of_broker = Some(broker);
+        }
+        show_trigger(it, width, console)?;
+    }
+    Ok(())
+}
+
+fn show_trigger(it: &Explained, width: usize, console: &mut Console) -> Result<(), Failure> {
+    let (tone, word) = match it.explanation.outcome {
+        Outcome::Match => (Tone::Good, "MATCH"),
+        Outcome::NoMatch => (Tone::Faint, "no   "),
+        Outcome::Error => (Tone::Bad, "error"),
+    };
+    let name = &it.placed.name().name;
+    let mut before = format!("trigger  {name:<width$}  {}   ", console.paint(tone, word));
+    let lines = lines(&it.explanation);
+    let is_tree = lines.iter().filter(|line| line.outcome.is_some()).count() > 1;
+    let has_found = |line: &&Line| !line.found.is_empty();
+    let padded = lines
+        .iter()
+        .filter(has_found)
+        .map(|line| width_of(line, is_tree));
+    let padded = padded.max().unwrap_or_default().min(PADDED_CHARS_MAX);
+    for line in &lines {
+        let text = shown(line, is_tree, padded, console);
+        console.print(format_args!("{before}{text}"))?;
+        before = " ".repeat("trigger    MATCH   ".len() + width);
+    }
+    Ok(())
+}
+
+fn indented(line: &Line, is_tree: bool) -> String {
+    let indent = "  ".repeat(line.depth);
+    match line.outcome {
+        _ if !is_tree && line.outcome.is_some() => line.text.clone(),
+        None if line.text.starts_with('(') => format!("{indent}{}", line.text),
+        None if is_tree => format!("{indent}  └ {}", line.text),
+        None => format!("└ {}", line.text),
+        Some(outcome) => format!("{indent}{} {}", mark(outcome), line.text),
+    }
+}
+
+fn mark(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Match => "✓",
+        Outcome::NoMatch => "✗",
+        Outcome::Error => "!",
+    }
+}
+
+fn width_of(line: &Line, is_tree: bool) -> usize {
+    indented(line, is_tree).chars().count()
+}
+
+fn shown(line: &Line, is_tree: bool, padded: usize, console: &Console) -> String {
+    let mut text = indented(line, is_tree);
+    if !line.found.is_empty() {
+        text = format!("{text:<padded$}   {}", line.found);
+    }
+    if line.has_decided_alone {
+        text.push_str("   ← decides");
+    }
+    if line.has_decided {
+        text
+    } else {
+        console.paint(Tone::Faint, text)
+    }
+}
