@@ -1,11 +1,11 @@
 //! Finds, for an event, the filters that may want it, at a cost that hardly grows with their number.
 //!
 //! ```text
-//! Index ─┬─ type ────┬─ equal:     order.paid ─► filters        a hash table
-//!        │           └─ beginning: order.     ─► filters        a trie
-//!        ├─ region ──┬─ equal:     eu         ─► filters
-//!        │           └─ absent:    an Index of those to ask where there is no region
-//!        └─ rest ─► filters to be asked about every event
+//! Index ─┬─ attributes ─┬─ type ───┬─ equal:     order.paid ─► filters      a hash table
+//!        │              │          └─ beginning: order.     ─► filters      a trie
+//!        │              └─ region ─── equal:     eu         ─► filters
+//!        ├─ absent ──────── region ─► an Index of those to ask where there is no region
+//!        └─ rest ─► filters to ask about every event
 //! ```
 //!
 //! Each filter is filed by *one* clause of its [guard](crate::guard), under each of its anchors. All
@@ -16,8 +16,6 @@
 //! changed since. What is left out: counting which events are frequent, and filing filters anew when
 //! the choice made for them has aged.
 
-use std::sync::Arc;
-
 use sluicegate_event::Event;
 
 use crate::compiled::Filter;
@@ -25,23 +23,31 @@ use crate::guard::{Anchor, Clause};
 
 mod attribute;
 mod bucket;
+mod by_name;
 mod table;
 mod trie;
 
 use attribute::Attribute;
 use bucket::Bucket;
 pub(crate) use bucket::Candidate;
+use by_name::ByName;
 pub(crate) use table::Table;
 
 /// How many more filters at a place of its equality make up for a clause that looks for prefixes:
 /// about what walking a trie costs more than hashing.
 const PREFIX_COST: usize = 8;
 
+/// Up to how many attributes each is looked up in an event. Beyond, those of the event are looked up
+/// among them.
+const LOOKED_UP_EACH: usize = 24;
+
 /// Filters by what they ask of attributes.
 #[derive(Clone)]
 pub(crate) struct Index<K> {
-    /// By name. Few, as a rule: each is looked up in every event.
-    attributes: Vec<Arc<Attribute<K>>>,
+    /// Asked about events that have the attribute.
+    attributes: ByName<Attribute<K>>,
+    /// Asked about events that lack it.
+    absent: ByName<Index<K>>,
     rest: Bucket<K>,
 }
 
@@ -69,13 +75,14 @@ struct Cost {
 impl<K: Copy + Eq> Index<K> {
     pub(crate) fn new() -> Self {
         Index {
-            attributes: Vec::new(),
+            attributes: ByName::new(),
+            absent: ByName::new(),
             rest: Bucket::new(),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.attributes.is_empty() && self.rest.is_empty()
+        self.attributes.is_empty() && self.absent.is_empty() && self.rest.is_empty()
     }
 
     /// Calls `found` once for each filter that may want `event`. Allocates nothing.
@@ -90,10 +97,22 @@ impl<K: Copy + Eq> Index<K> {
     /// Recurses once: what is filed for want of one attribute is not filed for want of another.
     fn visit<F: FnMut(&Candidate<K>)>(&self, event: &Event, found: &mut F) {
         self.rest.candidates().iter().for_each(&mut *found);
-        for attribute in &self.attributes {
-            match event.attribute(&attribute.name) {
-                Some(value) => attribute.visit(value, found),
-                None => attribute.absent.visit(event, found),
+        if self.attributes.len() <= LOOKED_UP_EACH {
+            for (name, attribute) in self.attributes.iter() {
+                if let Some(value) = event.attribute(name) {
+                    attribute.visit(value, found);
+                }
+            }
+        } else {
+            for given in event.attributes() {
+                if let Some(attribute) = self.attributes.get(given.name) {
+                    attribute.visit(given.value, found);
+                }
+            }
+        }
+        for (name, index) in self.absent.iter() {
+            if event.attribute(name).is_none() {
+                index.visit(event, found);
             }
         }
     }
@@ -108,7 +127,7 @@ impl<K: Copy + Eq> Index<K> {
             .and_then(Clause::sole_attribute);
         let if_absent = sole_attribute.and_then(|name| {
             let nothing = Index::new();
-            let absent = self.attribute(name).map_or(&nothing, |found| &found.absent);
+            let absent = self.absent.get(name).unwrap_or(&nothing);
             absent.cheapest(clauses, |clause| !clause.may_hold_by_absence())
         });
         Places { clause, if_absent }
@@ -126,14 +145,16 @@ impl<K: Copy + Eq> Index<K> {
                 Some(_) => Candidate::sole(key, filter),
                 None => Candidate::at_anchor(key, filter, number, position),
             };
-            let attribute = self.attribute_mut(&anchor.attribute);
+            let name = &anchor.attribute;
             if anchor.or_absent && places.if_absent.is_none() {
-                attribute.absent.rest.add(candidate.clone());
+                let absent = self.absent.get_or_insert_with(name, Index::new);
+                absent.rest.add(candidate.clone());
             }
+            let attribute = self.attributes.get_or_insert_with(name, Attribute::new);
             attribute.add(&anchor.wanted, candidate);
         }
         if let (Some(name), Some(_)) = (sole_attribute, places.if_absent) {
-            let absent = &mut self.attribute_mut(name).absent;
+            let absent = self.absent.get_or_insert_with(name, Index::new);
             absent.file(key, filter, places.where_absent());
         }
     }
@@ -145,18 +166,21 @@ impl<K: Copy + Eq> Index<K> {
         };
         let clause = &filter.guard().clauses()[number];
         for anchor in clause.anchors() {
-            let attribute = self.attribute_mut(&anchor.attribute);
+            let name = &anchor.attribute;
             if anchor.or_absent && places.if_absent.is_none() {
-                attribute.absent.rest.remove(key);
+                let absent = self.absent.get_or_insert_with(name, Index::new);
+                absent.rest.remove(key);
+                self.absent.remove_if(name, Index::is_empty);
             }
+            let attribute = self.attributes.get_or_insert_with(name, Attribute::new);
             attribute.remove(&anchor.wanted, key);
+            self.attributes.remove_if(name, Attribute::is_empty);
         }
         if let (Some(name), Some(_)) = (clause.sole_attribute(), places.if_absent) {
-            let absent = &mut self.attribute_mut(name).absent;
+            let absent = self.absent.get_or_insert_with(name, Index::new);
             absent.unfile(key, filter, places.where_absent());
+            self.absent.remove_if(name, Index::is_empty);
         }
-        self.attributes.retain(|attribute| !attribute.is_empty());
-        self.attributes.shrink_to_fit();
     }
 
     /// The clause by which a filter is likely to be asked in vain least often, of those that
@@ -174,7 +198,7 @@ impl<K: Copy + Eq> Index<K> {
 
     fn cost(&self, clause: &Clause) -> Cost {
         let filed = |anchor: &Anchor| {
-            let attribute = self.attribute(&anchor.attribute);
+            let attribute = self.attributes.get(&anchor.attribute);
             let bucket = attribute.and_then(|attribute| attribute.bucket(&anchor.wanted));
             bucket.map_or(0, Bucket::len)
         };
@@ -191,26 +215,6 @@ impl<K: Copy + Eq> Index<K> {
             may_hold_by_absence: clause.may_hold_by_absence(),
             anchors: clause.anchors().len(),
         }
-    }
-
-    fn attribute(&self, name: &str) -> Option<&Attribute<K>> {
-        let index = self.place_of(name).ok()?;
-        Some(&*self.attributes[index])
-    }
-
-    /// The attribute of that name, added if need be.
-    fn attribute_mut(&mut self, name: &Arc<str>) -> &mut Attribute<K> {
-        let index = self.place_of(name).unwrap_or_else(|index| {
-            let added = Arc::new(Attribute::new(name.clone()));
-            self.attributes.insert(index, added);
-            index
-        });
-        Arc::make_mut(&mut self.attributes[index])
-    }
-
-    fn place_of(&self, name: &str) -> Result<usize, usize> {
-        let attributes = &self.attributes;
-        attributes.binary_search_by(|attribute| (*attribute.name).cmp(name))
     }
 }
 

@@ -240,5 +240,8 @@ fn a_guard_holds_of_every_event_that_is_wanted() {
         excluded > 0.2,
         "only {excluded} were excluded by their guard"
     );
-    assert!(whole > 0.005, "only {whole} needed no more than their guard");
+    assert!(
+        whole > 0.005,
+        "only {whole} needed no more than their guard"
+    );
 }

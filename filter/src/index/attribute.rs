@@ -2,34 +2,28 @@
 
 use std::sync::Arc;
 
-use super::Index;
 use super::bucket::{Bucket, Candidate};
 use super::table::Table;
 use super::trie::Trie;
 use crate::guard::Wanted;
 
-/// The filters that look at one attribute.
+/// The filters that want something of one attribute.
 #[derive(Clone)]
 pub(super) struct Attribute<K> {
-    pub(super) name: Arc<str>,
     pub(super) equal: Table<Arc<str>, Bucket<K>>,
     pub(super) beginning: Trie<Bucket<K>>,
-    /// Those to be asked about an event that lacks the attribute.
-    pub(super) absent: Index<K>,
 }
 
 impl<K: Copy + Eq> Attribute<K> {
-    pub(super) fn new(name: Arc<str>) -> Self {
+    pub(super) fn new() -> Self {
         Attribute {
-            name,
             equal: Table::new(),
             beginning: Trie::new(),
-            absent: Index::new(),
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.equal.is_empty() && self.beginning.is_empty() && self.absent.is_empty()
+        self.equal.is_empty() && self.beginning.is_empty()
     }
 
     /// The filters filed under exactly this.

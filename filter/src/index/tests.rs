@@ -120,25 +120,18 @@ fn list(index: &Index<u64>, before: &str, lines: &mut Vec<String>) {
     if !index.rest.is_empty() {
         line("any".to_owned(), &index.rest);
     }
-    for attribute in &index.attributes {
-        assert!(
-            !attribute.is_empty(),
-            "{} is there for nothing",
-            attribute.name
-        );
+    for (name, attribute) in index.attributes.iter() {
+        assert!(!attribute.is_empty(), "{name} is there for nothing");
         for (text, bucket) in attribute.equal.checked() {
-            line(format!("{}={text}", attribute.name), bucket);
+            line(format!("{name}={text}"), bucket);
         }
         for (text, bucket) in attribute.beginning.checked() {
             let text = String::from_utf8(text).expect("the texts filed are texts");
-            line(format!("{}={text}*", attribute.name), bucket);
+            line(format!("{name}={text}*"), bucket);
         }
     }
-    for attribute in &index.attributes {
-        list(
-            &attribute.absent,
-            &format!("{before}no {}, ", attribute.name),
-            lines,
-        );
+    for (name, absent) in index.absent.iter() {
+        assert!(!absent.is_empty(), "no {name} is there for nothing");
+        list(absent, &format!("{before}no {name}, "), lines);
     }
 }

@@ -7,6 +7,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sluicegate_event::Event;
 
 use crate::generated::{any_event, any_filter, any_flat_filter};
+use crate::index::LOOKED_UP_EACH;
 use crate::{Filter, FilterSet, FilterSpec, Outcome};
 
 const CASES: u32 = 150;
@@ -26,8 +27,14 @@ fn the_index_says_what_asking_one_by_one_says() {
     let changes = prop::collection::vec(any_change(), CHANGES);
     let events = prop::collection::vec(any_event(), EVENTS);
     TestRunner::new(config)
-        .run(&(changes, events), |(changes, events)| {
-            compare(changes, &events, &tally)
+        .run(&(any::<bool>(), changes, events), |drawn| {
+            let (is_crowded, changes, events) = drawn;
+            let set = if is_crowded {
+                crowded()
+            } else {
+                FilterSet::new()
+            };
+            compare(set, changes, &events, &tally)
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
     tally.judge();
@@ -44,8 +51,24 @@ fn any_change() -> impl Strategy<Value = Change> {
     (0..KEYS, prop::option::weighted(0.85, specs))
 }
 
-fn compare(changes: Vec<Change>, events: &[Event], tally: &Tally) -> Result<(), TestCaseError> {
+/// Filters that ask for more attributes than are looked up each. None of them wants an event.
+fn crowded() -> FilterSet<u64> {
     let mut set = FilterSet::new();
+    for (key, number) in (KEYS..).zip(0..LOOKED_UP_EACH) {
+        let spec = FilterSpec::Exact(vec![(format!("z{number}"), "z".to_owned())]);
+        set.insert(key, Filter::compile(&[spec]).expect("it is valid"));
+    }
+    set
+}
+
+/// Compares after each change of what is in `set` beside filters that want nothing.
+fn compare(
+    mut set: FilterSet<u64>,
+    changes: Vec<Change>,
+    events: &[Event],
+    tally: &Tally,
+) -> Result<(), TestCaseError> {
+    let others = set.len();
     let mut plain: Vec<(u64, Filter)> = Vec::new();
     for (key, specs) in changes {
         let was_there = plain.iter().any(|(held, _)| *held == key);
@@ -59,7 +82,7 @@ fn compare(changes: Vec<Change>, events: &[Event], tally: &Tally) -> Result<(), 
                 plain.push((key, filter));
             }
         }
-        prop_assert_eq!(set.len(), plain.len());
+        prop_assert_eq!(set.len(), plain.len() + others);
         for event in events {
             prop_assert_eq!(
                 together(&set, event),
@@ -74,7 +97,7 @@ fn compare(changes: Vec<Change>, events: &[Event], tally: &Tally) -> Result<(), 
     for (key, _) in plain {
         set.remove(key);
     }
-    prop_assert!(set.index.is_empty());
+    prop_assert_eq!(set.index.is_empty(), others == 0);
     Ok(())
 }
 

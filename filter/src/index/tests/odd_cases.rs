@@ -188,11 +188,13 @@ fn few_are_asked_of_many() {
         ("type", "order.77"),
         ("subject", "s.77"),
         ("one", "77"),
+        ("a77", "x"),
+        ("a78", "y"),
         ("source", "same"),
     ]);
     let without = event(&[("type", "order.77"), ("source", "same")]);
     let other = event(&[("type", "other")]);
-    let rows: [Row; 7] = [
+    let rows: [Row; 8] = [
         ("exact type", of_type, [1, 1, 0]),
         (
             "the same source, then a type",
@@ -221,6 +223,11 @@ fn few_are_asked_of_many() {
             "an optional attribute in an expression",
             |n| cesql(&format!("type = 'order.77' AND one = '{n}'")),
             [2, 10_000, 0],
+        ),
+        (
+            "an attribute of its own",
+            |n| exact(&[(&format!("a{n}"), "x")]),
+            [1, 0, 0],
         ),
         (
             "one of two",
