@@ -4,21 +4,24 @@
 //! word by word does, and whatever follows a valid document does not spoil it. The input is the
 //! text; what is not UTF-8 in it is replaced.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use sluicegate_event::Event;
 use sluicegate_filter::{Filter, FilterError, FilterSet, FilterSpec, Outcome};
-use sluicegate_resources::{Diagnostic, Manifest, Object, Parsed, Trigger, codes, parse};
+use sluicegate_resources::{Diagnostic, Manifest, Object, Parsed, codes, parse};
 
 use crate::cesql_evaluate::event_of;
 
-/// The reader and the compiler.
+/// The reader, the compiler and what asks several filters together.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject {
     /// Reads a text.
     pub parse: fn(&str) -> Parsed,
     /// Prepares the filters of a trigger.
     pub compile: fn(&[FilterSpec]) -> Result<Filter, FilterError>,
+    /// Puts a filter into a set, in the place of an earlier one.
+    pub insert: fn(&mut FilterSet<usize>, usize, Filter),
 }
 
 impl Subject {
@@ -26,6 +29,7 @@ impl Subject {
     pub const OURS: Subject = Subject {
         parse,
         compile: Filter::compile,
+        insert: FilterSet::insert,
     };
 }
 
@@ -63,10 +67,13 @@ pub fn check(input: &[u8], subject: &Subject) {
     for manifest in &parsed.manifests {
         is_refused_or_served(manifest, &text);
         if let Some(Object::Trigger(trigger)) = &manifest.object {
-            filters.push(answers_by_its_words(trigger, subject));
+            filters.push(answers_by_its_words(&trigger.filters, subject));
+            for spec in &trigger.filters {
+                filters.push(answers_by_its_words(std::slice::from_ref(spec), subject));
+            }
         }
     }
-    answer_alike_together(&filters);
+    answer_alike_together(&filters, subject);
 
     if is_text(&text) {
         does_not_spoil_what_stands_before(&text, subject);
@@ -124,37 +131,61 @@ fn explains_itself(finding: &Diagnostic, text: &str) {
     assert!(shown.chars().all(is_harmless), "{shown:?}");
 }
 
-fn answers_by_its_words(trigger: &Trigger, subject: &Subject) -> Filter {
-    let filter = (subject.compile)(&trigger.filters)
-        .unwrap_or_else(|error| panic!("a valid trigger is refused: {error:?}: {trigger:?}"));
+fn answers_by_its_words(specs: &[FilterSpec], subject: &Subject) -> Filter {
+    let filter = (subject.compile)(specs)
+        .unwrap_or_else(|error| panic!("what was read is refused: {error:?}: {specs:?}"));
     for event in EVENTS.iter() {
-        let is_wanted = trigger.filters.iter().all(|spec| holds(spec, event));
+        let is_wanted = specs.iter().all(|spec| holds(spec, event));
         assert_eq!(
             filter.evaluate(event) == Outcome::Match,
             is_wanted,
-            "{:?} of {event:?}",
-            trigger.filters
+            "{specs:?} of {event:?}"
         );
     }
     filter
 }
 
-fn answer_alike_together(filters: &[Filter]) {
+/// A set of the filters says what they say, also once some have gone and others have changed, and
+/// what shares with it is not changed by that.
+fn answer_alike_together(filters: &[Filter], subject: &Subject) {
     let mut set = FilterSet::new();
-    for (index, filter) in filters.iter().enumerate() {
-        set.insert(index, filter.clone());
+    let mut held = BTreeMap::new();
+    for (key, filter) in filters.iter().enumerate() {
+        (subject.insert)(&mut set, key, filter.clone());
+        held.insert(key, filter);
     }
+    says_what_they_say(&set, &held);
+
+    let (before, held_before) = (set.clone(), held.clone());
+    for (key, other) in filters.iter().rev().enumerate() {
+        match key % 3 {
+            0 => {
+                set.remove(key);
+                held.remove(&key);
+            }
+            1 => {
+                (subject.insert)(&mut set, key, other.clone());
+                held.insert(key, other);
+            }
+            _ => {}
+        }
+    }
+    says_what_they_say(&set, &held);
+    says_what_they_say(&before, &held_before);
+}
+
+fn says_what_they_say(set: &FilterSet<usize>, held: &BTreeMap<usize, &Filter>) {
+    assert_eq!(set.len(), held.len());
     for event in EVENTS.iter() {
         let mut together = Vec::new();
-        set.matches(event, |index, outcome| together.push((index, outcome)));
-        together.sort_by_key(|(index, _)| *index);
-        let apart: Vec<_> = filters
+        set.matches(event, |key, outcome| together.push((key, outcome)));
+        together.sort_by_key(|(key, _)| *key);
+        let apart: Vec<_> = held
             .iter()
-            .map(|filter| filter.evaluate(event))
-            .enumerate()
+            .map(|(key, filter)| (*key, filter.evaluate(event)))
             .filter(|(_, outcome)| *outcome != Outcome::NoMatch)
             .collect();
-        assert_eq!(together, apart, "{filters:?} of {event:?}");
+        assert_eq!(together, apart, "{held:?} of {event:?}");
     }
 }
 

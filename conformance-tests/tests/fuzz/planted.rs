@@ -116,6 +116,19 @@ fn a_broken_reader_of_manifests_is_found() {
     found("manifests", "the first of several filters lost", |it| {
         check(it, &loses_a_filter);
     });
+    let loses_what_is_edited = Subject {
+        insert: |set, key, filter| {
+            let len = set.len();
+            set.insert(key, filter);
+            if set.len() == len {
+                set.remove(key);
+            }
+        },
+        ..ours
+    };
+    found("manifests", "a filter lost when it is edited", |it| {
+        check(it, &loses_what_is_edited);
+    });
     let loses_documents = Subject {
         parse: |text| {
             let mut parsed = sluicegate_resources::parse(text);
