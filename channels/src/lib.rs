@@ -20,6 +20,7 @@ pub mod clock;
 pub mod contract;
 #[cfg(feature = "contract")]
 pub mod contract_suite;
+pub mod disk;
 pub mod memory;
 mod telemetry;
 
