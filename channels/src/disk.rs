@@ -1,13 +1,15 @@
-//! The disk channel, being prepared: its lowest part stands, and no channel uses it yet.
+//! The disk channel, being prepared: its two lowest parts stand, and no channel uses them yet.
 //!
 //! ```text
 //!   files      the seam to the file system: nothing else here touches one, so that tests can
 //!              put in every fault a disk has
+//!   log        an append-only log of byte records in segments, which knows nothing of events
 //! ```
 //!
 //! All of it blocks, on purpose: a disk is waited for by a thread of its own, and that thread is
 //! the only one that writes.
 
 pub mod files;
+pub mod log;
 #[cfg(feature = "contract")]
 pub mod simulated;

@@ -1,0 +1,286 @@
+//! Reading a log from some offset on.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::super::files::{OpenFile, OpenMode, read_full_at};
+use super::error::ReadError;
+use super::format::{Footer, IndexEntry};
+use super::report::{Damage, DamageKind};
+use super::scan::{Found, Scan};
+use super::segment::{Segment, State};
+use super::shared::Shared;
+
+/// How much is read at a time.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Makes readers, from any thread. Clones are of the same log.
+#[derive(Clone, Debug)]
+pub struct Readers {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Readers {
+    /// A reader whose first record is the one at `from`, or the first there is after it. Nothing
+    /// is opened before it is asked for one.
+    #[must_use]
+    pub fn reader(&self, from: u64) -> Reader {
+        Reader {
+            shared: Arc::clone(&self.shared),
+            next: from,
+            place: None,
+        }
+    }
+}
+
+/// Reads records in the order of their offsets: those that are synced, those that become so while
+/// it reads, and none twice. Every one has passed its checksum.
+///
+/// It holds one file open and 256 KiB of it, or one record if that is larger. What was removed is
+/// passed over; so is a segment that is removed under its hands.
+pub struct Reader {
+    shared: Arc<Shared>,
+    next: u64,
+    place: Option<Place>,
+}
+
+/// Where a reader stands in a segment.
+struct Place {
+    segment: Arc<Segment>,
+    file: Box<dyn OpenFile>,
+    scan: Scan,
+    /// What lies before this place of the file is synced.
+    limit: u64,
+}
+
+/// What a reader comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// A record.
+    Record(Record<'a>),
+    /// Records that are not to be had any more. The reader goes on behind them.
+    Damaged(Damage),
+}
+
+/// A record as it was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Its place in the log.
+    pub offset: u64,
+    /// As it was given.
+    pub timestamp_ms: i64,
+    /// Its parts, as one.
+    pub payload: &'a [u8],
+}
+
+enum Step {
+    Record {
+        offset: u64,
+        timestamp_ms: i64,
+        payload: Range<usize>,
+    },
+    Damaged(Damage),
+    Again,
+    End,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Reader")
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// The lowest offset that the next record can have.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// The next record, or damage; `None` if nothing more is synced for now.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: the system could not read. The reader stays where it is, so asking again
+    /// asks for the same.
+    pub fn read(&mut self) -> Result<Option<Item<'_>>, ReadError> {
+        let (offset, timestamp_ms, payload) = loop {
+            match self.step()? {
+                Step::Record {
+                    offset,
+                    timestamp_ms,
+                    payload,
+                } => break (offset, timestamp_ms, payload),
+                Step::Damaged(damage) => return Ok(Some(Item::Damaged(damage))),
+                Step::Again => {}
+                Step::End => return Ok(None),
+            }
+        };
+        let place = self.place.as_ref();
+        let place = place.expect("a record was just found there");
+        Ok(Some(Item::Record(Record {
+            offset,
+            timestamp_ms,
+            payload: place.scan.payload(payload),
+        })))
+    }
+
+    fn step(&mut self) -> Result<Step, ReadError> {
+        let Some(place) = &mut self.place else {
+            return self.enter();
+        };
+        let found = place.scan.next(&*place.file, place.limit);
+        let found = found.map_err(|source| ReadError {
+            path: self.shared.path(place.segment.base),
+            source,
+        })?;
+        Ok(match found {
+            Found::Record {
+                header, payload, ..
+            } => {
+                let offset = place.segment.base + u64::from(header.ordinal);
+                if offset < self.next {
+                    return Ok(Step::Again);
+                }
+                self.next = offset + 1;
+                Step::Record {
+                    offset,
+                    timestamp_ms: header.timestamp_ms,
+                    payload,
+                }
+            }
+            Found::Filler { .. } => Step::Again,
+            Found::Invalid { bytes, ordinals } => {
+                let base = place.segment.base;
+                let offsets = base + u64::from(ordinals.start)..base + u64::from(ordinals.end);
+                self.damaged(bytes, offsets)
+            }
+            Found::Nothing { from } => self.at_limit(from),
+        })
+    }
+
+    /// Goes to where the next record is or will be.
+    fn enter(&mut self) -> Result<Step, ReadError> {
+        let Some(segment) = self.shared.holding(self.next) else {
+            return Ok(Step::End);
+        };
+        let state = segment.with(|state| state.clone());
+        let lost = if state.is_unreadable {
+            state.damage.first()
+        } else {
+            state.missing_before.as_ref()
+        };
+        if let Some(damage) = lost.filter(|it| self.next < it.offsets.end) {
+            self.next = damage.offsets.end;
+            return Ok(Step::Damaged(damage.clone()));
+        }
+
+        let path = self.shared.path(segment.base);
+        let place = match self.shared.files.open(&path, OpenMode::Read) {
+            Ok(file) => Place::new(segment, file, &state, self.next),
+            Err(error) if segment.with(|it| it.is_removed) => {
+                drop(error);
+                return Ok(Step::Again);
+            }
+            Err(error) => Err(error),
+        };
+        self.place = Some(place.map_err(|source| ReadError { path, source })?);
+        Ok(Step::Again)
+    }
+
+    /// There is no record from here to the limit; there may be a higher limit by now.
+    fn at_limit(&mut self, from: u64) -> Step {
+        let Some(place) = &mut self.place else {
+            return Step::Again;
+        };
+        let (readable, end, is_sealed, is_removed) = place
+            .segment
+            .with(|it| (it.readable, it.end, it.is_sealed, it.is_removed));
+        if is_removed {
+            self.place = None;
+            Step::Again
+        } else if readable > place.limit {
+            place.limit = readable;
+            Step::Again
+        } else if from < readable {
+            let first = place.segment.base + u64::from(place.scan.ordinal());
+            place.scan.skip_to(readable, end - place.segment.base);
+            self.damaged(from..readable, first.min(end)..end)
+        } else if is_sealed {
+            self.next = self.next.max(end);
+            self.place = None;
+            Step::Again
+        } else {
+            Step::End
+        }
+    }
+
+    /// Passes over damage, and tells of it unless it lies before what is read, or what was removed
+    /// in the meantime only looks like it.
+    fn damaged(&mut self, bytes: Range<u64>, offsets: Range<u64>) -> Step {
+        let Some(place) = &self.place else {
+            return Step::Again;
+        };
+        if place.segment.with(|it| it.is_removed) {
+            self.place = None;
+            return Step::Again;
+        }
+        if !offsets.is_empty() && offsets.end <= self.next {
+            return Step::Again;
+        }
+        self.next = self.next.max(offsets.end);
+        let damage = Damage {
+            kind: DamageKind::Records,
+            segment: place.segment.base,
+            bytes,
+            offsets,
+        };
+        place.segment.note_damage(&damage);
+        Step::Damaged(damage)
+    }
+}
+
+impl Place {
+    fn new(
+        segment: Arc<Segment>,
+        file: Box<dyn OpenFile>,
+        state: &State,
+        next: u64,
+    ) -> io::Result<Self> {
+        let mut scan = Scan::new(segment.identity, CHUNK_BYTES);
+        if next > segment.base {
+            let index = if state.has_footer {
+                index_of(&segment, &*file, state)?
+            } else {
+                state.index.clone()
+            };
+            let is_before = |it: &IndexEntry| {
+                segment.base + u64::from(it.ordinal) <= next
+                    && u64::from(it.position) < state.readable
+            };
+            let behind = index.partition_point(is_before);
+            if let Some(entry) = behind.checked_sub(1).and_then(|it| index.get(it)) {
+                scan.go_to(*entry);
+            }
+        }
+        Ok(Place {
+            segment,
+            file,
+            scan,
+            limit: state.readable,
+        })
+    }
+}
+
+/// The index out of a footer. Without it the segment is read from its beginning.
+fn index_of(segment: &Segment, file: &dyn OpenFile, state: &State) -> io::Result<Vec<IndexEntry>> {
+    let longest = Footer::bytes_max(state.readable);
+    let mut bytes = vec![0; usize::try_from(longest).unwrap_or(0)];
+    let length = read_full_at(file, &mut bytes, state.readable)?;
+    let footer = Footer::decode(&bytes[..length], &segment.identity, state.readable);
+    Ok(footer.map(|it| it.index).unwrap_or_default())
+}

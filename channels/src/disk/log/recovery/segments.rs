@@ -1,0 +1,126 @@
+//! What each segment of a log holds, by its footer or by reading it.
+
+use std::io;
+
+use super::super::format::{Footer, SegmentHeader, records_max};
+use super::super::report::{Damage, DamageKind};
+use super::super::segment::State;
+use super::examine::{Tally, examine, footer_at_end};
+use super::mend::mend;
+use super::{Candidate, Recovering};
+
+impl Recovering<'_> {
+    /// What a segment holds, whose records end before the offset `until`. Without that it is the
+    /// newest.
+    pub(super) fn segment(
+        &mut self,
+        candidate: &Candidate,
+        until: Option<u64>,
+    ) -> io::Result<State> {
+        match (&candidate.header, until) {
+            (None, until) => Ok(self.unreadable(candidate, until)),
+            (Some(header), None) => self.newest(candidate, header),
+            (Some(header), Some(_)) => self.sealed(candidate, header),
+        }
+    }
+
+    fn sealed(&mut self, candidate: &Candidate, header: &SegmentHeader) -> io::Result<State> {
+        let (file, identity) = (&*candidate.file, header.identity());
+        let footer = footer_at_end(file, &identity, candidate.length)?;
+        if let Some(footer) = footer.filter(|it| it.damaged == 0 && !self.reads_all) {
+            return Ok(by_footer(&footer, candidate.length));
+        }
+        let examined = examine(file, &identity, candidate.length)?;
+        let has_footer = examined.footer.is_some();
+        let tally = examined.all();
+        if !has_footer {
+            self.unsure = Some((header.base, tally.end..candidate.length.max(tally.end)));
+        }
+        let mut state = by_tally(tally, header, candidate.length);
+        if has_footer {
+            state.has_footer = true;
+            state.index = Vec::new();
+        }
+        Ok(state)
+    }
+
+    fn newest(&mut self, candidate: &Candidate, header: &SegmentHeader) -> io::Result<State> {
+        let (file, length) = (&*candidate.file, candidate.length);
+        let examined = examine(file, &header.identity(), length)?;
+        let mended = mend(file, header, examined, length)?;
+        self.recovery.was_closed = mended.was_closed;
+        self.recovery.torn_bytes = mended.torn_bytes;
+        self.recovery.next = mended.next;
+
+        let end = header.base + u64::from(mended.tally.ordinal);
+        let mut state = by_tally(mended.tally, header, length);
+        state.damage.extend(mended.last_write);
+        if !mended.was_closed && length < header.capacity {
+            state.damage.push(Damage {
+                kind: DamageKind::CutOff,
+                segment: header.base,
+                bytes: length..header.capacity,
+                offsets: end..header.offset_max(),
+            });
+        }
+        mended.ending.finish(&mut state, file);
+        Ok(state)
+    }
+
+    /// A segment without a header. It is left as it is, in case someone can make sense of it.
+    fn unreadable(&mut self, candidate: &Candidate, until: Option<u64>) -> State {
+        let bytes_max = candidate.length.max(self.segment_bytes);
+        let end = until.unwrap_or(candidate.base + records_max(bytes_max));
+        let end = end.max(candidate.base);
+        if until.is_none() {
+            self.recovery.was_closed = false;
+        }
+        let damage = Damage {
+            kind: DamageKind::Header,
+            segment: candidate.base,
+            bytes: 0..candidate.length,
+            offsets: candidate.base..end,
+        };
+        State {
+            end,
+            size_bytes: candidate.length,
+            is_sealed: true,
+            is_unreadable: true,
+            damage: vec![damage],
+            ..State::default()
+        }
+    }
+}
+
+fn by_footer(footer: &Footer, length: u64) -> State {
+    State {
+        readable: footer.records_end,
+        end: footer.end,
+        records: footer.records,
+        size_bytes: length,
+        timestamps_ms: (footer.records > 0).then_some((footer.earliest_ms, footer.latest_ms)),
+        is_sealed: true,
+        has_footer: true,
+        ..State::default()
+    }
+}
+
+fn by_tally(tally: Tally, header: &SegmentHeader, length: u64) -> State {
+    let damage = tally.invalid.iter().map(|(bytes, ordinals)| Damage {
+        kind: DamageKind::Records,
+        segment: header.base,
+        bytes: bytes.clone(),
+        offsets: header.offsets(ordinals),
+    });
+    State {
+        readable: tally.end,
+        end: header.base + u64::from(tally.ordinal),
+        records: tally.records,
+        size_bytes: length,
+        timestamps_ms: tally.timestamps_ms,
+        is_sealed: true,
+        damage: damage.collect(),
+        index: tally.index,
+        ..State::default()
+    }
+}

@@ -1,0 +1,73 @@
+//! What a log says of itself: what opening it found, what is damaged, which segments there are.
+
+use std::ops::Range;
+
+/// What opening a log found.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// Segments that there are.
+    pub segments: usize,
+    /// Records in them that can be read, as far as this is known without reading all of them.
+    pub records: u64,
+    /// The offset that the next record will have, or more. Above every offset ever given.
+    pub next: u64,
+    /// Whether the log had been closed. If not, the newest segment was put in order.
+    pub was_closed: bool,
+    /// Bytes at the end of the newest segment that were no whole record and were cut: what was
+    /// being written, and not acknowledged, when it ended.
+    pub torn_bytes: u64,
+    /// What is not as it was written, oldest first.
+    pub damage: Vec<Damage>,
+}
+
+/// A place where records are missing, or may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// What is wrong.
+    pub kind: DamageKind,
+    /// The base of the segment; with [`DamageKind::SegmentMissing`] the first missing offset.
+    pub segment: u64,
+    /// Which bytes of its file are not what was written. They are left as they are.
+    pub bytes: Range<u64>,
+    /// Which offsets are not to be had: all of them, but where the end of the newest segment was
+    /// cut off, up to as many. Empty where nothing is lost.
+    pub offsets: Range<u64>,
+}
+
+/// What is wrong at a damaged place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DamageKind {
+    /// Bytes that had been synced are not what was written. What follows is intact.
+    Records,
+    /// Bytes in the middle of the very last write are not what was written, and records after them
+    /// are. A power cut does this to what was never acknowledged; if the write had been synced,
+    /// acknowledged records are gone. Their place is passed over from now on.
+    LastWrite,
+    /// The file ends earlier than it was made.
+    CutOff,
+    /// One of the two copies of a segment's header; the other serves.
+    HeaderCopy,
+    /// Both copies of a segment's header, without which no record in it can be told from chance.
+    Header,
+    /// A whole segment is not there and was not removed by the log.
+    SegmentMissing,
+}
+
+/// A segment, as far as it is synced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// The offset of its first record, and its name.
+    pub base: u64,
+    /// The offset behind its last record.
+    pub end: u64,
+    /// Records in it that can be read, as far as is known.
+    pub records: u64,
+    /// What it takes up, or was given, on the disk.
+    pub size_bytes: u64,
+    /// The earliest and the latest timestamp of its records; `None` without records.
+    pub timestamps_ms: Option<(i64, i64)>,
+    /// Whether it takes no more records.
+    pub is_sealed: bool,
+    /// Damage found when the log was opened, and since then by readers.
+    pub damage: Vec<Damage>,
+}

@@ -1,0 +1,67 @@
+//! What the owner of a log and its readers share: the segments, and where they are.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::super::files::Files;
+use super::format::names::segment_path;
+use super::report::SegmentInfo;
+use super::segment::Segment;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) files: Arc<dyn Files>,
+    pub(super) dir: PathBuf,
+    segments: Mutex<BTreeMap<u64, Arc<Segment>>>,
+}
+
+impl Shared {
+    pub(super) fn new(files: Arc<dyn Files>, dir: PathBuf) -> Self {
+        Shared {
+            files,
+            dir,
+            segments: Mutex::default(),
+        }
+    }
+
+    pub(super) fn path(&self, base: u64) -> PathBuf {
+        segment_path(&self.dir, base)
+    }
+
+    pub(super) fn insert(&self, segment: Arc<Segment>) {
+        self.segments.lock().insert(segment.base, segment);
+    }
+
+    pub(super) fn get(&self, base: u64) -> Option<Arc<Segment>> {
+        self.segments.lock().get(&base).cloned()
+    }
+
+    pub(super) fn take(&self, base: u64) {
+        self.segments.lock().remove(&base);
+    }
+
+    /// The segment with the lowest base above `base`.
+    pub(super) fn after(&self, base: u64) -> Option<Arc<Segment>> {
+        let segments = self.segments.lock();
+        let above = (std::ops::Bound::Excluded(base), std::ops::Bound::Unbounded);
+        segments.range(above).next().map(|(_, it)| Arc::clone(it))
+    }
+
+    /// The segment that holds `offset`, or would, or else the next one that holds anything.
+    pub(super) fn holding(&self, offset: u64) -> Option<Arc<Segment>> {
+        let segments = self.segments.lock();
+        let holds = |segment: &&Arc<Segment>| {
+            segment.with(|it| !it.is_sealed || offset.max(segment.base) < it.end)
+        };
+        let mut before = segments.range(..=offset).rev().map(|(_, it)| it).take(1);
+        let mut after = segments.range(offset..).map(|(_, it)| it);
+        before.find(holds).or_else(|| after.find(holds)).cloned()
+    }
+
+    pub(super) fn infos(&self) -> Vec<SegmentInfo> {
+        self.segments.lock().values().map(|it| it.info()).collect()
+    }
+}

@@ -1,0 +1,12 @@
+//! The log on a disk that fails in every way a disk has.
+
+mod appending;
+mod damage;
+mod defects;
+mod faults;
+mod model;
+mod real;
+mod recovering;
+mod removing;
+mod reporting;
+mod support;
