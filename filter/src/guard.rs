@@ -120,14 +120,14 @@ impl Clause {
         self.anchors.iter().any(|anchor| anchor.or_absent)
     }
 
-    /// The attribute, if all anchors are equalities of one: of an event that has it, no two different
-    /// ones hold.
+    /// The attribute, where all anchors are of one and, of an event that has it, no two different ones
+    /// hold.
     pub(crate) fn sole_attribute(&self) -> Option<&Arc<str>> {
         let attribute = &self.anchors.first()?.attribute;
-        let is_alike = |anchor: &Anchor| {
-            matches!(anchor.wanted, Wanted::Equals(_)) && anchor.attribute == *attribute
-        };
-        self.anchors.iter().all(is_alike).then_some(attribute)
+        let is_of_it = |anchor: &Anchor| anchor.attribute == *attribute;
+        let is_sole =
+            self.anchors.len() == 1 || self.is_by_equality() && self.anchors.iter().all(is_of_it);
+        is_sole.then_some(attribute)
     }
 
     pub(crate) fn holds(&self, event: &Event) -> bool {

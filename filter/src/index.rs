@@ -10,7 +10,8 @@
 //!
 //! Each filter is filed by *one* clause of its [guard](crate::guard), under each of its anchors. All
 //! clauses hold of an event that it wants, so one of them finds it, and the one that is likely to find
-//! it in vain least often is chosen when it comes. What is found must still be asked.
+//! it in vain least often is chosen when it comes. What is found must still be asked, unless it has no
+//! other question.
 //!
 //! A change touches the places of its filter and no others. Between copies all is shared that has not
 //! changed since. What is left out: counting which events are frequent, and filing filters anew when

@@ -194,7 +194,7 @@ fn few_are_asked_of_many() {
     ]);
     let without = event(&[("type", "order.77"), ("source", "same")]);
     let other = event(&[("type", "other")]);
-    let rows: [Row; 8] = [
+    let rows: [Row; 9] = [
         ("exact type", of_type, [1, 1, 0]),
         (
             "the same source, then a type",
@@ -223,6 +223,11 @@ fn few_are_asked_of_many() {
             "an optional attribute in an expression",
             |n| cesql(&format!("type = 'order.77' AND one = '{n}'")),
             [2, 10_000, 0],
+        ),
+        (
+            "a beginning of an optional attribute in an expression",
+            |n| cesql(&format!("type = 'order.77' AND one LIKE '{n}%'")),
+            [10, 10_000, 0],
         ),
         (
             "an attribute of its own",
