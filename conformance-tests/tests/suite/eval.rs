@@ -122,7 +122,7 @@ fn each_line_of_a_batch_is_answered_before_the_next_is_written() {
         .expect("the program starts");
     let mut stdin = child.stdin.take().expect("it is piped");
     let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-    let (sender, answers) = mpsc::channel();
+    let (sender, answers) = mpsc::sync_channel(8);
     let reader = thread::spawn(move || {
         for line in stdout.lines().map_while(Result::ok) {
             sender.send(line).ok();

@@ -10,7 +10,9 @@ use super::{Asked, print, sample, tell_of_the_sample};
 use crate::cli::console::{Console, Tone};
 use crate::cli::event_file::read_one;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::reasons::SHOWN_BYTES_MAX;
 use crate::cli::validate::Output;
+use crate::logging::visible;
 
 /// An expression, a word before it, and some white space.
 const LINE_BYTES_MAX: usize = 2 * EXPRESSION_BYTES_MAX;
@@ -57,7 +59,12 @@ pub(super) fn run(
             Some(Line::Text(line)) => match wish(&String::from_utf8_lossy(line)) {
                 Wish::Nothing => Ok(()),
                 Wish::Leave => break,
-                Wish::TakeEvent(path) => read_one(path).map(|read| event = Some(read)),
+                Wish::TakeEvent(path) => read_one(path).map(|read| {
+                    if is_terminal {
+                        console.say(format_args!("asks about {}", described(&read)));
+                    }
+                    event = Some(read);
+                }),
                 Wish::Evaluate(text) => evaluate(text, event.as_ref(), output, console)?,
             },
         };
@@ -69,6 +76,12 @@ pub(super) fn run(
         }
     }
     ended
+}
+
+fn described(event: &Event) -> String {
+    let shown = |text| visible(text, SHOWN_BYTES_MAX);
+    let (ty, source, id) = (shown(event.ty()), shown(event.source()), shown(event.id()));
+    format!("{ty}  from {source}  id {id}")
 }
 
 fn wish(line: &str) -> Wish<'_> {

@@ -1,35 +1,11 @@
-use std::io::Write;
-use std::sync::Arc;
-
 use clap::Parser;
-use parking_lot::Mutex;
 
 use super::*;
 use crate::cli::{Cli, Verb};
-use crate::testing::TempDir;
+use crate::testing::{Kept, TempDir};
 
 const ORDER: &str = r#"{"specversion":"1.0","id":"1","source":"/shop","type":"order.paid",
     "amount":40,"region":"eu","express":true}"#;
-
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Kept {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().clone()).unwrap()
-    }
-}
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// What a run did: exit code, data, and talk with the failure that ended it.
 struct Run {
@@ -226,6 +202,12 @@ missingAttribute: 'event' is not on this event
     assert!(run.talk.contains("Ctrl-D"), "{}", run.talk);
     assert!(run.talk.contains("> "), "{}", run.talk);
     assert!(run.talk.contains("/nowhere/at/all"), "{}", run.talk);
+    assert!(
+        run.talk
+            .contains("asks about order.paid  from /shop  id 1\n"),
+        "{}",
+        run.talk
+    );
 }
 
 #[test]

@@ -1,26 +1,9 @@
-use std::sync::Arc;
-
 use clap::Parser;
-use parking_lot::Mutex;
 use sluicegate_resources::{Object, parse};
 
 use super::*;
 use crate::cli::{Cli, Verb};
-use crate::testing::TempDir;
-
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::testing::{Kept, TempDir};
 
 /// What the command line `new …` prints.
 fn printed(words: &[&str]) -> Result<String, Failure> {
@@ -30,8 +13,7 @@ fn printed(words: &[&str]) -> Result<String, Failure> {
     };
     let out = Kept::default();
     execute(&args, &mut Console::plain(out.clone(), std::io::sink()))?;
-    let bytes = out.0.lock().clone();
-    Ok(String::from_utf8(bytes).unwrap())
+    Ok(out.text())
 }
 
 /// The only object in `text`, which must be valid without any remark but the one that a trigger

@@ -1,27 +1,9 @@
-use std::io::Write;
-use std::sync::Arc;
-
 use clap::Parser;
-use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::*;
 use crate::cli::{Cli, Verb};
-use crate::testing::TempDir;
-
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::testing::{Kept, TempDir};
 
 const BROKER: &str = "\
 apiVersion: eventing.knative.dev/v1
@@ -60,7 +42,7 @@ fn validated(files: &[(&str, &str)], words: &[&str]) -> (Result<(), Failure>, St
     };
     let out = Kept::default();
     let done = execute(&args, &mut Console::plain(out.clone(), std::io::sink()));
-    let text = String::from_utf8(out.0.lock().clone()).unwrap();
+    let text = out.text();
     (done, text)
 }
 
