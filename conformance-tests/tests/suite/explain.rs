@@ -44,6 +44,7 @@ fn each_trigger_is_told_with_the_reason() {
             "billing",
             "[{exact: {type: order.paid}}, {any: [{exact: {region: eu}}, {exact: {region: uk}}]}]",
         ),
+        ("large", "[{cesql: \"region = 'eu' AND amount > 100\"}]"),
     ];
     let done = explained(&triggers, &[]);
     assert_eq!(
@@ -57,6 +58,8 @@ trigger  billing  MATCH   ✓ exact type=\"order.paid\"
                           ✓ any
                             ✓ exact region=\"eu\"   ← decides
                             ✗ exact region=\"uk\"   event has \"eu\"
+trigger  large    error   cesql  region = 'eu' AND amount > 100
+                          └ 'amount' is not on this event (missingAttribute; amount > 100 reads as false)
 "
     );
     assert_eq!((done.code, done.talk.as_str()), (Some(0), ""));

@@ -55,7 +55,7 @@ pub(super) fn lines(explanation: &Explanation) -> Vec<Line> {
             all,
         ));
     }
-    add_clauses(&explanation.clauses, around, &mut lines);
+    add_clauses(&explanation.clauses, true, around, &mut lines);
     let fails = |clause: &Clause| clause.outcome == Outcome::Error;
     if explanation.outcome == Outcome::NoMatch && explanation.clauses.iter().any(fails) {
         lines.push(remark(
@@ -87,10 +87,19 @@ fn decided(siblings: &[bool], around: Around) -> Vec<Decided> {
     each.collect()
 }
 
-fn add_clauses(clauses: &[Clause], around: Around, lines: &mut Vec<Line>) {
+/// `are_all_wanted` says how the clauses are joined.
+fn add_clauses(clauses: &[Clause], are_all_wanted: bool, around: Around, lines: &mut Vec<Line>) {
     let siblings: Vec<bool> = clauses.iter().map(|clause| clause.decided).collect();
     for (clause, decided) in clauses.iter().zip(decided(&siblings, around)) {
-        add_clause(clause, around, decided, lines);
+        match &clause.reason {
+            // Comparisons of one clause are all wanted too: they can stand for it.
+            Reason::Comparisons(each) if are_all_wanted || each.len() <= 1 => {
+                add_comparisons(clause, each, around, decided, lines);
+            }
+            Reason::Comparisons(_) | Reason::Clauses(_) | Reason::Expression(_) => {
+                add_clause(clause, around, decided, lines);
+            }
+        }
     }
 }
 
@@ -102,16 +111,16 @@ fn add_clause(clause: &Clause, around: Around, decided: Decided, lines: &mut Vec
     };
     match &clause.reason {
         Reason::Comparisons(comparisons) => {
-            // They stand for the clause themselves.
-            let here = Around {
-                has_decided: decided.here,
-                ..around
+            lines.push(line(around, clause.outcome, clause.dialect, decided));
+            let each = Decided {
+                alone: false,
+                ..decided
             };
-            add_comparisons(clause, comparisons, here, decided.alone, lines);
+            add_comparisons(clause, comparisons, below, each, lines);
         }
         Reason::Clauses(children) => {
             lines.push(line(around, clause.outcome, clause.dialect, decided));
-            add_clauses(children, below, lines);
+            add_clauses(children, clause.dialect == "all", below, lines);
         }
         Reason::Expression(reason) => {
             let text = one_line(reason.expression.text());
@@ -133,21 +142,19 @@ fn here(around: Around, decided: Decided) -> Around {
     }
 }
 
+/// The comparisons of a clause, which decided what stands above it as `of_clause` says.
 fn add_comparisons(
     clause: &Clause,
     comparisons: &[Comparison],
     around: Around,
-    is_alone: bool,
+    of_clause: Decided,
     lines: &mut Vec<Line>,
 ) {
     if comparisons.is_empty() {
-        let all = Decided {
-            here: around.has_decided,
-            alone: is_alone,
-        };
         let text = format!("{} of nothing: takes every event", clause.dialect);
-        lines.push(line(around, clause.outcome, &text, all));
+        lines.push(line(around, clause.outcome, &text, of_clause));
     }
+    let around = here(around, of_clause);
     let siblings: Vec<bool> = comparisons.iter().map(|it| it.decided).collect();
     for (comparison, decided) in comparisons.iter().zip(decided(&siblings, around)) {
         let outcome = if comparison.holds {
@@ -156,11 +163,10 @@ fn add_comparisons(
             Outcome::NoMatch
         };
         let alone = Decided {
-            alone: decided.here && (decided.alone || is_alone),
+            alone: decided.alone || (decided.here && of_clause.alone),
             ..decided
         };
-        let text = wanted(clause.dialect, comparison);
-        let mut line = line(around, outcome, &text, alone);
+        let mut line = line(around, outcome, &wanted(clause.dialect, comparison), alone);
         line.found = found(comparison);
         lines.push(line);
     }

@@ -1,36 +1,12 @@
-use std::io::Write;
-use std::sync::Arc;
-
 use clap::Parser;
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::cli::{Cli, Verb};
-use crate::testing::TempDir;
+use crate::testing::{Kept, TempDir};
 
 const ORDER: &str = r#"{"specversion":"1.0","id":"7","source":"/shop","type":"order.paid",
     "amount":40,"region":"eu"}"#;
-
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Kept {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().clone()).unwrap()
-    }
-}
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// What a run did: exit code, data, and talk with the failure that ended it.
 struct Run {
@@ -143,6 +119,55 @@ no      ✓ exact type=\"order.paid\"
     };
     assert_eq!(squeezed(&tree), squeezed(expected));
     assert_eq!(code, 1);
+}
+
+#[test]
+fn comparisons_that_are_all_wanted_stand_together_where_others_are_not() {
+    let both = "{exact: {type: order.paid, source: /x}}";
+    let (_, tree) = told(&format!("[{{any: [{both}, {{exact: {{region: eu}}}}]}}]"));
+    let texts: Vec<&str> = tree.lines().map(|line| line.trim_end()).collect();
+    assert_eq!(
+        texts,
+        [
+            "MATCH   ✓ any",
+            "  ✗ exact",
+            "    ✓ exact type=\"order.paid\"",
+            "    ✗ exact source=\"/x\"   event has \"/shop\"",
+            "  ✓ exact region=\"eu\"   ← decides",
+        ]
+    );
+    let (_, tree) = told(&format!("[{both}, {{exact: {{region: eu}}}}]"));
+    assert!(
+        tree.contains("✗ exact source=\"/x\"   event has \"/shop\"   ← decides"),
+        "{tree}"
+    );
+    assert_eq!(tree.lines().count(), 3, "{tree}");
+}
+
+#[test]
+fn below_an_expression_stands_what_decided() {
+    for (filters, code, tree) in [
+        (
+            "[{cesql: \"type = 'order.paid' AND amount > 100\"}]",
+            1,
+            "no      cesql  type = 'order.paid' AND amount > 100\n\
+             └ amount > 100 is false: amount is 40",
+        ),
+        (
+            "[{cesql: \"region = 'eu' AND price > 100\"}]",
+            1,
+            "error   cesql  region = 'eu' AND price > 100\n\
+             └ 'price' is not on this event (missingAttribute; price > 100 reads as false)",
+        ),
+        (
+            "[{exact: {region: eu}}, {not: {cesql: price > 100}}]",
+            0,
+            "MATCH   ✓ exact region=\"eu\"\n✓ not\n  ! cesql  price > 100\n    \
+             └ 'price' is not on this event (missingAttribute; the expression reads as false)",
+        ),
+    ] {
+        assert_eq!(told(filters), (code, tree.to_owned()), "{filters}");
+    }
 }
 
 #[test]
