@@ -6,7 +6,7 @@
 # Runs two servers beside each other: one with a single trigger, one with TRIGGERS of them (default
 # 10000), each for another type, of which one is the type that is sent. Prints how long each took to
 # become ready, and what it costs when nothing is sent; then sends to one and to the other in turn,
-# ROUNDS times (default 5), as fast as it goes, with 64 connections and 1 KiB of data, and prints the
+# ROUNDS times (default 15), as fast as it goes, with 64 connections and 1 KiB of data, and prints the
 # CPU time per event of both. Each round is a pair, so that a neighbour on the machine is likely to
 # slow both, and the ratio is that of the medians. The load driver is the sink as well, and a run
 # ends when everything that was accepted has been delivered. CPU time is the whole program's, user
@@ -17,13 +17,13 @@
 #   cargo build --release -p sluicegate -p sluicegate-conformance --bins
 #
 # They are taken from target/release, or from the folder that BIN names. SECONDS_EACH is the length
-# of a run (default 5), IDLE_SECONDS how long an idle server is watched (default 10). Everything
+# of a run (default 2), IDLE_SECONDS how long an idle server is watched (default 10). Everything
 # listens on loopback, and ends with the script.
 set -euo pipefail
 
-rounds=${1:-5}
+rounds=${1:-15}
 triggers=${TRIGGERS:-10000}
-seconds=${SECONDS_EACH:-5}
+seconds=${SECONDS_EACH:-2}
 idle=${IDLE_SECONDS:-10}
 bin=${BIN:-target/release}
 # A file of manifests may hold 1 MiB.
@@ -120,7 +120,8 @@ resident() { awk '/^VmRSS/ {printf "%.1f MiB", $2 / 1024}' "/proc/$1/status"; }
 # watch_idle PID: what it costs at rest.
 watch_idle() {
     local before
-    sleep 2
+    # What remains of the start.
+    sleep 5
     before=$(spent "$1")
     sleep "$idle"
     printf ', at rest %s resident and %d us of CPU a second\n' "$(resident "$1")" \

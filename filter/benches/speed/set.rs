@@ -52,7 +52,18 @@ fn distinct_types(bencher: Bencher<'_, '_>, count: usize) {
     );
 }
 
-/// The same where none wants it.
+/// The same for a thousand events in turn, each wanted by another filter, so that what one event left
+/// in the processor's caches helps the next one less.
+#[divan::bench(args = [1, scaled(100), scaled(10_000)], sample_size = 1_000)]
+fn distinct_types_in_turn(bencher: Bencher<'_, '_>, count: usize) {
+    let set = of_distinct_types(count);
+    let event = |turn: usize| built(order(&format!("order.{}", turn * 7_919 % count)));
+    let events: Vec<Event> = (0..scaled(1_000)).map(event).collect();
+    let mut turns = events.iter().cycle();
+    bencher.bench_local(|| turns.next().map(|event| wanted(black_box(&set), event)));
+}
+
+/// One event that none wants.
 #[divan::bench(args = [1, scaled(100), scaled(10_000)])]
 fn distinct_types_of_which_none(bencher: Bencher<'_, '_>, count: usize) {
     ask(
