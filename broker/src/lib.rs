@@ -10,6 +10,7 @@ pub mod ingress;
 pub mod logging;
 pub mod manifests;
 pub mod metrics;
+mod one_line;
 pub mod problem;
 pub mod readiness;
 pub mod registry;

@@ -26,6 +26,7 @@ use crate::ingress;
 
 pub mod conditions;
 mod departed;
+mod failing;
 mod figures;
 pub mod observer;
 pub mod operator;

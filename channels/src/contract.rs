@@ -63,6 +63,8 @@
 //!   refused with [`SeekError::NotRetained`].
 //! - **P36** `close` refuses what comes in from then on and ends every wait; leases still end.
 //! - **P37** `dead_letters` lists oldest first, page by page, leaving out and repeating none.
+//! - **P38** An event of which the matcher cannot tell whether a subscription wants it does not reach
+//!   that subscription. It is filtered in its books, and counted as undecided once it is accepted.
 
 mod appending;
 mod dead_letter;
@@ -81,7 +83,7 @@ pub use self::dead_letter::{DeadLetter, DeadLetterKey, KINDS_FOR_SINK, ParkReaso
 pub use self::lease::{Lease, LeaseControl, LeasePurpose, Settled};
 pub use self::status::{ChannelStatus, DurabilityClass, SubscriptionStatus};
 pub use self::subscribing::{
-    Exhausted, Matcher, NextLimit, SeekError, Start, SubscribeError, SubscriptionKey,
+    Exhausted, Interest, Matcher, NextLimit, SeekError, Start, SubscribeError, SubscriptionKey,
     SubscriptionSpec,
 };
 

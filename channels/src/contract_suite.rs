@@ -155,7 +155,8 @@ promises! { $
         p34_a_subscription_that_wants_nothing_holds_nothing
         p35_seeking_ends_what_waits_and_refuses_what_is_gone
         p36_closing_refuses_and_wakes
-        p37_dead_letters_are_listed_in_pages;
+        p37_dead_letters_are_listed_in_pages
+        p38_what_cannot_be_decided_is_filtered_and_counted;
 }
 
 #[cfg(test)]

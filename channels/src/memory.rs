@@ -57,8 +57,8 @@ use self::reader::Reader;
 use self::state::{Held, State, SubscriptionId, position};
 use crate::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, Clock, DeadLetter, DeadLetterKey,
-    Exhausted, Matcher, Position, SeekError, Start, StoreError, SubscribeError, Subscription,
-    SubscriptionKey, SubscriptionSpec, SubscriptionStatus, Timestamp, telemetry,
+    Exhausted, Interest, Matcher, Position, SeekError, Start, StoreError, SubscribeError,
+    Subscription, SubscriptionKey, SubscriptionSpec, SubscriptionStatus, Timestamp, telemetry,
 };
 
 /// What a full store does.
@@ -103,7 +103,7 @@ impl Default for MemoryOptions {
 /// use std::time::UNIX_EPOCH;
 ///
 /// use sluicegate_channels::{
-///     Admission, Channel, Clock, Exhausted, Matcher, MemoryChannel, MemoryOptions, NextLimit,
+///     Admission, Channel, Clock, Exhausted, Interest, Matcher, MemoryChannel, MemoryOptions, NextLimit,
 ///     Settled, Start, SubscriptionKey, SubscriptionSpec,
 /// };
 /// use sluicegate_event::Event;
@@ -111,8 +111,8 @@ impl Default for MemoryOptions {
 /// struct Everything;
 ///
 /// impl Matcher for Everything {
-///     fn matches(&self, _event: &Event, wanted: &mut dyn FnMut(SubscriptionKey)) {
-///         wanted(SubscriptionKey(1));
+///     fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Interest)) {
+///         answer(SubscriptionKey(1), Interest::Wanted);
 ///     }
 /// }
 ///
@@ -182,7 +182,14 @@ impl fmt::Debug for Shared {
 struct Matched {
     event: Arc<Event>,
     size_bytes: u64,
-    keys: SmallVec<[SubscriptionKey; 4]>,
+    answers: Answers,
+}
+
+/// What the matcher says of an event. Keys of both are ignored where they stand for no subscription.
+#[derive(Debug, Default)]
+struct Answers {
+    wanted: SmallVec<[SubscriptionKey; 4]>,
+    undecided: SmallVec<[SubscriptionKey; 4]>,
 }
 
 impl Shared {
@@ -210,7 +217,7 @@ impl Shared {
         let appended = self.apply(|state, now| {
             if state.keys_epoch() != asked_at {
                 for matched in &mut batch {
-                    matched.keys = self.keys_of(&matched.event);
+                    matched.answers = self.answers_of(&matched.event);
                 }
             }
             state.append(batch, admission, now)
@@ -225,22 +232,26 @@ impl Shared {
     fn matched(&self, event: Event) -> Matched {
         Matched {
             size_bytes: event.size_bytes() as u64,
-            keys: self.keys_of(&event),
+            answers: self.answers_of(&event),
             event: Arc::new(event),
         }
     }
 
-    fn keys_of(&self, event: &Event) -> SmallVec<[SubscriptionKey; 4]> {
-        let mut keys = SmallVec::new();
-        self.matcher.matches(event, &mut |key| keys.push(key));
-        keys
+    fn answers_of(&self, event: &Event) -> Answers {
+        let mut answers = Answers::default();
+        self.matcher
+            .matches(event, &mut |key, interest| match interest {
+                Interest::Wanted => answers.wanted.push(key),
+                Interest::Undecided => answers.undecided.push(key),
+            });
+        answers
     }
 
     /// Gives a new subscription what is still held of the past. Its events are matched without the
     /// lock, since there may be many; what is appended meanwhile reaches the subscription anyway.
     fn take_backlog(&self, id: SubscriptionId, spec: &SubscriptionSpec) {
         let mut held = self.apply(|state, _| state.held_since(spec.start));
-        held.retain(|held: &Held| self.keys_of(&held.event).contains(&spec.key));
+        held.retain(|held: &Held| self.answers_of(&held.event).wanted.contains(&spec.key));
         if !held.is_empty() {
             self.apply(|state, _| state.take_backlog(id, &held));
         }

@@ -8,9 +8,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use futures_util::FutureExt as _;
 use sluicegate_channels::contract_suite::ByType;
 use sluicegate_channels::{
-    Admission, AppendError, Channel, Clock, Exhausted, Lease, LeasePurpose, Matcher, MemoryChannel,
-    MemoryOptions, NextLimit, ParkReason, Settled, Start, Subscription, SubscriptionKey,
-    SubscriptionSpec, SubscriptionStatus, WhenFull,
+    Admission, AppendError, Channel, Clock, Exhausted, Interest, Lease, LeasePurpose, Matcher,
+    MemoryChannel, MemoryOptions, NextLimit, ParkReason, Settled, Start, Subscription,
+    SubscriptionKey, SubscriptionSpec, SubscriptionStatus, WhenFull,
 };
 use sluicegate_event::Event;
 
@@ -412,8 +412,8 @@ struct Racing {
 }
 
 impl Matcher for Racing {
-    fn matches(&self, event: &Event, wanted: &mut dyn FnMut(SubscriptionKey)) {
-        self.by_type.matches(event, wanted);
+    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Interest)) {
+        self.by_type.matches(event, answer);
         let channel = self.channel.lock().take();
         if let Some(channel) = channel {
             self.by_type.want("a", SubscriptionKey(1));

@@ -20,7 +20,7 @@ pub mod verdict;
 pub mod worker;
 
 pub use http_sender::{HttpSender, HttpSenderOptions};
-pub use matcher::TriggerMatcher;
+pub use matcher::{FilterFailures, TriggerMatcher};
 pub use observer::{AttemptReport, Ending, Observer, ReplyReport, Silent};
 pub use plan::{Plan, Target};
 pub use retry_after::RetryAfter;

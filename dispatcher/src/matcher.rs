@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use sluicegate_channels::{Matcher, SubscriptionKey};
+use sluicegate_channels::{Interest, Matcher, SubscriptionKey};
 use sluicegate_event::Event;
 use sluicegate_filter::{Filter, FilterSet, Outcome};
 
@@ -11,12 +11,30 @@ use sluicegate_filter::{Filter, FilterSet, Outcome};
 #[derive(Debug, Default)]
 pub struct TriggerMatcher {
     set: ArcSwap<FilterSet<SubscriptionKey>>,
+    failures: Option<Arc<dyn FilterFailures>>,
+}
+
+/// Hears of filters that could not say whether they want an event.
+///
+/// Asked on the way of events, as often as there are events: it must not block, and be cheap.
+pub trait FilterFailures: Send + Sync + std::fmt::Debug {
+    /// An expression in the filter of that trigger failed, and the filter does not want the event.
+    /// The event may be refused by the channel later on, and come again.
+    fn failed(&self, key: SubscriptionKey, event: &Event);
 }
 
 impl TriggerMatcher {
     /// No triggers yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No triggers yet; `failures` will be told of.
+    pub fn reporting_to(failures: Arc<dyn FilterFailures>) -> Self {
+        TriggerMatcher {
+            failures: Some(failures),
+            ..Self::default()
+        }
     }
 
     /// Adds or replaces a trigger's filter.
@@ -59,25 +77,37 @@ impl TriggerMatcher {
 }
 
 impl Matcher for TriggerMatcher {
-    fn matches(&self, event: &Event, wanted: &mut dyn FnMut(SubscriptionKey)) {
-        self.set.load().matches(event, |key, outcome| {
-            if outcome == Outcome::Match {
-                wanted(key);
-            }
-        });
+    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Interest)) {
+        self.set
+            .load()
+            .matches(event, |key, outcome| match outcome {
+                Outcome::Match => answer(key, Interest::Wanted),
+                Outcome::Error => {
+                    answer(key, Interest::Undecided);
+                    if let Some(failures) = &self.failures {
+                        failures.failed(key, event);
+                    }
+                }
+                Outcome::NoMatch => {}
+            });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use parking_lot::Mutex;
     use sluicegate_filter::FilterSpec;
+    use sluicegate_filter::cesql::Expression;
 
     use super::*;
 
     fn wanted(matcher: &TriggerMatcher) -> Vec<u64> {
         let event = Event::builder("1", "/test", "t").build().unwrap();
         let mut keys = Vec::new();
-        matcher.matches(&event, &mut |key| keys.push(key.0));
+        matcher.matches(&event, &mut |key, interest| {
+            assert_eq!(interest, Interest::Wanted);
+            keys.push(key.0);
+        });
         keys.sort_unstable();
         keys
     }
@@ -149,5 +179,33 @@ mod tests {
             }
         });
         assert_eq!(seen(), CHANGES);
+    }
+
+    #[derive(Debug, Default)]
+    struct Heard(Mutex<Vec<(u64, String)>>);
+
+    impl FilterFailures for Heard {
+        fn failed(&self, key: SubscriptionKey, event: &Event) {
+            self.0.lock().push((key.0, event.id().to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_filter_that_fails_wants_nothing_and_is_told_of() {
+        let heard = Arc::new(Heard::default());
+        let matcher = TriggerMatcher::reporting_to(Arc::clone(&heard) as _);
+        let cesql = |text: &str| {
+            let expression = Expression::parse(text).unwrap();
+            Filter::compile(&[FilterSpec::Cesql(expression)]).unwrap()
+        };
+        matcher.insert(SubscriptionKey(1), cesql("amount > 100"));
+        matcher.insert(SubscriptionKey(2), cesql("type = 't'"));
+        matcher.insert(SubscriptionKey(3), cesql("EXISTS amount"));
+        let event = Event::builder("7", "/test", "t").build().unwrap();
+        let mut answers = Vec::new();
+        matcher.matches(&event, &mut |key, interest| answers.push((key.0, interest)));
+        answers.sort_unstable_by_key(|(key, _)| *key);
+        assert_eq!(answers, [(1, Interest::Undecided), (2, Interest::Wanted)]);
+        assert_eq!(*heard.0.lock(), [(1, "7".to_owned())]);
     }
 }

@@ -2,6 +2,8 @@
 
 use sluicegate_filter::FilterSpec;
 
+use crate::one_line::one_line;
+
 /// The first condition of a filter, and how many there are besides.
 pub(super) fn in_words(filters: &[FilterSpec]) -> String {
     let Some(first) = filters.iter().find_map(first_condition) else {
@@ -33,26 +35,12 @@ fn first_condition(filter: &FilterSpec) -> Option<String> {
             .find_map(first_condition)
             .map(|first| format!("any of {first}")),
         FilterSpec::Not(nested) => first_condition(nested).map(|first| format!("not {first}")),
-        FilterSpec::Cesql(expression) => Some(on_one_line(expression.text())),
+        FilterSpec::Cesql(expression) => Some(one_line(expression.text(), EXPRESSION_CHARS_MAX)),
     }
 }
 
 /// How much of an expression is told, in characters.
 const EXPRESSION_CHARS_MAX: usize = 60;
-
-/// The beginning of an expression, with a space for each run of blanks: a list has a line for each
-/// trigger.
-fn on_one_line(expression: &str) -> String {
-    let words: Vec<&str> = expression.split_whitespace().collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(EXPRESSION_CHARS_MAX) {
-        None => line,
-        Some(_) => {
-            let kept: String = line.chars().take(EXPRESSION_CHARS_MAX - 1).collect();
-            format!("{}…", kept.trim_end())
-        }
-    }
-}
 
 /// A star outside quotes stands for any text, as in a prefix.
 fn equals(name: &str, value: &str) -> String {

@@ -98,6 +98,7 @@ fn describe(
         delivering: delivering(view),
         paused: trigger.settings.paused,
         books: status.map(|it| it.books.into()).unwrap_or_default(),
+        filter_errors: status.map_or(0, |it| it.undecided),
         waiting,
         deferred,
         in_flight,

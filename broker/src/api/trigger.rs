@@ -41,6 +41,10 @@ pub struct Trigger {
     pub paused: bool,
     /// In which state each accepted event is. The terms add up to `accepted`.
     pub books: Books,
+    /// Those of the filtered events on which the filter failed: an expression in it could not be
+    /// evaluated, and it did not match without that.
+    #[serde(default)]
+    pub filter_errors: u64,
     /// Events ready for an attempt.
     pub waiting: u64,
     /// Events put off until their next attempt is due.

@@ -20,6 +20,8 @@ pub struct TriggerFigures {
     pub trigger: Arc<str>,
     /// The conservation law's terms.
     pub books: Books,
+    /// Those of the filtered events on which the filter failed.
+    pub filter_errors: u64,
     /// Ready to be handed out.
     pub waiting: u64,
     /// Handed out.
@@ -37,6 +39,7 @@ impl TriggerFigures {
             namespace: name.namespace.as_str().into(),
             trigger: name.name.as_str().into(),
             books: Books::default(),
+            filter_errors: 0,
             waiting: 0,
             in_flight: 0,
             oldest_waiting_seconds: 0.0,

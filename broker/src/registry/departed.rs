@@ -17,6 +17,8 @@ pub(super) const DEPARTED_MAX: usize = 1_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) books: Books,
+    /// Those of the filtered events on which the filter failed.
+    pub(super) filter_errors: u64,
     /// By reason; a small closed set.
     pub(super) discarded_by: Vec<(&'static str, u64)>,
 }
@@ -25,6 +27,7 @@ impl From<SubscriptionStatus> for Account {
     fn from(last: SubscriptionStatus) -> Self {
         Account {
             books: last.books,
+            filter_errors: last.undecided,
             discarded_by: last.discarded_by,
         }
     }
@@ -59,6 +62,7 @@ impl Departed {
         self.made_again(trigger);
         let sum = self.accounts.entry(trigger.clone()).or_default();
         sum.books += account.books;
+        sum.filter_errors += account.filter_errors;
         add_counts(&mut sum.discarded_by, &account.discarded_by);
         self.order.push_back(trigger.clone());
         if self.order.len() <= DEPARTED_MAX {
@@ -100,6 +104,7 @@ mod tests {
                 cancelled: count,
                 ..Books::default()
             },
+            filter_errors: count,
             discarded_by: vec![("shed", count)],
         }
     }

@@ -35,6 +35,7 @@ impl Registry {
                 .entry(name.clone())
                 .or_insert_with(|| TriggerFigures::named(name));
             entry.books += account.books;
+            entry.filter_errors += account.filter_errors;
             add_counts(&mut entry.discarded_by, &account.discarded_by);
         }
         figures.into_values().collect()
@@ -60,6 +61,7 @@ fn of_brokers(standing: &Standing) -> Vec<BrokerFigures> {
 fn of_trigger(name: &ObjectName, status: &SubscriptionStatus, now: Timestamp) -> TriggerFigures {
     TriggerFigures {
         books: status.books,
+        filter_errors: status.undecided,
         waiting: status.waiting,
         in_flight: status.leased,
         oldest_waiting_seconds: age_seconds(status.oldest_pending_accepted_at, now),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use sluicegate_channels::{Matcher, Position, SubscriptionKey};
+use sluicegate_channels::{Interest, Matcher, Position, SubscriptionKey};
 use sluicegate_dispatcher::TriggerMatcher;
 use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
@@ -45,7 +45,11 @@ impl Accepted for Watching {
         let table = registry.table();
         let triggers: Vec<_> = table.triggers_of(&self.broker).collect();
         let mut wanted: Vec<SubscriptionKey> = Vec::new();
-        self.matcher.matches(event, &mut |key| wanted.push(key));
+        self.matcher.matches(event, &mut |key, interest| {
+            if interest == Interest::Wanted {
+                wanted.push(key);
+            }
+        });
         let wanting = triggers.iter().filter(|view| is_one_of(view, &wanted));
         self.watches.accepted(
             event,

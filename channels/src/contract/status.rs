@@ -52,6 +52,8 @@ pub struct SubscriptionStatus {
     pub key: SubscriptionKey,
     /// The conservation law's terms.
     pub books: Books,
+    /// Those of the filtered ones of which the matcher could not tell whether they are wanted.
+    pub undecided: u64,
     /// Ready to be handed out now or held back by a pause.
     pub waiting: u64,
     /// Put off until a later time.

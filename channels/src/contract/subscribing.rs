@@ -13,12 +13,22 @@ use crate::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriptionKey(pub u64);
 
+/// What can be said of a subscription and an event other than that it does not want it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// It wants the event.
+    Wanted,
+    /// That could not be told: something went wrong. It does not get the event.
+    Undecided,
+}
+
 /// Says once per event which subscriptions want it.
 ///
 /// Asked while the channel holds its own state: must not block and must not call the channel.
 pub trait Matcher: Send + Sync {
-    /// Calls `wanted` once for each subscription that wants `event`, in any order.
-    fn matches(&self, event: &Event, wanted: &mut dyn FnMut(SubscriptionKey));
+    /// Calls `answer` once for each subscription that wants `event` or of which that could not be
+    /// told, in any order.
+    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Interest));
 }
 
 /// Where a subscription begins when it is first seen.

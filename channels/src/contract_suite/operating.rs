@@ -1,11 +1,11 @@
-//! P30 to P37: what operators do.
+//! P30 to P38: what operators do.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::Fixture;
 use super::support::{Bench, MANY, event, events, ids, items, reason, settle_all, spec};
+use super::{Bounds, Fixture};
 use crate::{
     Admission, AppendError, Books, DeadLetter, DeadLetterKey, SeekError, Settled, Start,
     SubscribeError, Subscription, SubscriptionKey,
@@ -317,4 +317,46 @@ async fn all_pages(bench: &Bench<'_>, name: Option<&str>, limit: usize) -> Vec<D
         letters.extend(page);
     }
     panic!("paging does not end");
+}
+
+pub(super) async fn p38_what_cannot_be_decided_is_filtered_and_counted(fixture: &dyn Fixture) {
+    let bench = Bench::with(
+        fixture,
+        Bounds {
+            events_max: 10,
+            ..Bounds::default()
+        },
+    )
+    .await;
+    let mut end = bench.subscribe("a", 1).await;
+    let mut other = bench.subscribe("b", 2).await;
+    bench.matcher.cannot_tell("b", SubscriptionKey(1));
+    bench.matcher.cannot_tell("odd", SubscriptionKey(1));
+    bench.matcher.cannot_tell("odd", SubscriptionKey(999));
+    bench.append(events("a", 0..2)).await;
+    bench.append(events("b", 0..3)).await;
+    bench.append(events("odd", 0..4)).await;
+    bench.append(events("nobody's", 0..1)).await;
+    settle_all(bench.next_count(&mut end, 2).await);
+    settle_all(bench.next_count(&mut other, 3).await);
+    let told = |name| (bench.status(name).books, bench.status(name).undecided);
+    let books = |delivered| Books {
+        accepted: 10,
+        filtered: 10 - delivered,
+        delivered,
+        ..Books::default()
+    };
+    bench.expect_books("a", books(2)).await;
+    bench.expect_books("b", books(3)).await;
+    assert_eq!((told("a").1, told("b").1), (7, 0));
+
+    // What is not accepted is not counted.
+    let channel = &bench.opened.channel;
+    if fixture.capabilities().bounded {
+        let refused = channel.append(events("b", 0..11), Admission::Ingress).await;
+        assert!(refused.is_err());
+        assert_eq!(told("a"), (books(2), 7));
+    }
+    let last = channel.delete("a").await.expect("there is one");
+    assert_eq!(last.undecided, 7);
 }

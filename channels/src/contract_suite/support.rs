@@ -12,26 +12,35 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Bounds, Fixture, Opened};
 use crate::{
-    Admission, AppendError, Books, DeadLetter, Exhausted, Lease, Matcher, NextLimit, ParkReason,
-    Position, Settled, Start, Subscription, SubscriptionKey, SubscriptionSpec, SubscriptionStatus,
-    Timestamp,
+    Admission, AppendError, Books, DeadLetter, Exhausted, Interest, Lease, Matcher, NextLimit,
+    ParkReason, Position, Settled, Start, Subscription, SubscriptionKey, SubscriptionSpec,
+    SubscriptionStatus, Timestamp,
 };
 
 /// A matcher by event type, which counts how often it is asked.
 #[derive(Debug, Default)]
 pub struct ByType {
-    wanted: Mutex<HashMap<String, Vec<SubscriptionKey>>>,
+    answers: Mutex<HashMap<String, Vec<(SubscriptionKey, Interest)>>>,
     asked: AtomicU64,
 }
 
 impl ByType {
     /// From now on the subscription of that key wants events of type `ty`.
     pub fn want(&self, ty: &str, key: SubscriptionKey) {
-        self.wanted
-            .lock()
+        self.answer(ty, key, Interest::Wanted);
+    }
+
+    /// From now on it cannot be told whether that subscription wants events of type `ty`.
+    pub fn cannot_tell(&self, ty: &str, key: SubscriptionKey) {
+        self.answer(ty, key, Interest::Undecided);
+    }
+
+    fn answer(&self, ty: &str, key: SubscriptionKey, interest: Interest) {
+        let mut answers = self.answers.lock();
+        answers
             .entry(ty.to_owned())
             .or_default()
-            .push(key);
+            .push((key, interest));
     }
 
     /// How many events were asked about so far.
@@ -41,10 +50,10 @@ impl ByType {
 }
 
 impl Matcher for ByType {
-    fn matches(&self, event: &Event, wanted: &mut dyn FnMut(SubscriptionKey)) {
+    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Interest)) {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        for key in self.wanted.lock().get(event.ty()).into_iter().flatten() {
-            wanted(*key);
+        for (key, interest) in self.answers.lock().get(event.ty()).into_iter().flatten() {
+            answer(*key, *interest);
         }
     }
 }

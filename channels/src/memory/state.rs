@@ -138,7 +138,10 @@ impl State {
     fn need(&self, batch: &[Matched]) -> Load {
         batch
             .iter()
-            .filter(|matched| matched.keys.iter().any(|key| self.by_key.contains_key(key)))
+            .filter(|matched| {
+                let mut wanted = matched.answers.wanted.iter();
+                wanted.any(|key| self.by_key.contains_key(key))
+            })
             .map(|matched| Load::of(matched.size_bytes))
             .sum()
     }
@@ -147,7 +150,18 @@ impl State {
         let offset = self.next_offset;
         self.next_offset += 1;
         let mut place = None;
-        for key in &matched.keys {
+        let places = &self.by_key;
+        for place in matched
+            .answers
+            .undecided
+            .iter()
+            .filter_map(|key| places.get(key))
+        {
+            if let Some(subscribed) = self.subscriptions.get_mut(*place) {
+                subscribed.tally.undecided += 1;
+            }
+        }
+        for key in &matched.answers.wanted {
             let Some(subscribed) = self
                 .by_key
                 .get(key)

@@ -41,6 +41,8 @@ pub struct TriggerStatus {
     pub reason: Option<String>,
     /// In which state each event is.
     pub books: Books,
+    /// Those of the filtered events on which the filter failed.
+    pub filter_errors: u64,
     /// The delivery in effect.
     pub delivery: serde_json::Value,
 }

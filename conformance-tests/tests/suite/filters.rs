@@ -4,10 +4,13 @@
 //! each trigger must get exactly those that its row names. That an event does *not* arrive is known
 //! once the books say that nothing is pending.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use sluicegate_conformance::event::{Event, Mode};
+use sluicegate_conformance::harness::{Server, Setup, TriggerStatus};
 
-use crate::scene::{Load, Scene, await_verbose, ids};
+use crate::scene::{Load, PATIENCE, Scene, await_verbose, ids, metrics};
 
 /// A filter, as the trigger's spec has it, and the ids of the events that it wants.
 type Row = (Value, &'static [&'static str]);
@@ -265,6 +268,80 @@ async fn expressions_select_and_errors_match_nothing() {
         ),
     ];
     check("expressions", &events, rows).await;
+}
+
+/// G0, T12: an expression that fails is no match, counted for its trigger and told in the log; it costs
+/// neither a delivery of others nor the balance of the books, and the count outlives the trigger.
+#[tokio::test]
+async fn an_expression_that_fails_is_counted_and_costs_nobody_an_event() {
+    let server = Arc::new(Server::start(Setup::new()).await);
+    let mut scene = Scene::on(Arc::clone(&server), "failing")
+        .await
+        .broker(json!({}))
+        .trigger("large", json!({"filters": [{"cesql": "amount > 100"}]}))
+        .trigger(
+            "either",
+            json!({"filters": [{"any": [
+                {"cesql": "10 / (amount - 50) >= 0"}, {"exact": {"type": "unpriced"}}
+            ]}]}),
+        )
+        .trigger("all", json!({}))
+        .start()
+        .await;
+    for (event, mode) in [
+        event("1", "priced", &[("amount", "250")]),
+        event("2", "priced", &[("amount", "50")]),
+        event("3", "priced", &[("amount", "many")]),
+        event("4", "unpriced", &[]),
+        event("5", "unpriced", &[]),
+    ] {
+        assert_eq!(scene.send(&event, mode).await.status(), Some(202));
+    }
+    let triggers = scene.quiet(5).await;
+    // What fails and matches by something else is no error.
+    for (name, wanted, errors) in [
+        ("large", &["1"][..], 3),
+        ("either", &["1", "4", "5"], 2),
+        ("all", &["1", "2", "3", "4", "5"], 0),
+    ] {
+        assert_eq!(ids(&scene.received(name)), wanted, "{name}");
+        let (wanted, filtered) = (wanted.len() as u64, 5 - wanted.len() as u64);
+        let status = triggers.iter().find(|status| status.name == name);
+        let status = status.expect("it is ready");
+        let books = status.books;
+        assert_eq!((books.delivered, books.filtered), (wanted, filtered));
+        assert_eq!(status.filter_errors, errors, "{name}");
+        let judged = [wanted, filtered - errors, errors];
+        assert_eq!(evaluations(&scene, name).await, judged, "{name}");
+    }
+    let log = server.log();
+    let told = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    assert_eq!(told("an expression failed"), 2, "{log}");
+    assert_eq!(told("cast: amount"), 1, "{log}");
+    assert_eq!(told("math: 10 / (amount - 50)"), 1, "{log}");
+
+    scene.remove_trigger("large");
+    let gone = |triggers: &[TriggerStatus]| triggers.len() == 2;
+    let admin = server.admin();
+    admin
+        .await_triggers(&scene.namespace, PATIENCE, "the trigger gone", gone)
+        .await;
+    assert_eq!(evaluations(&scene, "large").await, [1, 1, 3]);
+}
+
+/// How many events matched, did not match, and could not be judged, as the metrics have it.
+async fn evaluations(scene: &Scene, trigger: &str) -> [u64; 3] {
+    let metrics = metrics(&scene.server).await;
+    ["match", "no_match", "error"].map(|result| {
+        let labels = [
+            ("namespace", &*scene.namespace),
+            ("trigger", trigger),
+            ("result", result),
+        ];
+        let values = metrics.values("sluicegate_filter_evaluations_total", &labels);
+        assert_eq!(values.len(), 1, "{labels:?}");
+        values[0]
+    })
 }
 
 /// CE-6, JF-10, CP-71: what came as a number or a boolean is compared in its canonical text.

@@ -6,8 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sluicegate_channels::{
-    BoxFuture, Clock, LeaseControl, Matcher, MemoryChannel, MemoryOptions, ParkReason, Position,
-    Settled, StoreError, SubscriptionKey, Timestamp,
+    BoxFuture, Clock, Interest, LeaseControl, Matcher, MemoryChannel, MemoryOptions, ParkReason,
+    Position, Settled, StoreError, SubscriptionKey, Timestamp,
 };
 use sluicegate_event::Event;
 use sluicegate_resources::{BackoffPolicy, EffectiveDelivery, ObjectName, RetryLimit};
@@ -107,7 +107,7 @@ impl Observer for Clumsy {
 struct Nobody;
 
 impl Matcher for Nobody {
-    fn matches(&self, _event: &Event, _wanted: &mut dyn FnMut(SubscriptionKey)) {}
+    fn matches(&self, _event: &Event, _answer: &mut dyn FnMut(SubscriptionKey, Interest)) {}
 }
 
 struct Case {

@@ -23,6 +23,7 @@ impl Listed for Trigger {
     const MORE_COLUMNS: &'static [&'static str] = &[
         "ACCEPTED",
         "FILTERED",
+        "FILTER ERRORS",
         "DELIVERED",
         "DEAD-LETTERED",
         "PARKED",
@@ -64,6 +65,7 @@ impl Listed for Trigger {
         let numbers = [
             books.accepted,
             books.filtered,
+            self.filter_errors,
             books.delivered,
             books.dead_lettered,
             books.parked,

@@ -129,7 +129,12 @@ pub(super) fn encode_filters(
         |figures| {
             let books = figures.books;
             let wanted = books.accepted.saturating_sub(books.filtered);
-            vec![("match", wanted), ("no_match", books.filtered)]
+            let errors = figures.filter_errors;
+            vec![
+                ("match", wanted),
+                ("no_match", books.filtered.saturating_sub(errors)),
+                ("error", errors),
+            ]
         },
     )
 }

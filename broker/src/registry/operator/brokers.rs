@@ -9,6 +9,7 @@ use sluicegate_resources::{
     Broker, ChannelConfig, DeliverySpec, MemoryConfig, ObjectName, WhenFull,
 };
 
+use super::super::failing::FailureLog;
 use super::super::watching::Watching;
 use super::super::{Condition, RunningBroker};
 use super::Operator;
@@ -96,7 +97,8 @@ impl Operator {
     fn open_broker(&self, broker: &Broker, settings: Settings) -> BrokerState {
         let name = &broker.metadata.name;
         let parts = &self.parts;
-        let matcher = Arc::new(TriggerMatcher::new());
+        let failures = FailureLog::new(name.clone(), &parts.registry);
+        let matcher = Arc::new(TriggerMatcher::reporting_to(Arc::new(failures)));
         let store = match &settings.channel {
             ChannelConfig::Memory(config) => Store::Memory(MemoryChannel::open(
                 memory_options(config),

@@ -246,6 +246,7 @@ impl State {
             name: Arc::clone(&subscribed.name),
             key: subscribed.key,
             books: subscribed.books(self.next_offset),
+            undecided: subscribed.tally.undecided,
             waiting: queues.waiting() as u64,
             deferred: queues.deferred() as u64,
             leased: queues.leased.len() as u64,

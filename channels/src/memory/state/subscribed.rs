@@ -31,6 +31,7 @@ pub(super) struct Subscribed {
 pub(super) struct Tally {
     pub(super) backlog: u64,
     pub(super) wanted: u64,
+    pub(super) undecided: u64,
     pub(super) delivered: u64,
     pub(super) dead_lettered: u64,
     pub(super) cancelled: u64,

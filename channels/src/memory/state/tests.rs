@@ -6,8 +6,17 @@ mod transitions;
 
 use std::collections::HashMap;
 
+use super::super::Answers;
 use super::super::load::Load;
 use super::State;
+use crate::SubscriptionKey;
+
+fn wanted_by(keys: &[u64]) -> Answers {
+    Answers {
+        wanted: keys.iter().copied().map(SubscriptionKey).collect(),
+        ..Answers::default()
+    }
+}
 
 impl State {
     /// Counts everything anew and compares it with what the store keeps count of.

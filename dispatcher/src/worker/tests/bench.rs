@@ -9,8 +9,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sluicegate_channels::{
-    Admission, Books, BoxFuture, Channel, Clock, DeadLetter, Exhausted, Matcher, MemoryChannel,
-    MemoryOptions, Start, SubscriptionKey, SubscriptionSpec,
+    Admission, Books, BoxFuture, Channel, Clock, DeadLetter, Exhausted, Interest, Matcher,
+    MemoryChannel, MemoryOptions, Start, SubscriptionKey, SubscriptionSpec,
 };
 use sluicegate_event::Event;
 use sluicegate_resources::{BackoffPolicy, EffectiveDelivery, ObjectName, RetryLimit};
@@ -227,8 +227,8 @@ fn again(is_first: bool) -> &'static str {
 struct Everything;
 
 impl Matcher for Everything {
-    fn matches(&self, _event: &Event, wanted: &mut dyn FnMut(SubscriptionKey)) {
-        wanted(SubscriptionKey(1));
+    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Interest)) {
+        answer(SubscriptionKey(1), Interest::Wanted);
     }
 }
 

@@ -8,6 +8,7 @@ use sluicegate_event::Event;
 
 use super::super::super::{Matched, MemoryOptions};
 use super::super::{Ending, HandedOut, Next, State, SubscriptionId};
+use super::wanted_by;
 use crate::{
     Admission, Exhausted, NextLimit, ParkReason, Settled, Start, SubscriptionKey, SubscriptionSpec,
     Timestamp,
@@ -40,7 +41,7 @@ fn append(state: &mut State, keys: &[u64], count: usize) {
     let matched = || Matched {
         event: Arc::clone(&event),
         size_bytes: 10,
-        keys: keys.iter().copied().map(SubscriptionKey).collect(),
+        answers: wanted_by(keys),
     };
     let batch = std::iter::repeat_with(matched).take(count).collect();
     let appended = state.append(batch, Admission::Internal, NOW);
@@ -187,7 +188,7 @@ fn lease_for(duty: &str, state: &mut State, id: SubscriptionId) -> HandedOut {
             let matched = Matched {
                 event: Arc::new(event.expect("it is valid")),
                 size_bytes: 10,
-                keys: [SubscriptionKey(1)].into_iter().collect(),
+                answers: wanted_by(&[1]),
             };
             let appended = state.append(vec![matched], Admission::Ingress, NOW);
             appended.expect("one is taken to make room");
@@ -213,7 +214,7 @@ fn a_batch_that_is_refused_takes_nothing_from_anyone() {
     let matched = || Matched {
         event: Arc::clone(&event),
         size_bytes: 10,
-        keys: [SubscriptionKey(1)].into_iter().collect(),
+        answers: wanted_by(&[1]),
     };
     let batch = std::iter::repeat_with(matched).take(5).collect();
     assert!(state.append(batch, Admission::Ingress, NOW).is_err());

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::super::model::{At, Item};
+use super::super::wanted_by;
 use super::{NAMES, Run};
 use crate::memory::load::Load;
 use crate::memory::{Matched, WhenFull};
-use crate::{Admission, AppendError, SubscriptionKey};
+use crate::{Admission, AppendError};
 
 impl Run {
     pub(super) fn append(&mut self) {
@@ -22,7 +23,7 @@ impl Run {
             batch.push(Matched {
                 event: Arc::clone(&self.event),
                 size_bytes,
-                keys: keys.iter().map(|key| SubscriptionKey(*key)).collect(),
+                answers: wanted_by(&keys),
             });
             let names = keys
                 .into_iter()
