@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use sluicegate_filter::cesql::{Expression, ExpressionError};
 
 use super::arguments::{dns_label, dns_name, http_url_text};
 use super::console::Console;
@@ -35,6 +36,8 @@ Examples:
   sluicegate new trigger billing --broker orders --namespace shop \\
     --type order.paid --source /shop --to http://localhost:3001/events \\
     --retry 5 --backoff-delay 1s --dead-letter http://localhost:3009
+  sluicegate new trigger large --cesql \"amount > 100 AND region IN ('eu', 'uk')\" \\
+    --to http://localhost:3001
   sluicegate new trigger audit --to http://localhost:3002 --stdout";
 
 /// Arguments of `new`.
@@ -83,6 +86,9 @@ pub struct TriggerArgs {
     /// Only events from this source; `/shop/*` means every source that begins with `/shop/`
     #[arg(long, value_name = "SOURCE")]
     pub source: Option<String>,
+    /// Only events of which this CESQL expression is true, such as `amount > 100`
+    #[arg(long, value_name = "EXPR", value_parser = condition)]
+    pub cesql: Option<String>,
     /// Where to send
     #[arg(long, value_name = "URL", value_parser = http_url_text)]
     pub to: String,
@@ -157,6 +163,7 @@ impl TriggerArgs {
             broker: &self.broker,
             ty: self.ty.as_deref(),
             source: self.source.as_deref(),
+            cesql: self.cesql.as_deref(),
             to: &self.to,
             delivery: self.delivery.wish(),
         }
@@ -173,6 +180,18 @@ impl DeliveryArgs {
             timeout: self.timeout,
         }
     }
+}
+
+/// An expression that can be a filter.
+fn condition(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("an empty expression is no filter; leave --cesql out to take all".to_owned());
+    }
+    let shown =
+        |error: ExpressionError| format!("{error}\n{}\n{}", error.caret(text), error.remedy);
+    let expression = Expression::parse(text).map_err(shown)?;
+    expression.check_condition().map_err(shown)?;
+    Ok(text.to_owned())
 }
 
 fn retries(text: &str) -> Result<u32, String> {

@@ -14,6 +14,8 @@ pub struct TriggerWish<'a> {
     pub ty: Option<&'a str>,
     /// The source wanted; a trailing `*` makes it a prefix.
     pub source: Option<&'a str>,
+    /// The expression that must be true.
+    pub cesql: Option<&'a str>,
     /// The subscriber.
     pub to: &'a str,
     /// How to deliver.
@@ -85,6 +87,10 @@ fn filter_lines(wish: &TriggerWish<'_>) -> Vec<String> {
     let conditions: Vec<String> = [("type", wish.ty), ("source", wish.source)]
         .into_iter()
         .filter_map(|(attribute, wanted)| condition(attribute, wanted?))
+        .chain(
+            wish.cesql
+                .map(|cesql| format!("    - cesql: {}", scalar(cesql))),
+        )
         .collect();
     if conditions.is_empty() {
         return Vec::new();

@@ -70,6 +70,7 @@ fn whatever_is_written_is_valid_without_a_remark() {
         &["--broker", "orders"],
         &["--type", "it's: \"odd\" #1"],
         &["--source", "/shop/*"],
+        &["--cesql", "subject = \"it's: #1\"\n  AND amount > 100"],
         &["--dead-letter", "http://localhost:3009/a?b=c&d=%20"],
         &["--retry", "5", "--backoff", "linear"],
         &["--backoff-delay", "1500ms"],
@@ -92,8 +93,10 @@ fn whatever_is_written_is_valid_without_a_remark() {
         let Object::Trigger(trigger) = only_object(&text) else {
             panic!("no trigger: {text}")
         };
-        let filters =
-            usize::from(words.contains(&"--type")) + usize::from(words.contains(&"--source"));
+        let filters = ["--type", "--source", "--cesql"]
+            .iter()
+            .filter(|flag| words.contains(flag))
+            .count();
         assert_eq!(trigger.filters.len(), filters, "{text}");
         assert_eq!(
             trigger.metadata.name.namespace == "shop",
@@ -110,6 +113,21 @@ fn whatever_is_written_is_valid_without_a_remark() {
                 Some(std::time::Duration::from_millis(1500))
             );
         }
+    }
+}
+
+#[test]
+fn an_expression_that_cannot_be_a_filter_is_not_written() {
+    for (expression, shown) in [
+        ("amount >", "amount >\n        ^\nwrite an attribute"),
+        ("LENGTH(subject)", "type Integer"),
+        ("MATCHES(type, 'a')", "there is no function MATCHES"),
+        (" ", "leave --cesql out"),
+    ] {
+        let words = ["sluicegate", "new", "trigger", "large", "--to", "http://a/"];
+        let refused = Cli::try_parse_from(words.iter().chain(&["--cesql", expression]));
+        let told = refused.unwrap_err().to_string();
+        assert!(told.contains(shown), "{told}");
     }
 }
 
