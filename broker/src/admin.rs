@@ -22,6 +22,7 @@ use crate::registry::Registry;
 use crate::watch_list::WatchList;
 
 mod body;
+mod config;
 mod dead_letters;
 mod filter_words;
 pub mod guard;
@@ -56,6 +57,7 @@ impl Admin {
             .route("/readyz", get(crate::readiness::answer))
             .route("/metrics", get(metrics))
             .route(api::VERSION, get(version))
+            .route(api::CONFIG, get(config::show))
             .route(api::BROKERS, get(listing::brokers))
             .route(api::TRIGGERS, get(listing::triggers))
             .route(api::DEAD_LETTERS, get(dead_letters::list))

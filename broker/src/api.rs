@@ -15,6 +15,7 @@
 //! | [`DEAD_LETTERS_REDRIVE`], [`DEAD_LETTERS_DISCARD`] | POST [`DeadLetterRef`] | [`DeadLetterDone`] |
 //! | [`WATCHES`] | POST [`WatchRequest`] | [`Watch`] |
 //! | [`WATCHES`]`/{token}` | GET | [`WatchReport`] |
+//! | [`CONFIG`] | GET | [`Config`] |
 //! | [`VERSION`] | GET | [`Version`] |
 //!
 //! What it leaves out: the probes and `/metrics`, which are text and belong to their modules, and
@@ -33,6 +34,7 @@
 //! ```
 
 mod broker;
+mod config;
 mod dead_letter;
 mod time;
 mod trigger;
@@ -41,6 +43,7 @@ mod watch;
 use serde::{Deserialize, Serialize};
 
 pub use broker::Broker;
+pub use config::{Config, Finding, FoundIn};
 pub use dead_letter::{
     DeadEvent, DeadLetter, DeadLetterDone, DeadLetterQuery, DeadLetterRef, DeadReason,
 };
@@ -60,6 +63,8 @@ pub const DEAD_LETTERS_REDRIVE: &str = "/api/v1/dead-letters:redrive";
 pub const DEAD_LETTERS_DISCARD: &str = "/api/v1/dead-letters:discard";
 /// Begins to watch for an event; with `/{token}`, what has become of it.
 pub const WATCHES: &str = "/api/v1/watches";
+/// What was found in the manifests.
+pub const CONFIG: &str = "/api/v1/config";
 /// What is running.
 pub const VERSION: &str = "/version";
 

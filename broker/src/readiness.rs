@@ -64,6 +64,11 @@ impl Readiness {
         self.findings.store(Arc::new(findings));
     }
 
+    /// What the last look at the manifests found.
+    pub fn findings(&self) -> Arc<Vec<Finding>> {
+        self.findings.load_full()
+    }
+
     /// Whether everything is served, and whatever is accepted reaches each trigger that wants it.
     pub fn is_ready(&self, registry: &Registry) -> bool {
         self.phase() == Phase::Serving && !registry.table().has_unsubscribed()

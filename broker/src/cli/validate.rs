@@ -17,6 +17,7 @@ use sluicegate_resources::{Diagnostic, Severity};
 use super::console::{Console, Tone};
 use super::exit::{Exit, Failure};
 use super::serve::not_a_file;
+use crate::api;
 use crate::config::{Config, ConfigError};
 use crate::manifests::folder::{Contents, Folder, dangling_link, read_file};
 
@@ -236,47 +237,14 @@ fn counted(count: usize, noun: &str) -> String {
 /// The object of `-o json`. Members are API.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct JsonReport<'a> {
+struct JsonReport {
     files: usize,
     brokers: usize,
     triggers: usize,
     broker_configs: usize,
     errors: usize,
     warnings: usize,
-    findings: Vec<JsonFinding<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct JsonFinding<'a> {
-    file: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    column: Option<usize>,
-    severity: &'static str,
-    code: &'static str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<&'a str>,
-}
-
-impl<'a> From<&'a Finding> for JsonFinding<'a> {
-    fn from(finding: &'a Finding) -> Self {
-        let diagnostic = &finding.diagnostic;
-        JsonFinding {
-            file: &finding.file,
-            line: diagnostic.span.map(|span| span.line),
-            column: diagnostic.span.map(|span| span.column),
-            severity: match diagnostic.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            code: diagnostic.code,
-            message: &diagnostic.message,
-            help: diagnostic.help.as_deref(),
-        }
-    }
+    findings: Vec<api::Finding>,
 }
 
 fn print_json(report: &Report, console: &mut Console) -> Result<(), Failure> {
@@ -287,9 +255,13 @@ fn print_json(report: &Report, console: &mut Console) -> Result<(), Failure> {
         broker_configs: report.broker_configs,
         errors: report.count(Severity::Error),
         warnings: report.count(Severity::Warning),
-        findings: report.findings.iter().map(JsonFinding::from).collect(),
+        findings: report.findings.iter().map(json_finding).collect(),
     };
     console.print(serde_json::to_string_pretty(&json).map_err(std::io::Error::from)?)
+}
+
+fn json_finding(finding: &Finding) -> api::Finding {
+    api::Finding::new(&finding.file, &finding.diagnostic, &finding.rendered)
 }
 
 #[cfg(test)]

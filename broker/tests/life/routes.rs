@@ -6,7 +6,7 @@ use crate::http::{Answer, ask};
 use crate::program::{Folder, Server, broker, trigger};
 
 /// Method, path and body of a request that each route takes, with the status of its answer.
-fn routes() -> [(&'static str, &'static str, String, u16); 12] {
+fn routes() -> [(&'static str, &'static str, String, u16); 13] {
     let letter = json!({"namespace": "shop", "trigger": "a", "position": "7"}).to_string();
     let watch = json!({"id": "1", "source": "/test"}).to_string();
     let none = String::new;
@@ -17,6 +17,7 @@ fn routes() -> [(&'static str, &'static str, String, u16); 12] {
         ("GET", "/metrics", none(), 200),
         ("GET", "/version", none(), 200),
         ("GET", "/api/v1/brokers", none(), 200),
+        ("GET", "/api/v1/config", none(), 200),
         ("GET", "/api/v1/triggers", none(), 200),
         ("GET", "/api/v1/dead-letters", none(), 200),
         ("POST", "/api/v1/dead-letters:redrive", letter.clone(), 404),

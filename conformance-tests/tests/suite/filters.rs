@@ -344,6 +344,87 @@ async fn evaluations(scene: &Scene, trigger: &str) -> [u64; 3] {
     })
 }
 
+/// G16, T11: a broken expression takes the place of no valid one; log, `/readyz?verbose` and the API show it
+/// where it stands, with a remedy.
+#[tokio::test]
+async fn a_broken_expression_keeps_the_last_valid_one_and_is_shown_where_it_stands() {
+    let server = Arc::new(Server::start(Setup::new()).await);
+    let filtered = |expression: &str| json!({"filters": [{"cesql": expression}]});
+    let mut scene = Scene::on(Arc::clone(&server), "broken")
+        .await
+        .broker(json!({}))
+        .trigger("edited", filtered("type = 'a'"))
+        .start()
+        .await;
+    scene.edit_trigger("edited", filtered("type = \"b\" AND source LIKE type"));
+    let verbose = await_verbose(&server, |text| text.contains("error[")).await;
+    assert!(
+        verbose.contains("the last valid version stays in force"),
+        "{verbose}"
+    );
+    let config = config(&scene).await;
+    assert_eq!(config["valid"], false);
+    let [finding] = config["findings"].as_array().expect("a list").as_slice() else {
+        panic!("one finding: {config}")
+    };
+    assert_eq!(finding["code"], "W003");
+    assert_eq!(finding["severity"], "error");
+    let file = finding["file"].as_str().expect("a path");
+    assert!(file.ends_with(&scene.file()), "{finding}");
+    assert_eq!(finding["keepsEarlier"], true);
+    assert_eq!(finding["object"]["kind"], "Trigger");
+    assert_eq!(finding["object"]["name"], "edited");
+    let remedy = finding["help"].as_str().expect("a remedy");
+    assert!(remedy.contains("'%.paid'"), "{finding}");
+    let number = |member: &str| {
+        let number = finding[member].as_u64().expect("a number");
+        usize::try_from(number).expect("it is small")
+    };
+    let manifest = scene.yaml();
+    let line = manifest.lines().nth(number("line") - 1).expect("the line");
+    let before: String = line.chars().take(number("column") - 1).collect();
+    let marked = line.chars().skip(number("column") - 1);
+    assert!(before.ends_with("LIKE "), "{line}");
+    assert_eq!(
+        marked.take(number("length")).collect::<String>(),
+        "type",
+        "{line}"
+    );
+    let rendered = finding["rendered"].as_str().expect("text");
+    let carets = format!("{line}\n{}^^^^", " ".repeat(number("column") - 1));
+    let shown: Vec<&str> = rendered.lines().skip(2).take(2).collect();
+    let (_, first) = shown[0].split_once(" | ").expect("a gutter");
+    let (_, second) = shown[1].split_once(" | ").expect("a gutter");
+    assert_eq!(format!("{first}\n{second}"), carets);
+    assert!(
+        verbose.contains(rendered) && rendered.contains(remedy),
+        "{verbose}"
+    );
+    let place = format!("{}:{}:{}", scene.file(), number("line"), number("column"));
+    assert!(server.log().contains(&place), "{}", server.log());
+
+    for (id, ty) in [("1", "a"), ("2", "b")] {
+        scene.send(&event(id, ty, &[]).0, Mode::Binary).await;
+    }
+    scene.quiet(2).await;
+    assert_eq!(ids(&scene.received("edited")), ["1"]);
+    scene.edit_trigger("edited", filtered("type = 'b'"));
+    await_verbose(&server, |text| !text.contains("error[")).await;
+    scene.accept(&event("3", "b", &[]).0).await;
+    scene.quiet(3).await;
+    assert_eq!(ids(&scene.received("edited")), ["1", "3"]);
+    let mended = self::config(&scene).await;
+    assert_eq!(mended, json!({"valid": true, "findings": []}));
+}
+
+/// What the server found in its manifests.
+async fn config(scene: &Scene) -> Value {
+    let answer = scene.server.admin().get("/api/v1/config").await;
+    let answer = answer.expect("it answers");
+    assert_eq!(answer.status(), Some(200));
+    serde_json::from_slice(&answer.body).expect("it is JSON")
+}
+
 /// CE-6, JF-10, CP-71: what came as a number or a boolean is compared in its canonical text.
 #[tokio::test]
 async fn typed_attributes_are_compared_as_text_and_keep_their_type_in_expressions() {

@@ -149,7 +149,50 @@ fn json_is_one_object_with_every_finding() {
         (&"W006".into(), &"error".into())
     );
     assert_eq!(finding["line"], 5);
+    let rendered = finding["rendered"].as_str().unwrap();
+    assert!(
+        rendered.starts_with("error[W006]: ") && rendered.contains('^'),
+        "{rendered}"
+    );
     assert!(finding["file"].as_str().unwrap().ends_with("a.yaml"));
+}
+
+#[test]
+fn a_broken_expression_is_shown_with_carets_and_a_remedy_in_every_format() {
+    let broken = "apiVersion: eventing.knative.dev/v1\nkind: Trigger\n\
+        metadata: {name: large, namespace: shop}\nspec:\n  broker: orders\n  filters:\n    \
+        - cesql: |\n        type = 'order.paid'\n          AND source LIKE region\n  \
+        subscriber: {uri: http://billing/}\n";
+    let carets = "\n9 |           AND source LIKE region\n  |                           ^^^^^^\n";
+    let (done, out) = validated(&[("a.yaml", broken)], &["{dir}"]);
+    assert_eq!(done.unwrap_err().exit(), Exit::InvalidManifests);
+    assert!(out.contains("error[W003]: cesql does not parse: "), "{out}");
+    assert!(
+        out.contains("a.yaml:9:27\n") && out.contains(carets),
+        "{out}"
+    );
+    assert!(
+        out.contains("\nhelp: write it as text, such as '%.paid'"),
+        "{out}"
+    );
+
+    let (_, out) = validated(&[("a.yaml", broken)], &["{dir}", "-o", "json"]);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let finding = &report["findings"][0];
+    assert_eq!(finding["code"], "W003");
+    assert_eq!(finding["line"], 9);
+    assert_eq!(finding["column"], 27);
+    assert_eq!(finding["length"], 6);
+    assert!(
+        finding["help"]
+            .as_str()
+            .unwrap()
+            .starts_with("write it as text")
+    );
+    assert!(
+        finding["rendered"].as_str().unwrap().contains(carets),
+        "{out}"
+    );
 }
 
 #[test]
