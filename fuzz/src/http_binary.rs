@@ -1,7 +1,7 @@
 //! Any message without a CloudEvents media type is an event in binary mode, or is refused.
 //!
 //! Every `ce-` header of what is read is an attribute of that value, no other attribute comes to be,
-//! and the event passes both modes unaltered. See [`crate::message`] for the input.
+//! and the event passes both modes unaltered. `message.rs` says what the input is.
 
 use http::HeaderMap;
 use sluicegate_event::{Data, Decoded, Event, decode, encode};

@@ -1,7 +1,7 @@
 //! Any message with a CloudEvents media type is an event or a batch in JSON, or is refused.
 //!
 //! What is read says what a general reader of JSON finds in the body, and passes both modes and a
-//! batch unaltered. See [`crate::message`] for the input.
+//! batch unaltered. `message.rs` says what the input is.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
