@@ -137,16 +137,20 @@ impl<'a> Evaluator<'a> {
 
     fn attribute(&mut self, attribute: &Attribute, span: Span) -> Answer<'a> {
         let event = self.event;
-        let value = if attribute.is_core {
-            event.attribute(&attribute.name).map(text)
-        } else {
-            event.extension(&attribute.name).map(|held| match held.ty {
+        let extension = match attribute.is_core {
+            true => None,
+            false => event.extension(&attribute.name),
+        };
+        let value = match extension {
+            // It may be an attribute of version 0.3 alone: `schemaurl`.
+            None => event.attribute(&attribute.name).map(text),
+            Some(held) => Some(match held.ty {
                 AttributeType::String => text(held.value),
                 AttributeType::Boolean => Value::Boolean(held.value == "true"),
                 AttributeType::Integer => {
                     held.value.parse().map_or(text(held.value), Value::Integer)
                 }
-            })
+            }),
         };
         let value = value.ok_or_else(|| self.fail(ErrorKind::MissingAttribute, span))?;
         if let Value::String(text) = &value {

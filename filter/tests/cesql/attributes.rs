@@ -1,5 +1,5 @@
 use serde_json::json;
-use sluicegate_event::Event;
+use sluicegate_event::{Event, SpecVersion};
 use sluicegate_filter::cesql::Expression;
 
 use crate::{NONE, as_json, check};
@@ -34,6 +34,29 @@ fn an_attribute_has_the_type_it_was_received_with() {
             ("CONCAT(region, amount, urgent)", json!("eu5true"), NONE),
         ],
     );
+}
+
+#[test]
+fn an_older_event_is_read_by_its_own_names() {
+    let event = Event::builder("1", "/s", "t")
+        .spec_version(SpecVersion::V03)
+        .attribute("schemaurl", "urn:a")
+        .attribute("dataschema", "x")
+        .build()
+        .expect("it is valid");
+    let holding = [
+        "specversion = '0.3'",
+        "EXISTS schemaurl AND schemaurl = 'urn:a'",
+        "schemaurl LIKE 'urn:%'",
+        "schemaurl IN ('urn:a')",
+        "dataschema = 'x'",
+    ];
+    for text in holding {
+        let expression = Expression::parse(text).expect("it is an expression");
+        let evaluation = expression.evaluate(&event);
+        assert_eq!(as_json(&evaluation.value), json!(true), "{text}");
+        assert_eq!(evaluation.errors, [], "{text}");
+    }
 }
 
 #[test]
