@@ -87,6 +87,12 @@ impl SimulatedDisk {
         self.volume.lock().faults.calls()
     }
 
+    /// The most files that were open at a time.
+    #[must_use]
+    pub fn open_files_max(&self) -> u64 {
+        self.volume.lock().open_files_max
+    }
+
     /// Power cut: what was not synced arrives in part or not, and what was open is dead.
     pub fn crash(&self) {
         self.volume.lock().crash();
@@ -158,6 +164,7 @@ impl Files for SimulatedDisk {
                 (Err(_), OpenMode::Create) => volume.create(path),
                 (found, OpenMode::Read | OpenMode::Write | OpenMode::Create) => found?,
             };
+            volume.opened();
             Ok(SimulatedFile {
                 disk: self.clone(),
                 inode,
@@ -279,8 +286,10 @@ impl OpenFile for SimulatedFile {
 
 impl Drop for SimulatedFile {
     fn drop(&mut self) {
+        let mut volume = self.disk.volume.lock();
+        volume.closed();
         if *self.has_lock.lock() {
-            self.disk.volume.lock().unlock(self.inode, self.epoch);
+            volume.unlock(self.inode, self.epoch);
         }
     }
 }

@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::files::{OpenFile, OpenMode, read_full_at};
+use super::super::files::{OpenMode, read_full_at};
 use super::error::LogError;
 use super::format::names::{Named, SPARE, removed_path};
 use super::format::{Decoded, RECORDS_AT, SegmentHeader};
@@ -138,7 +138,6 @@ impl Span {
 /// A segment before it was looked into.
 struct Candidate {
     base: u64,
-    file: Box<dyn OpenFile>,
     length: u64,
     header: Option<SegmentHeader>,
 }
@@ -195,9 +194,8 @@ impl Recovering<'_> {
                 gone.map_err(|it| LogError::harmless("remove", &path, it))?;
                 continue;
             }
-            let opened = self.open(base);
-            let (file, length, decoded) =
-                opened.map_err(|it| LogError::harmless("read", &path, it))?;
+            let opened = self.look_into(base);
+            let (length, decoded) = opened.map_err(|it| LogError::harmless("read", &path, it))?;
             let header = match decoded {
                 Decoded::Whole(header) => Some(header),
                 Decoded::Half(header, at) => {
@@ -214,7 +212,6 @@ impl Recovering<'_> {
             };
             candidates.push(Span::Segment(Candidate {
                 base,
-                file,
                 length,
                 header,
             }));
@@ -222,14 +219,16 @@ impl Recovering<'_> {
         Ok(candidates)
     }
 
-    fn open(&self, base: u64) -> io::Result<(Box<dyn OpenFile>, u64, Decoded)> {
+    /// The length of a segment's file and its header. The file is closed again: there may be more
+    /// segments than files can be open.
+    fn look_into(&self, base: u64) -> io::Result<(u64, Decoded)> {
         let path = self.shared.path(base);
-        let file = self.shared.files.open(&path, OpenMode::Write)?;
+        let file = self.shared.files.open(&path, OpenMode::Read)?;
         let length = file.len()?;
         let mut block = vec![0; usize::try_from(RECORDS_AT).unwrap_or(0)];
         let read = read_full_at(&*file, &mut block, 0)?;
         let decoded = SegmentHeader::decode(&block[..read], base);
-        Ok((file, length, decoded))
+        Ok((length, decoded))
     }
 
     fn spans(&mut self, spans: Vec<Span>) -> Result<(), LogError> {

@@ -21,6 +21,8 @@ pub(super) struct Volume {
     pub(super) faults: Faults,
     pub(super) epoch: u64,
     pub(super) bytes_max: Option<u64>,
+    open_files: u64,
+    pub(super) open_files_max: u64,
 }
 
 /// A change of names that is not durable yet.
@@ -67,6 +69,8 @@ impl Volume {
             faults: Faults::default(),
             epoch: 0,
             bytes_max: None,
+            open_files: 0,
+            open_files_max: 0,
         }
     }
 
@@ -86,6 +90,15 @@ impl Volume {
         self.inodes.insert(inode, Inode::default());
         self.change(Renaming::Made(path.to_owned(), inode));
         inode
+    }
+
+    pub(super) fn opened(&mut self) {
+        self.open_files += 1;
+        self.open_files_max = self.open_files_max.max(self.open_files);
+    }
+
+    pub(super) fn closed(&mut self) {
+        self.open_files = self.open_files.saturating_sub(1);
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
@@ -193,6 +206,7 @@ impl Volume {
     /// Ends every lock and every open file, as when the process ends.
     pub(super) fn let_go(&mut self) {
         self.epoch += 1;
+        self.open_files = 0;
         for inode in self.inodes.values_mut() {
             inode.unlock();
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::super::super::files::{OpenFile, OpenMode};
 use super::super::format::{Footer, SegmentHeader, records_max};
 use super::super::report::{Damage, DamageKind};
 use super::super::segment::State;
@@ -17,15 +18,22 @@ impl Recovering<'_> {
         candidate: &Candidate,
         until: Option<u64>,
     ) -> io::Result<State> {
+        let path = self.shared.path(candidate.base);
+        let open = |mode| self.shared.files.open(&path, mode);
         match (&candidate.header, until) {
             (None, until) => Ok(self.unreadable(candidate, until)),
-            (Some(header), None) => self.newest(candidate, header),
-            (Some(header), Some(_)) => self.sealed(candidate, header),
+            (Some(header), None) => self.newest(candidate, header, &*open(OpenMode::Write)?),
+            (Some(header), Some(_)) => self.sealed(candidate, header, &*open(OpenMode::Read)?),
         }
     }
 
-    fn sealed(&mut self, candidate: &Candidate, header: &SegmentHeader) -> io::Result<State> {
-        let (file, identity) = (&*candidate.file, header.identity());
+    fn sealed(
+        &mut self,
+        candidate: &Candidate,
+        header: &SegmentHeader,
+        file: &dyn OpenFile,
+    ) -> io::Result<State> {
+        let identity = header.identity();
         let footer = footer_at_end(file, &identity, candidate.length)?;
         if let Some(footer) = footer.filter(|it| it.damaged == 0 && !self.reads_all) {
             return Ok(by_footer(&footer, candidate.length));
@@ -44,8 +52,13 @@ impl Recovering<'_> {
         Ok(state)
     }
 
-    fn newest(&mut self, candidate: &Candidate, header: &SegmentHeader) -> io::Result<State> {
-        let (file, length) = (&*candidate.file, candidate.length);
+    fn newest(
+        &mut self,
+        candidate: &Candidate,
+        header: &SegmentHeader,
+        file: &dyn OpenFile,
+    ) -> io::Result<State> {
+        let length = candidate.length;
         let examined = examine(file, &header.identity(), length)?;
         let mended = mend(file, header, examined, length)?;
         self.recovery.was_closed = mended.was_closed;

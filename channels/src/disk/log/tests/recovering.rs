@@ -158,3 +158,22 @@ fn another_version_is_refused_and_left_alone() {
     );
     assert_eq!(disk.contents(&segment(0)), before);
 }
+
+#[test]
+fn opening_holds_few_files_open_however_many_segments_there_are() {
+    let disk = SimulatedDisk::new(0);
+    let (mut log, _) = open(&disk);
+    for _ in 0..100 {
+        put(&mut log, 4_000);
+    }
+    assert!(log.segments().len() > 90);
+    drop(log);
+    let disk = disk.copy();
+    let (log, _) = open(&disk);
+    assert_eq!(read(&log.readers(), 0).records.len(), 100);
+    assert!(
+        disk.open_files_max() <= 4,
+        "{} files",
+        disk.open_files_max()
+    );
+}
