@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use sluicegate_channels::{
-    Admission, Channel, Clock, Exhausted, Interest, Matcher, MemoryChannel, MemoryOptions,
+    Admission, Channel, Clock, Exhausted, Judgement, Matcher, MemoryChannel, MemoryOptions,
     NextLimit, Settled, Start, SubscriptionKey, SubscriptionSpec,
 };
 use sluicegate_event::Event;
@@ -18,8 +18,8 @@ const EVENTS: u32 = 200_000;
 struct First;
 
 impl Matcher for First {
-    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Interest)) {
-        answer(SubscriptionKey(0), Interest::Wanted);
+    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {
+        answer(SubscriptionKey(0), Judgement::Wanted);
     }
 }
 

@@ -28,7 +28,7 @@ pub use books::Books;
 pub use clock::{Clock, Timestamp};
 pub use contract::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
-    DurabilityClass, Exhausted, Interest, KINDS_FOR_SINK, Lease, LeaseControl, LeasePurpose,
+    DurabilityClass, Exhausted, Judgement, KINDS_FOR_SINK, Lease, LeaseControl, LeasePurpose,
     Matcher, NextLimit, ParkReason, Position, SeekError, Settled, Start, StoreError,
     SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec, SubscriptionStatus,
 };

@@ -11,7 +11,7 @@ use sluicegate::ingress::{Accepted, Directory, Entry, Found, Ingress, IngressOpt
 use sluicegate::metrics::ingress::IngressFamilies;
 use sluicegate::server::{Served, ServerOptions, serve};
 use sluicegate_channels::{
-    Channel, Clock, Interest, Matcher, MemoryChannel, MemoryOptions, Position, SubscriptionKey,
+    Channel, Clock, Judgement, Matcher, MemoryChannel, MemoryOptions, Position, SubscriptionKey,
 };
 use sluicegate_event::Event;
 use tokio::net::TcpListener;
@@ -89,8 +89,8 @@ impl Recorder {
 struct Everything;
 
 impl Matcher for Everything {
-    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Interest)) {
-        answer(SubscriptionKey(1), Interest::Wanted);
+    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {
+        answer(SubscriptionKey(1), Judgement::Wanted);
     }
 }
 

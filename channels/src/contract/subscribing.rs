@@ -15,7 +15,7 @@ pub struct SubscriptionKey(pub u64);
 
 /// What can be said of a subscription and an event other than that it does not want it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
+pub enum Judgement {
     /// It wants the event.
     Wanted,
     /// That could not be told: something went wrong. It does not get the event.
@@ -28,7 +28,7 @@ pub enum Interest {
 pub trait Matcher: Send + Sync {
     /// Calls `answer` once for each subscription that wants `event` or of which that could not be
     /// told, in any order.
-    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Interest));
+    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement));
 }
 
 /// Where a subscription begins when it is first seen.

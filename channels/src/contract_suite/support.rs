@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Bounds, Fixture, Opened};
 use crate::{
-    Admission, AppendError, Books, DeadLetter, Exhausted, Interest, Lease, Matcher, NextLimit,
+    Admission, AppendError, Books, DeadLetter, Exhausted, Judgement, Lease, Matcher, NextLimit,
     ParkReason, Position, Settled, Start, Subscription, SubscriptionKey, SubscriptionSpec,
     SubscriptionStatus, Timestamp,
 };
@@ -20,27 +20,27 @@ use crate::{
 /// A matcher by event type, which counts how often it is asked.
 #[derive(Debug, Default)]
 pub struct ByType {
-    answers: Mutex<HashMap<String, Vec<(SubscriptionKey, Interest)>>>,
+    answers: Mutex<HashMap<String, Vec<(SubscriptionKey, Judgement)>>>,
     asked: AtomicU64,
 }
 
 impl ByType {
     /// From now on the subscription of that key wants events of type `ty`.
     pub fn want(&self, ty: &str, key: SubscriptionKey) {
-        self.answer(ty, key, Interest::Wanted);
+        self.answer(ty, key, Judgement::Wanted);
     }
 
     /// From now on it cannot be told whether that subscription wants events of type `ty`.
     pub fn cannot_tell(&self, ty: &str, key: SubscriptionKey) {
-        self.answer(ty, key, Interest::Undecided);
+        self.answer(ty, key, Judgement::Undecided);
     }
 
-    fn answer(&self, ty: &str, key: SubscriptionKey, interest: Interest) {
+    fn answer(&self, ty: &str, key: SubscriptionKey, judgement: Judgement) {
         let mut answers = self.answers.lock();
         answers
             .entry(ty.to_owned())
             .or_default()
-            .push((key, interest));
+            .push((key, judgement));
     }
 
     /// How many events were asked about so far.
@@ -50,10 +50,10 @@ impl ByType {
 }
 
 impl Matcher for ByType {
-    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Interest)) {
+    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        for (key, interest) in self.answers.lock().get(event.ty()).into_iter().flatten() {
-            answer(*key, *interest);
+        for (key, judgement) in self.answers.lock().get(event.ty()).into_iter().flatten() {
+            answer(*key, *judgement);
         }
     }
 }
