@@ -2,7 +2,7 @@
 //! hold; and what a filter means, to compare with.
 
 use proptest::prelude::*;
-use sluicegate_event::Event;
+use sluicegate_event::{AttributeType, Event, SpecVersion};
 
 use crate::FilterSpec;
 use crate::cesql::{Expression, Value};
@@ -46,6 +46,13 @@ pub(crate) fn by_definition(spec: &FilterSpec, event: &Event) -> bool {
 /// Two of them differ in the last byte of a character.
 const VALUES: &[&str] = &["a", "b", "ab", "ba", "aba", "é", "èa"];
 
+/// Extensions that come with a type, and texts that are cast to the same value.
+const TYPED: [(&str, AttributeType); 2] = [
+    ("7", AttributeType::Integer),
+    ("true", AttributeType::Boolean),
+];
+const CAST: &[&str] = &["7", "07", "true", "TRUE"];
+
 /// Few names and short values, so that conditions often hold.
 fn any_condition() -> impl Strategy<Value = (String, String)> {
     let name = prop::sample::select(vec!["type", "source", "subject", "one", "two"]);
@@ -66,11 +73,16 @@ fn any_legacy_condition() -> impl Strategy<Value = (String, String)> {
 
 /// Comparisons that a guard is made of and others, true, false and failing, in any combination.
 fn any_expression() -> impl Strategy<Value = Expression> {
-    let leaf = (
-        prop::sample::select(vec!["type", "source", "subject", "one", "TWO"]),
-        prop::sample::select(VALUES),
-        0..10,
-    );
+    let name = prop_oneof![
+        9 => prop::sample::select(vec!["type", "source", "subject", "one", "TWO"]),
+        1 => prop::sample::select(vec!["schemaurl", "dataschema"]),
+    ];
+    let value = prop_oneof![
+        6 => prop::sample::select(VALUES),
+        2 => prop::sample::select(CAST),
+        1 => Just("urn:a"),
+    ];
+    let leaf = (name, value, 0..10);
     let leaf = leaf.prop_map(|(name, value, kind)| match kind {
         0 => format!("'{value}' = {name}"),
         1 => format!("{name} LIKE '{value}%'"),
@@ -128,29 +140,44 @@ pub(crate) fn any_event() -> impl Strategy<Value = Event> {
     let content_type = prop::sample::select(vec!["text/xml;a=b", "Application/Json", "text/plain"]);
     // A source is a URI. Only an extension may be empty.
     let source = prop::sample::select(vec!["a", "b", "ab", "ba", "aba"]);
-    let maybe_empty = || prop_oneof![7 => value(), 1 => Just("")];
+    let text =
+        || prop_oneof![7 => value(), 1 => Just("")].prop_map(|it| (it, AttributeType::String));
+    let extension = || prop_oneof![4 => text(), 1 => prop::sample::select(&TYPED[..])];
+    let version = prop_oneof![4 => Just(SpecVersion::V10), 1 => Just(SpecVersion::V03)];
     let optional = (
         prop::option::of(value()),
-        prop::option::of(maybe_empty()),
-        prop::option::of(maybe_empty()),
         prop::option::of(schema),
         prop::option::of(content_type),
     );
-    (source, value(), optional).prop_map(|(source, ty, (subject, one, two, schema, content))| {
-        let given = [
-            ("subject", subject),
-            ("one", one),
-            ("two", two),
-            ("dataschema", schema),
-            ("datacontenttype", content),
-        ];
-        given
-            .into_iter()
-            .filter_map(|(name, value)| value.map(|value| (name, value)))
-            .fold(Event::builder("1", source, ty), |builder, (name, value)| {
-                builder.attribute(name, value)
-            })
-            .build()
-            .expect("the attributes drawn are valid")
-    })
+    let extensions = (prop::option::of(extension()), prop::option::of(extension()));
+    let drawn = (version, source, value(), optional, extensions);
+    drawn.prop_map(
+        |(version, source, ty, (subject, schema, content), (one, two))| {
+            let schema_name = match version {
+                SpecVersion::V10 => "dataschema",
+                SpecVersion::V03 => "schemaurl",
+            };
+            let given = [
+                ("subject", subject),
+                (schema_name, schema),
+                ("datacontenttype", content),
+            ];
+            let builder = Event::builder("1", source, ty).spec_version(version);
+            let mut event = given
+                .into_iter()
+                .filter_map(|(name, value)| value.map(|value| (name, value)))
+                .fold(builder, |builder, (name, value)| {
+                    builder.attribute(name, value)
+                })
+                .build()
+                .expect("the attributes drawn are valid");
+            for (name, extension) in [("one", one), ("two", two)] {
+                if let Some((value, ty)) = extension {
+                    let set = event.set_extension(name, value, ty);
+                    set.expect("the extensions drawn are valid");
+                }
+            }
+            event
+        },
+    )
 }
