@@ -12,7 +12,8 @@
 //! the filters one by one.
 //!
 //! An anchor that stems from an expression also holds where the attribute may be absent and is: the
-//! expression fails on such an event, and whoever counts failures must hear of it.
+//! expression fails on such an event, and whoever counts failures must hear of it. Where `EXISTS` is
+//! asked before, it does not fail.
 
 use std::sync::Arc;
 

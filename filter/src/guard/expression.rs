@@ -33,14 +33,33 @@ fn chain(first: &Node, rest: &[(Operator, Node)], clauses: &mut Vec<Clause>) {
         .take_while(|member| is_and(member))
         .count();
     let (before, joined) = rest.split_at(rest.len() - ands);
-    match before {
-        [] if joined.is_empty() => {}
-        [] => collect(first, clauses),
-        [.., (Operator::Logic(Logic::Or), _)] => clauses.extend(either(first, before)),
-        _ => {}
-    }
-    for (_, operand) in joined {
+    let first = match before {
+        [] if joined.is_empty() => return,
+        [] => Some(first),
+        [.., (Operator::Logic(Logic::Or), _)] => {
+            clauses.extend(either(first, before));
+            None
+        }
+        _ => None,
+    };
+    let joined = joined.iter().map(|(_, operand)| operand);
+    all(first.into_iter().chain(joined), clauses);
+}
+
+/// Adds the clauses of operands that AND joins. Behind an `EXISTS region` nothing fails for want of a
+/// region: such an event is no match before that is asked.
+fn all<'n>(operands: impl Iterator<Item = &'n Node>, clauses: &mut Vec<Clause>) {
+    let mut present: Vec<&str> = Vec::new();
+    for operand in operands {
+        let from = clauses.len();
         collect(operand, clauses);
+        let anchors = clauses[from..].iter_mut().flat_map(|it| &mut it.anchors);
+        for anchor in anchors.filter(|anchor| present.contains(&&*anchor.attribute)) {
+            anchor.or_absent = false;
+        }
+        if let Kind::Exists(attribute) = &operand.kind {
+            present.push(&attribute.name);
+        }
     }
 }
 

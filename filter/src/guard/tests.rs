@@ -114,6 +114,13 @@ fn an_expression_gives_what_must_be_true_in_it() {
             "amount > 1 AND type = 'a' AND subject = 'x'",
             "type=a subject?=x",
         ),
+        ("EXISTS region AND region = 'eu'", "region=eu"),
+        ("region = 'eu' AND EXISTS region", "region?=eu"),
+        ("EXISTS region OR region = 'eu'", ""),
+        (
+            "id = '1' XOR TRUE AND EXISTS region AND (region = 'eu' OR zone = '1')",
+            "region=eu|zone?=1",
+        ),
         ("type = 'a' OR type = 'b'", "type=a|type=b"),
         ("type = 'a' OR amount > 1", ""),
         // Left to right: (type = 'a' OR amount > 1) AND source = 's'

@@ -194,7 +194,7 @@ fn few_are_asked_of_many() {
     ]);
     let without = event(&[("type", "order.77"), ("source", "same")]);
     let other = event(&[("type", "other")]);
-    let rows: [Row; 9] = [
+    let rows: [Row; 10] = [
         ("exact type", of_type, [1, 1, 0]),
         (
             "the same source, then a type",
@@ -228,6 +228,11 @@ fn few_are_asked_of_many() {
             "a beginning of an optional attribute in an expression",
             |n| cesql(&format!("type = 'order.77' AND one LIKE '{n}%'")),
             [10, 10_000, 0],
+        ),
+        (
+            "an optional attribute in an expression that asks first whether it exists",
+            |n| cesql(&format!("EXISTS one AND one = '{n}'")),
+            [1, 0, 0],
         ),
         (
             "an attribute of its own",
