@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::super::{Batch, DamageKind, LogError, Recovery};
-use super::support::{FIRST, RECORD, four, open, put, read, segment, try_open};
-use crate::disk::simulated::SimulatedDisk;
+use super::support::{FIRST, RECORD, batch, four, open, put, read, segment, try_open};
+use crate::disk::simulated::{Call, Effect, SimulatedDisk};
 
 #[test]
 fn a_new_directory_is_an_empty_log() {
@@ -176,4 +176,69 @@ fn opening_holds_few_files_open_however_many_segments_there_are() {
         "{} files",
         disk.open_files_max()
     );
+}
+
+#[test]
+fn what_stands_behind_a_footer_is_no_part_of_the_segment() {
+    // A crash came between the durable footer and cutting the file behind it. There are zeros, or
+    // whole records that were there before: the same ones, so that only the footer tells.
+    let longer = SimulatedDisk::new(0);
+    let (mut log, _) = open(&longer);
+    for _ in 0..10 {
+        put(&mut log, 100);
+    }
+    drop(log);
+    let longer = longer.contents(&segment(0)).expect("it is there");
+    let zeros = vec![0; longer.len()];
+    for (what, behind) in [("zeros", zeros), ("records", longer)] {
+        for is_newest in [true, false] {
+            let disk = SimulatedDisk::new(0);
+            let (mut log, _) = open(&disk);
+            put(&mut log, 100);
+            put(&mut log, 100);
+            if !is_newest {
+                log.roll(0).expect("there is room");
+            }
+            log.close().expect("it is sealed");
+            disk.tamper(&segment(0), |bytes| {
+                assert_eq!(bytes.len(), FIRST + 2 * RECORD + 88);
+                bytes.extend_from_slice(&behind[bytes.len()..]);
+            });
+            let (log, recovery) = open(&disk);
+            assert!(recovery.was_closed, "{what}, newest: {is_newest}");
+            assert_eq!(recovery.damage, [], "{what}, newest: {is_newest}");
+            assert_eq!((recovery.next, recovery.torn_bytes), (2, 0), "{what}");
+            assert_eq!(read(&log.readers(), 0).offsets(), [0, 1], "{what}");
+        }
+    }
+}
+
+#[test]
+fn mending_that_is_cut_short_is_begun_again() {
+    let mut torn = 0;
+    for seed in 0..300 {
+        let disk = SimulatedDisk::new(seed);
+        let (mut log, _) = open(&disk);
+        put(&mut log, 100);
+        let last = [&[1; 600][..], &[2; 600], &[3; 600]];
+        log.append(&mut batch(&last)).expect("there is room");
+        disk.crash();
+        drop(log);
+        // Both the sync of the records and that of the footer may fail, and then the power too.
+        disk.fail(Some(Call::Sync), 1 + seed % 2, Effect::Broken);
+        try_open(Arc::new(disk.clone())).expect_err("the sync failed");
+        disk.crash();
+        let (log, recovery) = open(&disk);
+        for damage in &recovery.damage {
+            assert_eq!(damage.kind, DamageKind::LastWrite, "seed {seed}");
+        }
+        let found = read(&log.readers(), 0);
+        assert_eq!(
+            (found.records[0].0, found.damage),
+            (0, vec![]),
+            "seed {seed}"
+        );
+        torn += u32::from(found.records.len() < 4);
+    }
+    assert!(torn > 50, "only {torn} were torn");
 }

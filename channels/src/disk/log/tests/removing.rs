@@ -1,7 +1,7 @@
 //! Removed segments: their records are gone, and nobody takes that for damage.
 
 use super::super::{Item, Log, LogError};
-use super::support::{DIR, open, put, read, segment};
+use super::support::{DIR, batch, open, put, read, segment};
 use crate::disk::files::Files;
 use crate::disk::simulated::{Call, Effect, SimulatedDisk};
 
@@ -108,6 +108,31 @@ fn a_reader_in_a_segment_that_is_removed_goes_on_behind_it() {
             matches!(found, Some(Item::Record(it)) if it.offset == 3),
             "{found:?}"
         );
+    }
+}
+
+#[test]
+fn a_reader_does_not_take_what_was_removed_under_its_hands_for_damage() {
+    // More than a reader reads at a time, so that it goes back to the file.
+    let disk = SimulatedDisk::new(0);
+    let (mut log, _) = open(&disk);
+    let large = vec![1; 200 << 10];
+    let payloads = [&large[..]; 4];
+    log.append(&mut batch(&payloads)).expect("there is room");
+    log.sync().expect("it is synced");
+    let mut reader = log.readers().reader(0);
+    assert!(matches!(reader.read(), Ok(Some(Item::Record(it))) if it.offset == 0));
+    log.roll(0).expect("there is room");
+    put(&mut log, 10);
+    log.remove_segment(0).expect("it can be removed");
+    loop {
+        let found = reader.read().expect("it can be read");
+        match found {
+            Some(Item::Record(record)) if record.offset == 4 => break,
+            Some(Item::Record(record)) => assert_eq!(record.payload, large),
+            Some(Item::Damaged(damage)) => panic!("{damage:?}"),
+            None => panic!("the last record is there"),
+        }
     }
 }
 
