@@ -29,7 +29,7 @@ pub use self::local::Disk;
 /// A file system.
 ///
 /// All paths are absolute or relative to the process. Errors are the system's own; what the callers
-/// tell apart is [`is_no_space`] and [`io::ErrorKind::NotFound`].
+/// tell apart is [`is_no_space`], [`is_broken`] and [`io::ErrorKind::NotFound`].
 pub trait Files: fmt::Debug + Send + Sync {
     /// Makes `dir` and whatever of the way there is missing, durably. It may exist.
     ///
@@ -223,4 +223,10 @@ pub fn is_no_space(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     )
+}
+
+/// Whether an error says that the device failed (EIO), as it does where a sector has gone bad.
+#[must_use]
+pub fn is_broken(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }

@@ -20,6 +20,7 @@ mod tests;
 mod volume;
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -130,6 +131,17 @@ impl SimulatedDisk {
         volume.tamper(inode, change);
     }
 
+    /// Makes reading any of these bytes of a file fail from now on, as bad sectors do.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such file.
+    pub fn break_reads(&self, path: &Path, bytes: Range<u64>) {
+        let mut volume = self.volume.lock();
+        let inode = volume.find(path).and_then(|it| volume.inode_mut(it));
+        inode.expect("the file is there").broken = Some(bytes);
+    }
+
     /// Goes on as an independent copy from where this disk is, without what is open.
     #[must_use]
     pub fn copy(&self) -> Self {
@@ -218,7 +230,11 @@ impl SimulatedFile {
 impl OpenFile for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         self.call(Call::Read, |volume| {
-            Ok(volume.inode(self.inode)?.read(buffer, at))
+            let inode = volume.inode(self.inode)?;
+            if inode.is_broken(at, buffer.len()) {
+                return Err(failure(Effect::Broken));
+            }
+            Ok(inode.read(buffer, at))
         })
     }
 

@@ -30,6 +30,7 @@ impl Readers {
         Reader {
             shared: Arc::clone(&self.shared),
             next: from,
+            passes_over: false,
             place: None,
         }
     }
@@ -43,6 +44,8 @@ impl Readers {
 pub struct Reader {
     shared: Arc<Shared>,
     next: u64,
+    /// Whether what cannot be read in the present segment is taken for damage.
+    passes_over: bool,
     place: Option<Place>,
 }
 
@@ -129,6 +132,24 @@ impl Reader {
         })))
     }
 
+    /// Goes on behind what could not be read. Blocks of the present segment that the device cannot
+    /// read are taken for damage; if not even its file can be opened, all of it is. This is for
+    /// bad sectors, when trying again has not helped: a device that is only away for a while would
+    /// be passed over too.
+    pub fn pass_over(&mut self) {
+        self.passes_over = true;
+        if let Some(place) = &mut self.place {
+            place.scan.pass_over_unreadable();
+        }
+    }
+
+    /// Ends with a segment, and with what was allowed for it.
+    fn leave(&mut self) -> Step {
+        self.passes_over = false;
+        self.place = None;
+        Step::Again
+    }
+
     fn step(&mut self) -> Result<Step, ReadError> {
         let Some(place) = &mut self.place else {
             return self.enter();
@@ -181,15 +202,31 @@ impl Reader {
 
         let path = self.shared.path(segment.base);
         let place = match self.shared.files.open(&path, OpenMode::Read) {
-            Ok(file) => Place::new(segment, file, &state, self.next),
+            Ok(file) => Place::new(&segment, file, &state, self.next, self.passes_over),
             Err(error) if segment.with(|it| it.is_removed) => {
                 drop(error);
                 return Ok(Step::Again);
             }
             Err(error) => Err(error),
         };
+        if place.is_err() && self.passes_over {
+            return Ok(self.pass_over_segment(&segment, &state));
+        }
         self.place = Some(place.map_err(|source| ReadError { path, source })?);
         Ok(Step::Again)
+    }
+
+    fn pass_over_segment(&mut self, segment: &Segment, state: &State) -> Step {
+        let damage = Damage {
+            kind: DamageKind::Records,
+            segment: segment.base,
+            bytes: 0..state.size_bytes,
+            offsets: self.next.max(segment.base)..state.end,
+        };
+        segment.note_damage(&damage);
+        self.passes_over = false;
+        self.next = self.next.max(state.end);
+        Step::Damaged(damage)
     }
 
     /// There is no record from here to the limit; there may be a higher limit by now.
@@ -201,8 +238,7 @@ impl Reader {
             .segment
             .with(|it| (it.readable, it.end, it.is_sealed, it.is_removed));
         if is_removed {
-            self.place = None;
-            Step::Again
+            self.leave()
         } else if readable > place.limit {
             place.limit = readable;
             Step::Again
@@ -212,8 +248,7 @@ impl Reader {
             self.damaged(from..readable, first.min(end)..end)
         } else if is_sealed {
             self.next = self.next.max(end);
-            self.place = None;
-            Step::Again
+            self.leave()
         } else {
             Step::End
         }
@@ -226,8 +261,7 @@ impl Reader {
             return Step::Again;
         };
         if place.segment.with(|it| it.is_removed) {
-            self.place = None;
-            return Step::Again;
+            return self.leave();
         }
         if !offsets.is_empty() && offsets.end <= self.next {
             return Step::Again;
@@ -246,15 +280,22 @@ impl Reader {
 
 impl Place {
     fn new(
-        segment: Arc<Segment>,
+        segment: &Arc<Segment>,
         file: Box<dyn OpenFile>,
         state: &State,
         next: u64,
+        passes_over: bool,
     ) -> io::Result<Self> {
         let mut scan = Scan::new(segment.identity, CHUNK_BYTES);
+        if passes_over {
+            scan.pass_over_unreadable();
+        }
         if next > segment.base {
             let index = if state.has_footer {
-                index_of(&segment, &*file, state)?
+                match index_of(segment, &*file, state) {
+                    Err(_) if passes_over => Vec::new(),
+                    index => index?,
+                }
             } else {
                 state.index.clone()
             };
@@ -268,7 +309,7 @@ impl Place {
             }
         }
         Ok(Place {
-            segment,
+            segment: Arc::clone(segment),
             file,
             scan,
             limit: state.readable,

@@ -37,7 +37,8 @@ pub struct Damage {
 /// What is wrong at a damaged place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DamageKind {
-    /// Bytes that had been synced are not what was written. What follows is intact.
+    /// Bytes that had been synced are not what was written, or cannot be read and were
+    /// [passed over](super::Reader::pass_over). What follows is intact.
     Records,
     /// Bytes in the middle of the very last write are not what was written, and records after them
     /// are. A power cut does this to what was never acknowledged; if the write had been synced,

@@ -7,10 +7,13 @@
 use std::io;
 use std::ops::Range;
 
-use super::super::files::{OpenFile, read_full_at};
+use super::super::files::{OpenFile, is_broken, read_full_at};
 use super::format::{
     ALIGNMENT, Identity, IndexEntry, RECORD_HEADER_BYTES, RECORDS_AT, RecordHeader, crc,
 };
+
+/// What a device reads at a time: as much as is lost with one bad sector.
+const BLOCK_BYTES: u64 = 4_096;
 
 /// A walk through a segment from some record on.
 #[derive(Debug)]
@@ -65,6 +68,11 @@ impl Scan {
         self.position = position;
         self.ordinal = u32::try_from(ordinal).unwrap_or(u32::MAX);
         self.is_exact = true;
+    }
+
+    /// Takes what the device cannot read for damage from now on.
+    pub(super) fn pass_over_unreadable(&mut self) {
+        self.window.passes_over = true;
     }
 
     /// The number of the next record, or less.
@@ -165,6 +173,8 @@ struct Window {
     /// Where in the file the buffer begins.
     start: u64,
     chunk_bytes: usize,
+    /// Whether blocks that cannot be read are taken for zeros.
+    passes_over: bool,
 }
 
 impl Window {
@@ -173,6 +183,7 @@ impl Window {
             buffer: Vec::new(),
             start: 0,
             chunk_bytes,
+            passes_over: false,
         }
     }
 
@@ -228,10 +239,32 @@ impl Window {
         let length = wanted.min(length_of(&(position..limit)));
         self.start = position;
         self.buffer.resize(length, 0);
-        let read = read_full_at(file, &mut self.buffer, position);
+        let mut read = read_full_at(file, &mut self.buffer, position);
+        if self.passes_over && read.as_ref().is_err_and(is_broken) {
+            read = self.fill_by_blocks(file, position);
+        }
         // What could not be read must not pass for what was there.
         self.buffer.truncate(*read.as_ref().unwrap_or(&0));
         read.map(drop)
+    }
+
+    /// Reads block by block, with zeros for those that are broken.
+    fn fill_by_blocks(&mut self, file: &dyn OpenFile, position: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while done < self.buffer.len() {
+            let at = position + done as u64;
+            let rest = length_of(&(at..(at / BLOCK_BYTES + 1) * BLOCK_BYTES));
+            let end = self.buffer.len().min(done + rest);
+            let block = &mut self.buffer[done..end];
+            match read_full_at(file, block, at) {
+                Err(error) if is_broken(&error) => block.fill(0),
+                Err(error) => return Err(error),
+                Ok(read) if read < block.len() => return Ok(done + read),
+                Ok(_) => {}
+            }
+            done = end;
+        }
+        Ok(done)
     }
 }
 

@@ -1,5 +1,7 @@
 //! One file: what the system shows, what is on the disk, and what waits between.
 
+use std::ops::Range;
+
 /// What a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
 
@@ -11,6 +13,8 @@ pub(super) struct Inode {
     durable: Vec<u8>,
     waiting: Vec<Change>,
     is_locked: bool,
+    /// What cannot be read.
+    pub(super) broken: Option<Range<u64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -28,6 +32,13 @@ impl Inode {
         let length = rest.len().min(buffer.len());
         buffer[..length].copy_from_slice(&rest[..length]);
         length
+    }
+
+    pub(super) fn is_broken(&self, at: u64, length: usize) -> bool {
+        let end = at + length as u64;
+        self.broken
+            .as_ref()
+            .is_some_and(|it| at < it.end && it.start < end)
     }
 
     pub(super) fn write(&mut self, bytes: &[u8], at: usize) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::{Damage, DamageKind, Log};
+use super::super::{Damage, DamageKind, Item, Log};
 use super::support::{DIR, FIRST, RECORD, batch, four, open, put, read, segment};
 use crate::disk::simulated::SimulatedDisk;
 
@@ -193,4 +193,44 @@ fn reading_all_finds_damage_that_footers_do_not_show() {
     let opened = Log::open(Arc::new(disk.clone()), Path::new(DIR), options);
     let (_, recovery) = opened.expect("it opens");
     assert_eq!(recovery.damage.len(), 1);
+}
+
+#[test]
+fn bad_sectors_stop_a_reader_until_it_is_told_to_pass_over_them() {
+    let payload = vec![1; 1_000];
+    let payloads = [&payload[..]; 100];
+    // The block at 40,960 holds records 35 to 39; the footer and its index lie behind the records.
+    let footer = 4_096 + 100 * 1_032;
+    for (bytes, lost, why) in [
+        (40_960..40_961, 35..40, "a block among the records"),
+        (footer..footer + 1, 0..0, "the index"),
+    ] {
+        for from in [0, 20] {
+            let disk = SimulatedDisk::new(0);
+            let (mut log, _) = open(&disk);
+            log.append(&mut batch(&payloads)).expect("there is room");
+            log.roll(0).expect("there is room");
+            put(&mut log, 10);
+            disk.break_reads(&segment(0), bytes.clone());
+
+            let mut reader = log.readers().reader(from);
+            let (mut offsets, mut damage, mut refusals) = (Vec::new(), Vec::new(), 0);
+            loop {
+                match reader.read() {
+                    Ok(Some(Item::Record(record))) => offsets.push(record.offset),
+                    Ok(Some(Item::Damaged(it))) => damage.extend(it.offsets),
+                    Ok(None) => break,
+                    Err(_) => {
+                        refusals += 1;
+                        assert!(refusals < 10, "{why}: it is passed over");
+                        assert!(reader.read().is_err(), "{why}: it stays where it is");
+                        reader.pass_over();
+                    }
+                }
+            }
+            assert_eq!(damage, lost.clone().collect::<Vec<_>>(), "{why}");
+            let expected: Vec<u64> = (from..101).filter(|it| !lost.contains(it)).collect();
+            assert_eq!(offsets, expected, "{why}");
+        }
+    }
 }
