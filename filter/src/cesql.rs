@@ -282,7 +282,7 @@ fn no_such_function(span: Span, name: &str, arguments: usize) -> ExpressionError
         ),
         None => ExpressionError::new(
             span,
-            format!("there is no function {name}"),
+            format!("there is no function {}", error::in_a_sentence(name)),
             format!("the functions are {}", Function::names()),
         ),
     }

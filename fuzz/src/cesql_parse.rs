@@ -69,6 +69,12 @@ fn explains_itself(refusal: &ExpressionError, text: &str) {
         !refusal.problem.is_empty() && !refusal.remedy.is_empty(),
         "{text:?}: {refusal:?}"
     );
+    for sentence in [&refusal.problem, &refusal.remedy] {
+        assert!(
+            sentence.len() <= 1024 && !sentence.contains(char::is_control),
+            "{text:?}: {refusal:?}"
+        );
+    }
     let caret = refusal.caret(text);
     let (line, carets) = caret.split_once('\n').unwrap_or_default();
     assert!(

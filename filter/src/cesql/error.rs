@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 /// How many characters of a long line are shown on each side of the place at fault.
 const SHOWN_AROUND_CHARS: usize = 32;
 
+/// How many characters of a word a sentence holds.
+const WORD_CHARS_MAX: usize = 60;
+
 /// A part of an expression's text: bytes from `start` up to, not including, `end`. Both stand
 /// between characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,12 +53,7 @@ impl Span {
             if to < count(line) { "…" } else { "" },
         );
         // A tab or a carriage return would move the carets.
-        let shown: String = line
-            .chars()
-            .skip(from)
-            .take(to - from)
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let shown = without_controls(line.chars().skip(from).take(to - from));
         let indent = column - from + count(front);
         let mut lines = format!("{front}{shown}{back}\n");
         write!(lines, "{:indent$}{:^<width$}", "", "").expect("writing into a String cannot fail");
@@ -97,6 +95,20 @@ impl ExpressionError {
     pub fn caret(&self, text: &str) -> String {
         self.span.caret(text)
     }
+}
+
+/// A word of an expression as a sentence can hold it: its beginning, without control characters.
+pub(crate) fn in_a_sentence(word: &str) -> String {
+    let mut shown = without_controls(word.chars().take(WORD_CHARS_MAX));
+    if word.chars().nth(WORD_CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn without_controls(characters: impl Iterator<Item = char>) -> String {
+    let harmless = |c: char| if c.is_control() { ' ' } else { c };
+    characters.map(harmless).collect()
 }
 
 fn count(text: &str) -> usize {

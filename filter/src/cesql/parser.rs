@@ -3,7 +3,7 @@
 //! Precedence is that of the specification, which differs from SQL in two points: NOT binds tightest,
 //! so `NOT a = b` is `(NOT a) = b`, and AND, OR and XOR bind alike, left to right.
 
-use super::error::{ExpressionError, Span};
+use super::error::{ExpressionError, Span, in_a_sentence};
 use super::like::Pattern;
 use super::syntax::{Arithmetic, Comparison, Kind, Level, Logic, Node, Operator, Test, TestKind};
 use super::token::{Keyword, Lexer, Symbol, Token};
@@ -181,7 +181,7 @@ impl<'a> Parser<'a> {
             ),
             _ => ExpressionError::new(
                 self.span,
-                format!("an operator is missing before {found}"),
+                format!("an operator is missing before {}", in_a_sentence(found)),
                 "join conditions with AND, OR or XOR; put text in quotes, and write \\' for a \
                  quote within it",
             ),

@@ -7,6 +7,26 @@ fn refused(text: &str) -> ExpressionError {
     }
 }
 
+/// Whoever shows it shows a sentence.
+#[test]
+fn an_error_holds_little_of_the_text_and_no_control_characters() {
+    let long = "9".repeat(4_000);
+    for text in [
+        "type 'x\u{1b}[2J\n'".to_owned(),
+        format!("type '{long}'"),
+        format!("type = {long}"),
+        format!("f{long}(1)"),
+        format!("a_{long} = 1"),
+    ] {
+        let problem = refused(&text).problem;
+        assert!(problem.len() < 200, "{problem}");
+        assert!(!problem.contains(char::is_control), "{problem:?}");
+    }
+    let unknown = Expression::parse(&format!("{}(1)", "F".repeat(4_000))).expect("it is read");
+    let problem = unknown.check_condition().unwrap_err().problem;
+    assert!(problem.len() < 200, "{problem}");
+}
+
 #[test]
 fn an_error_says_what_is_wrong_points_there_and_says_what_to_do() {
     // The text, the part at fault, and a word of the problem and of the remedy.

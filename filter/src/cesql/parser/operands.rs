@@ -2,7 +2,7 @@
 //! operators in front of them.
 
 use super::Parser;
-use crate::cesql::error::{ExpressionError, Span};
+use crate::cesql::error::{ExpressionError, Span, in_a_sentence};
 use crate::cesql::functions::Function;
 use crate::cesql::syntax::{Attribute, Call, Kind, Level, Node};
 use crate::cesql::token::{Keyword, Symbol, Token};
@@ -100,7 +100,7 @@ impl Parser<'_> {
         if !name.chars().all(is_name) || name.starts_with('_') {
             return Err(ExpressionError::new(
                 start,
-                format!("`{name}` is not the name of a function"),
+                format!("`{}` is not the name of a function", in_a_sentence(name)),
                 "names of functions are letters and underscores, beginning with a letter",
             ));
         }
@@ -163,7 +163,10 @@ fn read_integer(span: Span, digits: &str, sign: &str) -> Result<Node, Expression
         }),
         Err(_) => Err(ExpressionError::new(
             span,
-            format!("{sign}{digits} is not an integer of 32 bits"),
+            format!(
+                "{sign}{} is not an integer of 32 bits",
+                in_a_sentence(digits)
+            ),
             format!(
                 "integers go from {} to {}; put it in quotes to compare it as text",
                 i32::MIN,
@@ -178,7 +181,10 @@ fn attribute(name: &str, span: Span) -> Result<Attribute, ExpressionError> {
     if name.contains('_') {
         return Err(ExpressionError::new(
             span,
-            format!("`{name}` is not the name of an attribute: no event can carry it"),
+            format!(
+                "`{}` is not the name of an attribute: no event can carry it",
+                in_a_sentence(name)
+            ),
             "names of attributes are letters and digits; put text in quotes",
         ));
     }
