@@ -42,6 +42,10 @@ const PREFIX_COST: usize = 8;
 /// among them.
 const LOOKED_UP_EACH: usize = 24;
 
+/// By how many anchors a filter is filed that is asked for want of any of several attributes. By more,
+/// most events would find it, at many places.
+const SCATTERED_MAX: usize = 8;
+
 /// Filters by what they ask of attributes.
 #[derive(Clone)]
 pub(crate) struct Index<K> {
@@ -65,7 +69,7 @@ pub(crate) struct Places {
 /// What speaks against a clause, the weightiest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Cost {
-    /// It holds of every event that lacks one of several attributes.
+    /// See [`is_asked_for_want_of_any`].
     is_asked_for_want_of_any: bool,
     /// A value for which many ask is taken for one that many events have.
     most_filed: usize,
@@ -121,7 +125,10 @@ impl<K: Copy + Eq> Index<K> {
     /// Chooses the places of a filter by what is filed there already.
     pub(crate) fn choose(&self, filter: &Filter) -> Places {
         let clauses = filter.guard().clauses();
-        let clause = self.cheapest(clauses, |_| true);
+        let may_serve = |clause: &Clause| {
+            !is_asked_for_want_of_any(clause) || clause.anchors().len() <= SCATTERED_MAX
+        };
+        let clause = self.cheapest(clauses, may_serve);
         let sole_attribute = clause
             .map(|number| &clauses[number])
             .filter(|clause| clause.may_hold_by_absence())
@@ -210,13 +217,18 @@ impl<K: Copy + Eq> Index<K> {
             PREFIX_COST
         };
         Cost {
-            is_asked_for_want_of_any: clause.may_hold_by_absence()
-                && clause.sole_attribute().is_none(),
+            is_asked_for_want_of_any: is_asked_for_want_of_any(clause),
             most_filed: most_filed + for_walking,
             may_hold_by_absence: clause.may_hold_by_absence(),
             anchors: clause.anchors().len(),
         }
     }
+}
+
+/// Whether a filter filed by the clause is asked about every event that lacks one of several
+/// attributes.
+fn is_asked_for_want_of_any(clause: &Clause) -> bool {
+    clause.may_hold_by_absence() && clause.sole_attribute().is_none()
 }
 
 impl Places {

@@ -135,6 +135,19 @@ fn those_are_asked_once_of_which_an_anchor_holds() {
     }
 }
 
+/// Else each event would find it once for each of them.
+#[test]
+fn what_is_asked_for_want_of_any_of_many_attributes_is_filed_once() {
+    let one_of = |count: usize| {
+        let conditions = (0..count).map(|n| format!("a{n} = 'x'"));
+        vec![cesql(&conditions.collect::<Vec<_>>().join(" OR "))]
+    };
+    let bench = Bench::of([one_of(SCATTERED_MAX + 1)]);
+    assert_eq!(bench.places(), ["any: 0"]);
+    let bench = Bench::of([one_of(SCATTERED_MAX)]);
+    assert_eq!(bench.places().len(), 2 * SCATTERED_MAX);
+}
+
 #[test]
 fn an_older_event_has_the_name_of_its_schema() {
     let filters = [
