@@ -45,7 +45,7 @@ pub enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// What stands for a value of type `ty` that could not be computed: `false`, `0`, `''`.
-    pub fn zero(ty: Type) -> Self {
+    pub(crate) fn zero(ty: Type) -> Self {
         match ty {
             Type::Boolean => Value::Boolean(false),
             Type::Integer => Value::Integer(0),
