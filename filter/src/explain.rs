@@ -29,8 +29,8 @@ const EXPLAINED_STEPS_MAX: usize = 10 * STEPS_MAX;
 pub struct Explanation {
     /// What they say together: that of [`Filter::evaluate`].
     ///
-    /// It can be `NoMatch` where an expression among the clauses fails: it was not asked, because a
-    /// comparison elsewhere in the filters excludes the event. It can be `Error` where each clause
+    /// It can be `NoMatch` where an expression among the clauses fails: it was not asked, because
+    /// something else in the filters excludes the event. It can be `Error` where each clause
     /// alone does not fail: together they are more work than allowed.
     pub outcome: Outcome,
     /// One for each filter, in the order written; they are joined by AND.

@@ -60,8 +60,8 @@ pub(super) fn lines(explanation: &Explanation) -> Vec<Line> {
     if explanation.outcome == Outcome::NoMatch && explanation.clauses.iter().any(fails) {
         lines.push(remark(
             around,
-            "(not counted as a failure: a comparison excludes this event, so the expression is not \
-             asked)"
+            "(not counted as a failure: what else is wanted excludes this event, so the expression \
+             is not asked)"
                 .to_owned(),
         ));
     }
@@ -123,7 +123,7 @@ fn add_clause(clause: &Clause, around: Around, decided: Decided, lines: &mut Vec
             add_clauses(children, clause.dialect == "all", below, lines);
         }
         Reason::Expression(reason) => {
-            let text = one_line(reason.expression.text());
+            let text = without_line_breaks(reason.expression.text());
             let text = format!("cesql  {}", visible(&text, EXPRESSION_BYTES_MAX));
             lines.push(line(around, clause.outcome, &text, decided));
             lines.extend(
@@ -229,7 +229,7 @@ fn why(reason: &ExpressionReason) -> Vec<String> {
     told
 }
 
-fn one_line(text: &str) -> String {
+fn without_line_breaks(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 

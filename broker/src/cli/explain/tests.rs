@@ -403,6 +403,10 @@ mod of_expressions {
         assert_eq!(lines[0], "cesql  price > 1");
         assert_eq!(lines[2], "*exact type=\"x\"");
         assert!(lines[3].contains("not counted as a failure"), "{lines:?}");
+        // Nor is one behind another expression that has decided.
+        let lines = told(&[cesql("amount = '1'"), cesql("price > 1")]);
+        let remark = lines.last().expect("there are lines");
+        assert!(remark.contains("what else is wanted"), "{lines:?}");
     }
 
     #[test]
