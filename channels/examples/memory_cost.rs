@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use sluicegate_channels::{
-    Admission, Channel, Clock, Exhausted, Judgement, Matcher, MemoryChannel, MemoryOptions,
-    NextLimit, Settled, Start, SubscriptionKey, SubscriptionSpec,
+    Admission, Channel, Claim, Clock, Exhausted, Matcher, MemoryChannel, MemoryOptions, NextLimit,
+    Settled, Start, SubscriptionKey, SubscriptionSpec,
 };
 use sluicegate_event::Event;
 use tokio::time::Instant;
@@ -18,8 +18,8 @@ const EVENTS: u32 = 200_000;
 struct First;
 
 impl Matcher for First {
-    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {
-        answer(SubscriptionKey(0), Judgement::Wanted);
+    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Claim)) {
+        answer(SubscriptionKey(0), Claim::Wanted);
     }
 }
 

@@ -83,7 +83,7 @@ pub use self::dead_letter::{DeadLetter, DeadLetterKey, KINDS_FOR_SINK, ParkReaso
 pub use self::lease::{Lease, LeaseControl, LeasePurpose, Settled};
 pub use self::status::{ChannelStatus, DurabilityClass, SubscriptionStatus};
 pub use self::subscribing::{
-    Exhausted, Judgement, Matcher, NextLimit, SeekError, Start, SubscribeError, SubscriptionKey,
+    Claim, Exhausted, Matcher, NextLimit, SeekError, Start, SubscribeError, SubscriptionKey,
     SubscriptionSpec,
 };
 

@@ -27,9 +27,9 @@ mod telemetry;
 pub use books::Books;
 pub use clock::{Clock, Timestamp};
 pub use contract::{
-    Admission, AppendError, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
-    DurabilityClass, Exhausted, Judgement, KINDS_FOR_SINK, Lease, LeaseControl, LeasePurpose,
-    Matcher, NextLimit, ParkReason, Position, SeekError, Settled, Start, StoreError,
-    SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec, SubscriptionStatus,
+    Admission, AppendError, BoxFuture, Channel, ChannelStatus, Claim, DeadLetter, DeadLetterKey,
+    DurabilityClass, Exhausted, KINDS_FOR_SINK, Lease, LeaseControl, LeasePurpose, Matcher,
+    NextLimit, ParkReason, Position, SeekError, Settled, Start, StoreError, SubscribeError,
+    Subscription, SubscriptionKey, SubscriptionSpec, SubscriptionStatus,
 };
 pub use memory::{MemoryChannel, MemoryOptions, WhenFull};

@@ -56,8 +56,8 @@ pub use self::bounds::ingress_share;
 use self::reader::Reader;
 use self::state::{Held, State, SubscriptionId, position};
 use crate::{
-    Admission, AppendError, BoxFuture, Channel, ChannelStatus, Clock, DeadLetter, DeadLetterKey,
-    Exhausted, Judgement, Matcher, Position, SeekError, Start, StoreError, SubscribeError,
+    Admission, AppendError, BoxFuture, Channel, ChannelStatus, Claim, Clock, DeadLetter,
+    DeadLetterKey, Exhausted, Matcher, Position, SeekError, Start, StoreError, SubscribeError,
     Subscription, SubscriptionKey, SubscriptionSpec, SubscriptionStatus, Timestamp, telemetry,
 };
 
@@ -103,7 +103,7 @@ impl Default for MemoryOptions {
 /// use std::time::UNIX_EPOCH;
 ///
 /// use sluicegate_channels::{
-///     Admission, Channel, Clock, Exhausted, Judgement, Matcher, MemoryChannel, MemoryOptions, NextLimit,
+///     Admission, Channel, Clock, Exhausted, Claim, Matcher, MemoryChannel, MemoryOptions, NextLimit,
 ///     Settled, Start, SubscriptionKey, SubscriptionSpec,
 /// };
 /// use sluicegate_event::Event;
@@ -111,8 +111,8 @@ impl Default for MemoryOptions {
 /// struct Everything;
 ///
 /// impl Matcher for Everything {
-///     fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {
-///         answer(SubscriptionKey(1), Judgement::Wanted);
+///     fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Claim)) {
+///         answer(SubscriptionKey(1), Claim::Wanted);
 ///     }
 /// }
 ///
@@ -239,11 +239,10 @@ impl Shared {
 
     fn answers_of(&self, event: &Event) -> Answers {
         let mut answers = Answers::default();
-        self.matcher
-            .matches(event, &mut |key, judgement| match judgement {
-                Judgement::Wanted => answers.wanted.push(key),
-                Judgement::Undecided => answers.undecided.push(key),
-            });
+        self.matcher.matches(event, &mut |key, claim| match claim {
+            Claim::Wanted => answers.wanted.push(key),
+            Claim::Undecided => answers.undecided.push(key),
+        });
         answers
     }
 

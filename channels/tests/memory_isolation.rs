@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use futures_util::FutureExt as _;
 use sluicegate_channels::contract_suite::ByType;
 use sluicegate_channels::{
-    Admission, AppendError, Channel, Clock, Exhausted, Judgement, Lease, LeasePurpose, Matcher,
+    Admission, AppendError, Channel, Claim, Clock, Exhausted, Lease, LeasePurpose, Matcher,
     MemoryChannel, MemoryOptions, NextLimit, ParkReason, Settled, Start, Subscription,
     SubscriptionKey, SubscriptionSpec, SubscriptionStatus, WhenFull,
 };
@@ -412,7 +412,7 @@ struct Racing {
 }
 
 impl Matcher for Racing {
-    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {
+    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Claim)) {
         self.by_type.matches(event, answer);
         let channel = self.channel.lock().take();
         if let Some(channel) = channel {

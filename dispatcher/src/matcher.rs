@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use sluicegate_channels::{Judgement, Matcher, SubscriptionKey};
+use sluicegate_channels::{Claim, Matcher, SubscriptionKey};
 use sluicegate_event::Event;
 use sluicegate_filter::{Filter, FilterSet, Outcome};
 
@@ -77,13 +77,13 @@ impl TriggerMatcher {
 }
 
 impl Matcher for TriggerMatcher {
-    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {
+    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Claim)) {
         self.set
             .load()
             .matches(event, |key, outcome| match outcome {
-                Outcome::Match => answer(key, Judgement::Wanted),
+                Outcome::Match => answer(key, Claim::Wanted),
                 Outcome::Error => {
-                    answer(key, Judgement::Undecided);
+                    answer(key, Claim::Undecided);
                     if let Some(failures) = &self.failures {
                         failures.failed(key, event);
                     }
@@ -104,8 +104,8 @@ mod tests {
     fn wanted(matcher: &TriggerMatcher) -> Vec<u64> {
         let event = Event::builder("1", "/test", "t").build().unwrap();
         let mut keys = Vec::new();
-        matcher.matches(&event, &mut |key, judgement| {
-            assert_eq!(judgement, Judgement::Wanted);
+        matcher.matches(&event, &mut |key, claim| {
+            assert_eq!(claim, Claim::Wanted);
             keys.push(key.0);
         });
         keys.sort_unstable();
@@ -203,11 +203,9 @@ mod tests {
         matcher.insert(SubscriptionKey(3), cesql("EXISTS amount"));
         let event = Event::builder("7", "/test", "t").build().unwrap();
         let mut answers = Vec::new();
-        matcher.matches(&event, &mut |key, judgement| {
-            answers.push((key.0, judgement))
-        });
+        matcher.matches(&event, &mut |key, claim| answers.push((key.0, claim)));
         answers.sort_unstable_by_key(|(key, _)| *key);
-        assert_eq!(answers, [(1, Judgement::Undecided), (2, Judgement::Wanted)]);
+        assert_eq!(answers, [(1, Claim::Undecided), (2, Claim::Wanted)]);
         assert_eq!(*heard.0.lock(), [(1, "7".to_owned())]);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use sluicegate_channels::{Judgement, Matcher, Position, SubscriptionKey};
+use sluicegate_channels::{Claim, Matcher, Position, SubscriptionKey};
 use sluicegate_dispatcher::TriggerMatcher;
 use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
@@ -45,8 +45,8 @@ impl Accepted for Watching {
         let table = registry.table();
         let triggers: Vec<_> = table.triggers_of(&self.broker).collect();
         let mut wanted: Vec<SubscriptionKey> = Vec::new();
-        self.matcher.matches(event, &mut |key, judgement| {
-            if judgement == Judgement::Wanted {
+        self.matcher.matches(event, &mut |key, claim| {
+            if claim == Claim::Wanted {
                 wanted.push(key);
             }
         });

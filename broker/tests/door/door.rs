@@ -11,7 +11,7 @@ use sluicegate::ingress::{Accepted, Directory, Entry, Found, Ingress, IngressOpt
 use sluicegate::metrics::ingress::IngressFamilies;
 use sluicegate::server::{Served, ServerOptions, serve};
 use sluicegate_channels::{
-    Channel, Clock, Judgement, Matcher, MemoryChannel, MemoryOptions, Position, SubscriptionKey,
+    Channel, Claim, Clock, Matcher, MemoryChannel, MemoryOptions, Position, SubscriptionKey,
 };
 use sluicegate_event::Event;
 use tokio::net::TcpListener;
@@ -89,8 +89,8 @@ impl Recorder {
 struct Everything;
 
 impl Matcher for Everything {
-    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {
-        answer(SubscriptionKey(1), Judgement::Wanted);
+    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Claim)) {
+        answer(SubscriptionKey(1), Claim::Wanted);
     }
 }
 

@@ -13,9 +13,9 @@ use crate::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriptionKey(pub u64);
 
-/// What can be said of a subscription and an event other than that it does not want it.
+/// A subscription's claim to an event. Without one it does not want the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub enum Claim {
     /// It wants the event.
     Wanted,
     /// That could not be told: something went wrong. It does not get the event.
@@ -28,7 +28,7 @@ pub enum Judgement {
 pub trait Matcher: Send + Sync {
     /// Calls `answer` once for each subscription that wants `event` or of which that could not be
     /// told, in any order.
-    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement));
+    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Claim));
 }
 
 /// Where a subscription begins when it is first seen.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Bounds, Fixture, Opened};
 use crate::{
-    Admission, AppendError, Books, DeadLetter, Exhausted, Judgement, Lease, Matcher, NextLimit,
+    Admission, AppendError, Books, Claim, DeadLetter, Exhausted, Lease, Matcher, NextLimit,
     ParkReason, Position, Settled, Start, Subscription, SubscriptionKey, SubscriptionSpec,
     SubscriptionStatus, Timestamp,
 };
@@ -20,27 +20,24 @@ use crate::{
 /// A matcher by event type, which counts how often it is asked.
 #[derive(Debug, Default)]
 pub struct ByType {
-    answers: Mutex<HashMap<String, Vec<(SubscriptionKey, Judgement)>>>,
+    answers: Mutex<HashMap<String, Vec<(SubscriptionKey, Claim)>>>,
     asked: AtomicU64,
 }
 
 impl ByType {
     /// From now on the subscription of that key wants events of type `ty`.
     pub fn want(&self, ty: &str, key: SubscriptionKey) {
-        self.answer(ty, key, Judgement::Wanted);
+        self.answer(ty, key, Claim::Wanted);
     }
 
     /// From now on it cannot be told whether that subscription wants events of type `ty`.
     pub fn cannot_tell(&self, ty: &str, key: SubscriptionKey) {
-        self.answer(ty, key, Judgement::Undecided);
+        self.answer(ty, key, Claim::Undecided);
     }
 
-    fn answer(&self, ty: &str, key: SubscriptionKey, judgement: Judgement) {
+    fn answer(&self, ty: &str, key: SubscriptionKey, claim: Claim) {
         let mut answers = self.answers.lock();
-        answers
-            .entry(ty.to_owned())
-            .or_default()
-            .push((key, judgement));
+        answers.entry(ty.to_owned()).or_default().push((key, claim));
     }
 
     /// How many events were asked about so far.
@@ -50,10 +47,10 @@ impl ByType {
 }
 
 impl Matcher for ByType {
-    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {
+    fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Claim)) {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        for (key, judgement) in self.answers.lock().get(event.ty()).into_iter().flatten() {
-            answer(*key, *judgement);
+        for (key, claim) in self.answers.lock().get(event.ty()).into_iter().flatten() {
+            answer(*key, *claim);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sluicegate_channels::{
-    BoxFuture, Clock, Judgement, LeaseControl, Matcher, MemoryChannel, MemoryOptions, ParkReason,
+    BoxFuture, Claim, Clock, LeaseControl, Matcher, MemoryChannel, MemoryOptions, ParkReason,
     Position, Settled, StoreError, SubscriptionKey, Timestamp,
 };
 use sluicegate_event::Event;
@@ -107,7 +107,7 @@ impl Observer for Clumsy {
 struct Nobody;
 
 impl Matcher for Nobody {
-    fn matches(&self, _event: &Event, _answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {}
+    fn matches(&self, _event: &Event, _answer: &mut dyn FnMut(SubscriptionKey, Claim)) {}
 }
 
 struct Case {

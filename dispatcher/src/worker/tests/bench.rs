@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sluicegate_channels::{
-    Admission, Books, BoxFuture, Channel, Clock, DeadLetter, Exhausted, Judgement, Matcher,
+    Admission, Books, BoxFuture, Channel, Claim, Clock, DeadLetter, Exhausted, Matcher,
     MemoryChannel, MemoryOptions, Start, SubscriptionKey, SubscriptionSpec,
 };
 use sluicegate_event::Event;
@@ -227,8 +227,8 @@ fn again(is_first: bool) -> &'static str {
 struct Everything;
 
 impl Matcher for Everything {
-    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Judgement)) {
-        answer(SubscriptionKey(1), Judgement::Wanted);
+    fn matches(&self, _event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Claim)) {
+        answer(SubscriptionKey(1), Claim::Wanted);
     }
 }
 
