@@ -34,11 +34,13 @@ use sluicegate_event::Event;
 
 use crate::compiled::Outcome;
 
+mod condition;
 mod deciding;
 mod error;
 mod evaluate;
 mod functions;
 mod like;
+mod meant;
 mod parser;
 mod print;
 pub(crate) mod syntax;
@@ -49,8 +51,7 @@ pub use deciding::{Deciding, Reading};
 pub use error::{ErrorKind, EvaluationError, ExpressionError, Span};
 pub use value::{Type, Value};
 
-use functions::Function;
-use syntax::{Kind, Node, TestKind};
+use syntax::Node;
 
 /// How long the text of an expression may be, in bytes.
 pub const EXPRESSION_BYTES_MAX: usize = 8 * 1024;
@@ -148,8 +149,8 @@ impl Expression {
     ///
     /// # Errors
     ///
-    /// When its value is known never to be a Boolean, or when it calls a function that does not
-    /// exist: either way no event would ever match.
+    /// When its value is known never to be a Boolean, when it calls a function that does not exist, or
+    /// when it asks for `data`, which no attribute is called: no event would ever match.
     ///
     /// ```
     /// use sluicegate_filter::cesql::Expression;
@@ -159,15 +160,7 @@ impl Expression {
     /// # Ok::<(), sluicegate_filter::cesql::ExpressionError>(())
     /// ```
     pub fn check_condition(&self) -> Result<(), ExpressionError> {
-        check_calls(&self.0.root)?;
-        match self.ty() {
-            None | Some(Type::Boolean) => Ok(()),
-            Some(ty @ (Type::Integer | Type::String)) => Err(ExpressionError::new(
-                self.0.root.span,
-                format!("the expression is of type {ty}, and a filter must be Boolean"),
-                "compare it with something, such as type = 'order.paid' or LENGTH(subject) > 5",
-            )),
-        }
+        condition::check(&self.0.root)
     }
 
     /// Its value for `event`, and everything that went wrong.
@@ -236,55 +229,6 @@ impl fmt::Display for Expression {
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Expression").field(&self.text()).finish()
-    }
-}
-
-/// Finds the first call of a function that does not exist.
-fn check_calls(node: &Node) -> Result<(), ExpressionError> {
-    match &node.kind {
-        Kind::Boolean(_)
-        | Kind::Integer(_)
-        | Kind::Text(_)
-        | Kind::Attribute(_)
-        | Kind::Exists(_) => Ok(()),
-        Kind::Not(operand) | Kind::Negate(operand) => check_calls(operand),
-        Kind::Call(call) => {
-            if call.function.is_none() {
-                return Err(no_such_function(
-                    node.span,
-                    &call.name,
-                    call.arguments.len(),
-                ));
-            }
-            call.arguments.iter().try_for_each(check_calls)
-        }
-        Kind::Tests { subject, tests } => {
-            check_calls(subject)?;
-            tests.iter().try_for_each(|test| match &test.kind {
-                TestKind::Like(_) => Ok(()),
-                TestKind::In(set) => set.iter().try_for_each(check_calls),
-            })
-        }
-        Kind::Chain { first, rest } => {
-            check_calls(first)?;
-            rest.iter()
-                .try_for_each(|(_, operand)| check_calls(operand))
-        }
-    }
-}
-
-fn no_such_function(span: Span, name: &str, arguments: usize) -> ExpressionError {
-    match Function::arities(name) {
-        Some(arities) => ExpressionError::new(
-            span,
-            format!("{name} is given {arguments} arguments"),
-            format!("it takes {arities}"),
-        ),
-        None => ExpressionError::new(
-            span,
-            format!("there is no function {}", error::in_a_sentence(name)),
-            format!("the functions are {}", Function::names()),
-        ),
     }
 }
 

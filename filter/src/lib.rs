@@ -20,8 +20,10 @@ mod check;
 mod generated;
 mod guard;
 mod index;
+mod nearest;
 
 pub use compiled::{Filter, Outcome};
 pub use explain::{Explanation, explain};
+pub use nearest::nearest;
 pub use set::FilterSet;
 pub use spec::{FilterError, FilterSpec};

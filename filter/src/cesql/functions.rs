@@ -96,9 +96,14 @@ impl Function {
         (!arities.is_empty()).then(|| arities.join(" or "))
     }
 
-    /// The names of all functions.
+    /// The name of each function; once more for each number of arguments.
+    pub(crate) fn each_name() -> impl Iterator<Item = &'static str> {
+        SIGNATURES.iter().map(|signature| signature.name)
+    }
+
+    /// The names of all functions, in a sentence.
     pub(crate) fn names() -> String {
-        let mut names: Vec<_> = SIGNATURES.iter().map(|signature| signature.name).collect();
+        let mut names: Vec<_> = Function::each_name().collect();
         names.dedup();
         names.join(", ")
     }

@@ -5,6 +5,7 @@
 
 use super::error::{ExpressionError, Span, in_a_sentence};
 use super::like::Pattern;
+use super::meant;
 use super::syntax::{Arithmetic, Comparison, Kind, Level, Logic, Node, Operator, Test, TestKind};
 use super::token::{Keyword, Lexer, Symbol, Token};
 use super::{DEPTH_MAX, EXPRESSION_BYTES_MAX};
@@ -52,7 +53,9 @@ impl<'a> Parser<'a> {
         let first = self.operand(level)?;
         let mut rest = Vec::new();
         while let Some(operator) = operator_of(&self.token).filter(|found| found.level() == level) {
+            let span = self.span;
             self.advance()?;
+            self.refuse_doubled(operator, span)?;
             rest.push((operator, self.operand(level)?));
         }
         let Some((_, last)) = rest.last() else {
@@ -65,6 +68,23 @@ impl<'a> Parser<'a> {
                 rest,
             },
         })
+    }
+
+    /// Operators that other languages write with two characters: `==`, `=>`, `=<`.
+    fn refuse_doubled(&self, operator: Operator, first: Span) -> Result<(), ExpressionError> {
+        let is_pair =
+            operator == Operator::Comparison(Comparison::Equal) && first.end == self.span.start;
+        let (written, meant) = match self.token {
+            Token::Symbol(Symbol::Equal) if is_pair => ("==", "="),
+            Token::Symbol(Symbol::Greater) if is_pair => ("=>", ">="),
+            Token::Symbol(Symbol::Less) if is_pair => ("=<", "<="),
+            _ => return Ok(()),
+        };
+        Err(ExpressionError::new(
+            first.to(self.span),
+            format!("there is no operator `{written}`"),
+            format!("write `{meant}`"),
+        ))
     }
 
     fn operand(&mut self, level: Level) -> Result<Node, ExpressionError> {
@@ -171,6 +191,14 @@ impl<'a> Parser<'a> {
         ))
     }
 
+    /// What to write where the next word looks like an operator and is none.
+    fn meant_operator(&self) -> Option<String> {
+        match self.token {
+            Token::Name(word) => meant::operator(word),
+            _ => None,
+        }
+    }
+
     fn unexpected_after_operand(&self, text: &str) -> ExpressionError {
         let found = text.get(self.span.start..self.span.end).unwrap_or_default();
         match self.token {
@@ -182,8 +210,11 @@ impl<'a> Parser<'a> {
             _ => ExpressionError::new(
                 self.span,
                 format!("an operator is missing before {}", in_a_sentence(found)),
-                "join conditions with AND, OR or XOR; put text in quotes, and write \\' for a \
-                 quote within it",
+                self.meant_operator().unwrap_or_else(|| {
+                    "join conditions with AND, OR or XOR; put text in quotes, and write \\' for a \
+                     quote within it"
+                        .to_owned()
+                }),
             ),
         }
     }

@@ -1,6 +1,7 @@
 //! The words of the language, each with its place in the text.
 
 use super::error::{ExpressionError, Span};
+use super::meant;
 
 /// A word. Keywords are known in any case; `<>` and `!=` are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,13 +159,8 @@ impl<'a> Lexer<'a> {
     }
 
     fn stray(&mut self, character: char) -> ExpressionError {
-        let remedy = match character {
-            '!' => "write `!=` or `<>` for \"not equal\", and `NOT` before a condition",
-            '&' => "write AND",
-            '|' => "write OR",
-            '.' => "an integer has no fraction; text stands in quotes: 'order.paid'",
-            _ => "put text in quotes; names are letters and digits",
-        };
+        let before = self.text.get(..self.at).unwrap_or_default();
+        let remedy = meant::character(character, before);
         let shown = character.escape_debug();
         ExpressionError::new(
             self.take(character.len_utf8()),

@@ -66,7 +66,7 @@ fn a_condition_of_another_type_or_with_an_unknown_function_is_refused() {
         ),
         (
             "-SUBSTRING(type) = 5",
-            "SUBSTRING is given 1 arguments",
+            "SUBSTRING is given 1 argument",
             "2 or 3",
         ),
         (
@@ -75,6 +75,32 @@ fn a_condition_of_another_type_or_with_an_unknown_function_is_refused() {
             "1 or more",
         ),
         ("nope(type) LIKE 'a'", "no function NOPE", "LENGTH"),
+        ("LENGHT(type) > 1", "no function LENGHT", "mean LENGTH?"),
+        (
+            "SUBSTR(type, 1) = 'a'",
+            "no function SUBSTR",
+            "mean SUBSTRING?",
+        ),
+        ("STARTSWITH(type, 'a')", "no function", "x LIKE 'text%'"),
+        ("EndsWith(type, 'a')", "no function", "x LIKE '%text'"),
+        ("CONTAINS(type, 'a')", "no function", "x LIKE '%text%'"),
+        ("REGEXP(type, 'a')", "no function", "LIKE 'pattern'"),
+        (
+            "data LIKE '%eu%'",
+            "`data` is not an attribute",
+            "never the data",
+        ),
+        (
+            "type = 'a' AND (DATA > 1)",
+            "`data` is not",
+            "attributes only",
+        ),
+        ("NOT EXISTS data", "`data` is not", "let the producer"),
+        (
+            "x IN (1, LENGTH(data))",
+            "`data` is not",
+            "let the producer",
+        ),
     ];
     for (text, problem, remedy) in cases {
         let error = parse(text).check_condition().expect_err(text);

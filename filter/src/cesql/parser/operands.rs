@@ -149,7 +149,9 @@ impl Parser<'_> {
             _ => Err(ExpressionError::new(
                 span,
                 "`)` or an operator is missing before this",
-                "close the parenthesis, or say how the two values are joined",
+                self.meant_operator().unwrap_or_else(|| {
+                    "close the parenthesis, or say how the two values are joined".to_owned()
+                }),
             )),
         }
     }
