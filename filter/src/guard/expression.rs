@@ -1,6 +1,7 @@
 //! What an event must meet for an expression to be true of it, or to fail on it.
 
 use super::{ANCHORS_MAX, Anchor, Clause, Wanted, best_of};
+use crate::cesql::Value;
 use crate::cesql::syntax::{Attribute, Comparison, Kind, Logic, Node, Operator, Test, TestKind};
 
 /// Adds clauses that hold of every event on which `node` is true.
@@ -92,8 +93,8 @@ fn equality(left: &Kind, right: &Kind) -> Option<Anchor> {
     Some(anchor(attribute, Wanted::Equals((&**text).into())))
 }
 
-/// `attribute LIKE 'text%'` and `attribute IN ('a', 'b')`. A set of texts is compared as text only
-/// where the attribute is text whatever it was received as.
+/// `attribute LIKE 'text%'` and `attribute IN ('a', 'b')`. Members of a set are cast to the type of the
+/// attribute, which may be any where the attribute is an extension.
 fn test(subject: &Node, tests: &[Test]) -> Option<Clause> {
     let (Kind::Attribute(attribute), [test]) = (&subject.kind, tests) else {
         return None;
@@ -109,11 +110,13 @@ fn test(subject: &Node, tests: &[Test]) -> Option<Clause> {
             }
             .map(|wanted| Clause::one(anchor(attribute, wanted)))
         }
-        TestKind::In(set) if attribute.is_core && set.len() <= ANCHORS_MAX => {
+        TestKind::In(set) if set.len() <= ANCHORS_MAX => {
             let anchors: Option<Vec<Anchor>> = set
                 .iter()
                 .map(|member| match &member.kind {
-                    Kind::Text(text) => Some(anchor(attribute, Wanted::Equals((&**text).into()))),
+                    Kind::Text(text) if attribute.is_core || is_itself_when_cast(text) => {
+                        Some(anchor(attribute, Wanted::Equals((&**text).into())))
+                    }
                     _ => None,
                 })
                 .collect();
@@ -121,6 +124,16 @@ fn test(subject: &Node, tests: &[Test]) -> Option<Clause> {
         }
         TestKind::In(_) => None,
     }
+}
+
+/// Whether a value of any type that equals `text`, cast to that type, is written like it: `'07'` is 7,
+/// and `'TRUE'` is `true`.
+fn is_itself_when_cast(text: &str) -> bool {
+    let value = Value::String(text.into());
+    let integer = value.to_integer().map(|number| number.to_string());
+    let boolean = value.to_boolean().map(|truth| truth.to_string());
+    let mut casts = integer.into_iter().chain(boolean);
+    casts.all(|cast| cast == text)
 }
 
 fn anchor(attribute: &Attribute, wanted: Wanted) -> Anchor {

@@ -146,8 +146,11 @@ fn an_expression_gives_what_must_be_true_in_it() {
         ("type IN ('a', source)", ""),
         ("type NOT IN ('a', 'b')", ""),
         ("subject IN ('a', 'b')", "subject?=a|subject?=b"),
-        // An extension may be an integer, and its members too.
-        ("amount IN ('1', '2')", ""),
+        // An extension may be an integer, and its members are cast to one.
+        ("amount IN ('1', 'many')", "amount?=1|amount?=many"),
+        ("amount IN ('1', '02')", ""),
+        ("amount IN ('1', '+2')", ""),
+        ("amount IN ('true', 'False')", ""),
         ("important AND type = 'a'", "type=a"),
         ("TRUE", ""),
     ];
