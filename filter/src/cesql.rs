@@ -36,6 +36,7 @@ use crate::compiled::Outcome;
 
 mod condition;
 mod deciding;
+mod doubts;
 mod error;
 mod evaluate;
 mod functions;
@@ -48,6 +49,7 @@ mod token;
 mod value;
 
 pub use deciding::{Deciding, Reading};
+pub use doubts::{Doubt, DoubtKind};
 pub use error::{ErrorKind, EvaluationError, ExpressionError, Span};
 pub use value::{Type, Value};
 
@@ -161,6 +163,19 @@ impl Expression {
     /// ```
     pub fn check_condition(&self) -> Result<(), ExpressionError> {
         condition::check(&self.0.root)
+    }
+
+    /// The parts of it that are allowed and most likely say something else than was meant.
+    ///
+    /// ```
+    /// use sluicegate_filter::cesql::Expression;
+    ///
+    /// let doubts = Expression::parse("type = 'order.*'")?.doubts();
+    /// assert_eq!(doubts[0].remedy, "write type LIKE 'order.%'");
+    /// # Ok::<(), sluicegate_filter::cesql::ExpressionError>(())
+    /// ```
+    pub fn doubts(&self) -> Vec<Doubt> {
+        doubts::doubts(&self.0.root, &self.0.text)
     }
 
     /// Its value for `event`, and everything that went wrong.

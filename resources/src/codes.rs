@@ -42,6 +42,7 @@ codes! {
     CLAMPED = "W103": "A delivery setting takes effect only in part.";
     POSSIBLE_LOOP = "W104": "A trigger takes every event, so a reply of its subscriber would come back to it.";
     STAR_IS_A_LETTER = "W105": "A value that is compared letter by letter begins or ends with `*`, which looks like a pattern.";
+    NOT_BINDS_TIGHTER = "W106": "A CESQL expression compares what NOT gives, where NOT of the comparison is most likely meant.";
 }
 
 /// The meaning of a code of this crate.

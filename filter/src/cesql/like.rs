@@ -67,6 +67,11 @@ impl Pattern {
         &self.source
     }
 
+    /// Whether it holds a `%`, so that texts of any length may match.
+    pub(crate) fn is_open(&self) -> bool {
+        self.pieces.len() > 1
+    }
+
     /// How much more a character of the text costs than in a plain comparison: the words to be
     /// followed for it.
     pub(crate) fn words_per_character(&self) -> usize {

@@ -128,11 +128,15 @@ fn list(f: &mut fmt::Formatter<'_>, nodes: &[Node]) -> fmt::Result {
     f.write_str(")")
 }
 
+fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_str(&literal(text))
+}
+
 /// A literal that reads as `text`. Whatever was read from one can be written as one: only the quote
 /// of which kind may have to be the other.
-fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+pub(super) fn literal(text: &str) -> String {
     let literal = quoted(text, '\'').or_else(|| quoted(text, '"'));
-    f.write_str(&literal.unwrap_or_default())
+    literal.unwrap_or_default()
 }
 
 /// None if `text` holds a backslash that would take hold of a quote: it cannot be written with this

@@ -1,7 +1,7 @@
 //! The dialect `cesql`: an expression, with its faults shown in the file.
 
 use sluicegate_filter::FilterSpec;
-use sluicegate_filter::cesql::{Expression, ExpressionError};
+use sluicegate_filter::cesql::{DoubtKind, Expression, ExpressionError, Span};
 
 use crate::trigger::filters::{Read, Refused};
 use crate::yaml::Field;
@@ -18,25 +18,41 @@ pub(super) fn read(field: &Field<'_>) -> Read {
     expression
         .check_condition()
         .map_err(|error| refused("matches no event", &error))?;
+    warn(field, &expression);
     Ok(Some(FilterSpec::Cesql(expression)))
 }
 
-/// Points at the part at fault where it stands in the file; where that cannot be told, shows the
-/// expression by itself.
 fn refuse(field: &Field<'_>, text: &str, what: &str, error: &ExpressionError) -> Refused {
     let message = format!("{} {what}: {}", field.name(), error.problem);
     let finding = Diagnostic::error(codes::CESQL, message);
-    field
-        .findings()
-        .report(match field.span_within(error.span.start..error.span.end) {
-            Some(span) => finding.at(span).help(&*error.remedy),
-            None => {
-                let caret = error.caret(text);
-                let help = format!("in the expression\n{caret}\n{}", error.remedy);
-                finding.at(field.key_span()).help(help)
-            }
-        });
+    report(field, text, error.span, finding, &error.remedy);
     Refused
+}
+
+/// Tells what is most likely not meant.
+fn warn(field: &Field<'_>, expression: &Expression) {
+    for doubt in expression.doubts() {
+        let code = match doubt.kind {
+            DoubtKind::Star => codes::STAR_IS_A_LETTER,
+            DoubtKind::Negation => codes::NOT_BINDS_TIGHTER,
+        };
+        let finding = Diagnostic::warning(code, format!("{}: {}", field.name(), doubt.problem));
+        report(field, expression.text(), doubt.span, finding, &doubt.remedy);
+    }
+}
+
+/// Points at the part where it stands in the file; where that cannot be told, shows the expression
+/// by itself.
+fn report(field: &Field<'_>, text: &str, part: Span, finding: Diagnostic, remedy: &str) {
+    let finding = match field.span_within(part.start..part.end) {
+        Some(span) => finding.at(span).help(remedy),
+        None => {
+            let caret = part.caret(text);
+            let help = format!("in the expression\n{caret}\n{remedy}");
+            finding.at(field.key_span()).help(help)
+        }
+    };
+    field.findings().report(finding);
 }
 
 /// `sql`, as the CloudEvents Subscriptions API calls the same language.
