@@ -21,6 +21,10 @@ pub const NODES_MAX: usize = 100_000;
 /// two of YAML's: the list and the mapping in it.
 pub const DEPTH_MAX: usize = 160;
 
+/// How an expression is kept from being read as YAML.
+const EXPRESSION_APART: &str = "put the expression on a line of its own, as it is:\n  - cesql: |\n      \
+                                type = 'order.paid'";
+
 /// The documents of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Documents {
@@ -37,8 +41,17 @@ pub fn documents(text: &str) -> Documents {
     let fault = check_text(text).or_else(|| composer.run(text).err());
     Documents {
         list: composer.finished,
-        fault: fault.map(|fault| *fault),
+        fault: fault.map(|fault| with_remedy(*fault, text)),
     }
+}
+
+/// Expressions are full of what YAML reads as its own: a fault beside one has a remedy.
+fn with_remedy(fault: Diagnostic, text: &str) -> Diagnostic {
+    let line = fault.span.and_then(|span| text.lines().nth(span.line - 1));
+    if fault.help.is_some() || !line.is_some_and(|line| line.contains("cesql:")) {
+        return fault;
+    }
+    fault.help(EXPRESSION_APART)
 }
 
 /// Boxed, because the happy path should not carry its size.
@@ -131,7 +144,7 @@ impl Composer {
                 self.diagnostics.push(
                     Diagnostic::error(codes::NOT_YAML, "aliases (`*name`) are not read here")
                         .at(span)
-                        .help("write the value out"),
+                        .help(self.or_apart("write the value out")),
                 );
                 self.place(Node {
                     span,
@@ -145,10 +158,13 @@ impl Composer {
                     text: text.into_owned(),
                     written,
                 };
-                self.place(Node {
-                    span,
-                    value: Value::Scalar(scalar),
-                })?;
+                // What stands behind such a tag is the rest of something else, such as `!(a OR b)`.
+                let is_cut = self.key().is_some() && tag.is_some_and(|tag| tag.handle == "!");
+                let value = match is_cut {
+                    true => Value::Refused,
+                    false => Value::Scalar(scalar),
+                };
+                self.place(Node { span, value })?;
             }
             Event::SequenceStart(_, tag) => {
                 self.check_tag(tag.as_deref(), span);
@@ -178,9 +194,24 @@ impl Composer {
                 format!("the tag {} is not read here", quoted(&tag.to_string())),
             )
             .at(span)
-            .help("remove it; quotes make a value a string"),
+            .help(self.or_apart("remove it; quotes make a value a string")),
         );
         false
+    }
+
+    /// The key of the value that is read next, in the innermost mapping.
+    fn key(&self) -> Option<&str> {
+        match self.open.last() {
+            Some(Open::Mapping { key, .. }) => key.as_ref().map(|(key, _)| key.as_str()),
+            Some(Open::Sequence { .. }) | None => None,
+        }
+    }
+
+    fn or_apart(&self, remedy: &'static str) -> &'static str {
+        match self.key() {
+            Some("cesql") => EXPRESSION_APART,
+            _ => remedy,
+        }
     }
 
     fn begin(&mut self, open: Open, span: Span) -> Result<(), Fault> {
@@ -308,8 +339,10 @@ fn span_of(start: Marker, end: Marker) -> Span {
 
 fn syntax_fault(error: &ScanError) -> Fault {
     let mark = *error.marker();
-    fault(
-        span_of(mark, mark),
-        format!("not YAML: {}", error.info().trim_end_matches('.')),
-    )
+    // The parser says "double-quoted" of either.
+    let reason = error.info().trim_end_matches('.').replace(
+        "invalid trailing content after double-quoted scalar",
+        "something stands behind the quote that ends a text",
+    );
+    fault(span_of(mark, mark), format!("not YAML: {reason}"))
 }
