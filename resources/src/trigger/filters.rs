@@ -67,6 +67,7 @@ fn check_as_a_whole(filters: &[FilterSpec], field: Option<Field<'_>>) -> Result<
 fn read_legacy(field: &Field<'_>) -> Read {
     let mut filter = field.mapping().ok_or(Refused)?;
     let attributes = filter.field("attributes");
+    explain::refuse_in_legacy(field, &filter)?;
     filter.finish();
     let Some(attributes) = attributes else {
         return Ok(None);
@@ -82,6 +83,7 @@ fn read_list(field: &Field<'_>, depth: usize) -> Result<Vec<FilterSpec>, Refused
         explain::refuse_map(field, entries);
         return Err(Refused);
     }
+    explain::refuse_word(field, "a list of filters")?;
     let items = field.list().ok_or(Refused)?;
     // All are read before the first refusal counts, so that each fault is reported.
     let read: Vec<Read> = items.iter().map(|item| read_filter(item, depth)).collect();
@@ -98,6 +100,7 @@ fn read_filter(field: &Field<'_>, depth: usize) -> Read {
         );
         return Err(Refused);
     }
+    explain::refuse_word(field, "a map with one dialect")?;
     let mut filter = field.mapping().ok_or(Refused)?;
     // `sql` is known only to be refused: it is told to nobody who does not write it.
     filter.ignore(DIALECTS.split_last().map_or(&[], |(_, told)| told));

@@ -72,6 +72,11 @@ impl Scalar {
         self.ty() == ScalarType::String
     }
 
+    /// Whether it is a number.
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self.ty(), ScalarType::Integer | ScalarType::Float)
+    }
+
     pub(crate) fn ty(&self) -> ScalarType {
         if !self.is_plain {
             return ScalarType::String;

@@ -4,10 +4,11 @@ use sluicegate_filter::FilterSpec;
 use sluicegate_filter::cesql::{DoubtKind, Expression, ExpressionError, Span};
 
 use crate::trigger::filters::{Read, Refused};
-use crate::yaml::Field;
+use crate::yaml::{Field, Value};
 use crate::{Diagnostic, codes};
 
 pub(super) fn read(field: &Field<'_>) -> Read {
+    refuse_a_number(field)?;
     let text = field.string().ok_or(Refused)?;
     // As Knative has it: an empty expression is no filter.
     if text.trim().is_empty() {
@@ -20,6 +21,18 @@ pub(super) fn read(field: &Field<'_>) -> Read {
         .map_err(|error| refused("matches no event", &error))?;
     warn(field, &expression);
     Ok(Some(FilterSpec::Cesql(expression)))
+}
+
+/// In quotes a number would be an expression, and no condition.
+fn refuse_a_number(field: &Field<'_>) -> Result<(), Refused> {
+    match &field.node().value {
+        Value::Scalar(scalar) if scalar.is_number() => {
+            let help = "write a condition:\n  - cesql: amount > 100".to_owned();
+            field.wrong_type("an expression", Some(help));
+            Err(Refused)
+        }
+        Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Refused => Ok(()),
+    }
 }
 
 fn refuse(field: &Field<'_>, text: &str, what: &str, error: &ExpressionError) -> Refused {

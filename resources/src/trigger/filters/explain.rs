@@ -1,7 +1,9 @@
 //! Filters of the wrong shape, explained with the shape that was probably meant.
 
+use sluicegate_filter::cesql::{Expression, Type};
+
 use crate::text::{listed, nearest, visible};
-use crate::trigger::filters::DIALECTS;
+use crate::trigger::filters::{DIALECTS, Refused};
 use crate::yaml::{Entry, Field, Mapping, Value};
 use crate::{Diagnostic, codes};
 
@@ -71,6 +73,39 @@ fn perhaps_exact(field: &Field<'_>) -> String {
     };
     let pairs = pairs.unwrap_or_else(|| vec!["type: order.paid".to_owned()]);
     format!("  - exact: {{{}}}", pairs.join(", "))
+}
+
+/// A text where a filter or a list of them belongs: most likely an expression.
+pub(super) fn refuse_word(field: &Field<'_>, expected: &str) -> Result<(), Refused> {
+    let Value::Scalar(scalar) = &field.node().value else {
+        return Ok(());
+    };
+    if !scalar.is_string() {
+        return Ok(());
+    }
+    let help = match Expression::parse(&scalar.text).is_ok_and(is_condition) {
+        true => format!("  - cesql: |\n      {}", visible(&scalar.text)),
+        false => "  - exact: {type: order.paid}".to_owned(),
+    };
+    field.wrong_type(expected, Some(help));
+    Err(Refused)
+}
+
+fn is_condition(expression: Expression) -> bool {
+    expression.ty() == Some(Type::Boolean)
+}
+
+/// A dialect in the older `filter`.
+pub(super) fn refuse_in_legacy(field: &Field<'_>, filter: &Mapping<'_>) -> Result<(), Refused> {
+    let Some(dialect) = DIALECTS.into_iter().find(|name| filter.contains(name)) else {
+        return Ok(());
+    };
+    field.refuse(
+        codes::FILTER_SHAPE,
+        format!("`filter` holds `attributes` alone; `{dialect}` belongs under `filters`"),
+        format!("  filters:\n    - {dialect}: ..."),
+    );
+    Err(Refused)
 }
 
 /// A dialect with nothing behind it.
