@@ -47,6 +47,7 @@ mod print;
 pub(crate) mod syntax;
 mod token;
 mod value;
+mod why;
 
 pub use deciding::{Deciding, Reading};
 pub use doubts::{Doubt, DoubtKind};
@@ -181,6 +182,23 @@ impl Expression {
     /// Its value for `event`, and everything that went wrong.
     pub fn evaluate<'a>(&'a self, event: &'a Event) -> Evaluation<'a> {
         evaluate::evaluate(&self.0.root, event)
+    }
+
+    /// Why `error`, met in an evaluation of it, came about: what was needed where a cast failed, what
+    /// a result or a function ran into. None where its kind and its part say all there is.
+    ///
+    /// ```
+    /// use sluicegate_event::Event;
+    /// use sluicegate_filter::cesql::Expression;
+    ///
+    /// let expression = Expression::parse("type > 5")?;
+    /// let event = Event::builder("1", "/shop", "order.paid").build()?;
+    /// let error = expression.evaluate(&event).errors[0];
+    /// assert_eq!(expression.why(&error).as_deref(), Some("`>` needs Integers"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn why(&self, error: &EvaluationError) -> Option<String> {
+        why::why(&self.0.root, error)
     }
 
     /// The part of it that decided what it comes to for `event`: AND, OR, XOR and NOT are taken apart

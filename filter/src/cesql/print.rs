@@ -89,7 +89,7 @@ impl fmt::Display for Test {
 }
 
 impl Operator {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Operator::Logic(Logic::And) => "AND",
             Operator::Logic(Logic::Or) => "OR",
