@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sluicegate_dispatcher::HttpSenderOptions;
+use sluicegate_dispatcher::breaker::PROBE_EVERY;
 use sluicegate_event::Limits;
 use sluicegate_resources::{ChannelConfig, MemoryConfig, ResolveMap};
 
@@ -58,6 +59,9 @@ pub struct Config {
     pub sender: HttpSenderOptions,
     /// `delivery.bytesInFlight`: bytes of events that one trigger may have in flight. Default 32 MiB.
     pub delivery_bytes_in_flight_max: usize,
+    /// `delivery.probeInterval`: from one probe of a subscriber at which nobody answers to the next.
+    /// Default 30 s.
+    pub probe_every: Duration,
     /// `shutdown.grace`: how long deliveries may go on after SIGTERM. Default 20 s.
     pub shutdown_grace: Duration,
     /// `shutdown.lameDuck`: how long to go on serving, not ready, after SIGTERM. Default 0.
@@ -94,6 +98,7 @@ impl Default for Config {
             server: ServerOptions::default(),
             sender: HttpSenderOptions::default(),
             delivery_bytes_in_flight_max: 32 << 20,
+            probe_every: PROBE_EVERY,
             shutdown_grace: Duration::from_secs(20),
             lame_duck: Duration::ZERO,
             has_default_broker: false,

@@ -90,9 +90,13 @@ impl Backoff for Schedule {
     fn next_backoff(&mut self) -> Option<Duration> {
         self.retries = self.retries.saturating_add(1);
         let nominal = delay(self.policy, self.first, self.max, self.retries);
-        let jitter = nominal.mul_f64(0.1 * self.rng.f64());
-        Some(nominal.saturating_add(jitter))
+        Some(jittered(nominal, &mut self.rng))
     }
+}
+
+/// Up to 10 % longer than `nominal`, and never shorter.
+pub(crate) fn jittered(nominal: Duration, rng: &mut fastrand::Rng) -> Duration {
+    nominal.saturating_add(nominal.mul_f64(0.1 * rng.f64()))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod assignment;
 mod attempt;
 mod burial;
 mod ending;
+mod gate;
 mod replies;
 mod sink_places;
 mod waits;
@@ -35,6 +36,8 @@ use tokio::sync::watch;
 pub(crate) use self::assignment::Assignment;
 use self::attempt::{Attempt, Trouble};
 use self::ending::{STORE_PAUSE, Step};
+use self::gate::Gate;
+pub(crate) use self::gate::Pass;
 use self::sink_places::SinkPlaces;
 use crate::dead_letter::kind;
 use crate::hops;
@@ -64,6 +67,8 @@ pub(crate) struct Delivery {
     /// begin anew, which costs a sink some requests and an event nothing.
     sink_tries: Tally,
     sink_places: SinkPlaces,
+    gate: Gate,
+    probe_every: Duration,
 }
 
 /// What an attempt at the subscriber came to, before the retry limit is asked.
@@ -81,6 +86,7 @@ impl Delivery {
         observer: Arc<dyn Observer>,
         clock: Clock,
         seed: u64,
+        probe_every: Duration,
     ) -> Self {
         Delivery {
             plan,
@@ -92,6 +98,8 @@ impl Delivery {
             panics: Tally::bounded(TALLY_POSITIONS_MAX),
             sink_tries: Tally::bounded(TALLY_POSITIONS_MAX),
             sink_places: SinkPlaces::default(),
+            gate: Gate::default(),
+            probe_every,
         }
     }
 
@@ -124,7 +132,11 @@ impl Delivery {
     }
 
     async fn deliver(&self, job: &Assignment, lease: &Lease) -> Step {
+        if let Some(step) = self.outwaited(job, lease) {
+            return step;
+        }
         let mut attempt = self.attempt_subscriber(job, lease).await;
+        self.hear(job, lease.position, &attempt.outcome);
         let (trouble, kind) = match self.conclude(job, lease, &mut attempt).await {
             Conclusion::Delivered => {
                 attempt.report(&*self.observer, lease, None, None);

@@ -6,6 +6,7 @@
 //! What is deliberately absent: manifests, files, Kubernetes, listeners.
 
 pub mod backoff;
+pub mod breaker;
 pub mod dead_letter;
 mod delivery;
 pub mod hops;
@@ -21,7 +22,7 @@ pub mod worker;
 
 pub use http_sender::{HttpSender, HttpSenderOptions};
 pub use matcher::{FilterFailures, TriggerMatcher};
-pub use observer::{AttemptReport, Ending, Observer, ReplyReport, Silent};
+pub use observer::{AttemptReport, BreakerReport, Ending, Observer, ReplyReport, Silent};
 pub use plan::{Plan, Target};
 pub use retry_after::RetryAfter;
 pub use sender::{Answer, Content, Failure, Purpose, Reason, Sender, Transmission};

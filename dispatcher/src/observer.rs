@@ -30,6 +30,11 @@ pub trait Observer: Send + Sync {
         let _ = (cause, reply);
     }
 
+    /// The breaker before the subscriber opened or closed.
+    fn breaker_changed(&self, change: &BreakerReport<'_>) {
+        let _ = change;
+    }
+
     /// How many leases the worker holds now, and how many bytes their events take.
     fn in_flight_changed(&self, leases: usize, event_bytes: usize) {
         let _ = (leases, event_bytes);
@@ -68,6 +73,27 @@ pub struct AttemptReport<'a> {
     pub duration: Duration,
     /// When it is tried again, from now; none when it is not.
     pub next: Option<Duration>,
+}
+
+/// What became of the breaker before a subscriber.
+#[derive(Clone, Copy, Debug)]
+pub enum BreakerReport<'a> {
+    /// It opened: nobody answers, and until somebody does there are only probes.
+    Opened {
+        /// Where nobody answers.
+        target: &'a Target,
+        /// From one probe to the next.
+        probe_every: Duration,
+    },
+    /// Somebody answers again.
+    Closed {
+        /// Where.
+        target: &'a Target,
+        /// Since it opened.
+        after: Duration,
+    },
+    /// It was open, and an edit of the trigger ended it.
+    Replaced,
 }
 
 /// How a lease came to its end.

@@ -3,7 +3,8 @@
 //! One task per trigger: it takes leases while it has places free, runs their attempts side by
 //! side, and lets each end by itself. An event that waits for its next attempt is back in the
 //! channel and holds no place. A quarter of the places at most is for the dead-letter sink, so
-//! that one that hangs delays no delivery. Nothing that happens to one event ends the worker.
+//! that one that hangs delays no delivery. Where nobody answers, the worker takes one event in 30 s
+//! ([`breaker`](crate::breaker)). Nothing that happens to one event ends the worker.
 //!
 //! What it leaves out: pausing and deleting, which the channel does; resolving addresses, which
 //! come with the [`Plan`].
@@ -16,9 +17,10 @@ use std::time::Duration;
 
 use sluicegate_channels::{Channel, Clock, Lease, NextLimit, Subscription};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use self::window::Window;
-use crate::delivery::{Assignment, Delivery};
+use crate::delivery::{Assignment, Delivery, Pass};
 use crate::observer::Observer;
 use crate::plan::Plan;
 use crate::sender::Sender;
@@ -42,6 +44,8 @@ pub struct WorkerParts {
     pub seed: u64,
     /// How many bytes of events may be in flight; one event is taken whatever its size.
     pub in_flight_bytes_max: usize,
+    /// From one probe of a subscriber at which nobody answers to the next.
+    pub probe_every: Duration,
 }
 
 impl fmt::Debug for WorkerParts {
@@ -124,6 +128,7 @@ pub struct Stopped {
 ///     clock,
 ///     seed: 7,
 ///     in_flight_bytes_max: 16 << 20,
+///     probe_every: sluicegate_dispatcher::breaker::PROBE_EVERY,
 /// });
 /// let worker = tokio::spawn(worker.run(ordered));
 ///
@@ -152,6 +157,7 @@ impl Worker {
             Arc::clone(&parts.observer),
             parts.clock,
             parts.seed,
+            parts.probe_every,
         );
         Worker {
             subscription: parts.subscription,
@@ -175,10 +181,16 @@ impl Worker {
             let delivery = Arc::clone(&delivery);
             // Taken here, so that a lease counts from the moment that it is held.
             let place = delivery.sink_place(&lease);
+            let pass = delivery.pass(&job, &lease);
             async move {
                 let event_bytes = lease.event.size_bytes();
-                delivery.run(job, lease).await;
-                drop(place);
+                match pass {
+                    Pass::Go(ramp_place) => {
+                        delivery.run(job, lease).await;
+                        drop((place, ramp_place));
+                    }
+                    Pass::NotNow => drop(lease),
+                }
                 event_bytes
             }
         });
@@ -194,6 +206,7 @@ impl Worker {
                     dead_letters_max,
                 )
             });
+            let (limit, probe_at) = delivery.narrow(limit);
             // Each branch is cancel safe: orders and plans are values that stay, attempts live in
             // the window, and `next` makes leases only when it completes.
             tokio::select! {
@@ -208,6 +221,7 @@ impl Worker {
                     job = self.next_job();
                 }
                 () = window.one_ended(), if !window.is_empty() => {}
+                () = next_probe(probe_at), if probe_at.is_some() => {}
                 leases = next_leases(&mut *self.subscription, limit), if limit.is_some() => {
                     if leases.is_empty() {
                         return window.drain(None, &mut orders).await;
@@ -226,7 +240,9 @@ impl Worker {
 
     fn next_job(&mut self) -> Option<Arc<Assignment>> {
         let plan = Arc::clone(&self.plan.borrow_and_update());
-        Assignment::new(plan).map(Arc::new)
+        let job = Assignment::new(plan).map(Arc::new);
+        self.delivery.guard(job.as_deref());
+        job
     }
 }
 
@@ -243,6 +259,14 @@ async fn next_order(orders: &mut watch::Receiver<Order>) -> Order {
     match orders.changed().await {
         Ok(()) => *orders.borrow_and_update(),
         Err(_) => Order::Stop,
+    }
+}
+
+/// Waits until a probe is due; for ever where none will be.
+async fn next_probe(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -114,11 +114,13 @@ fn delivering(view: &TriggerView) -> Delivering {
     match &view.service {
         _ if view.trigger.settings.paused => Delivering {
             state: DeliveringState::Paused,
+            reason: None,
             detail: None,
         },
         Some(service) if service.plan.subscriber.is_some() => service.observer.delivering(),
         Some(_) | None => Delivering {
             state: DeliveringState::No,
+            reason: None,
             detail: view.condition.reason().map(str::to_owned),
         },
     }

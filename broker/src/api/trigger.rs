@@ -67,6 +67,9 @@ pub struct Trigger {
 pub struct Delivering {
     /// The answer in one word.
     pub state: DeliveringState,
+    /// `SubscriberRefusing` while nobody answers and only probes are sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What the last attempt met, such as `503` or `connection refused`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,

@@ -156,6 +156,9 @@ const CASES: &[Case] = &[
     ("delivery.bytesInFlight", "1Mi", |it| {
         it.delivery_bytes_in_flight_max = 1 << 20
     }),
+    ("delivery.probeInterval", "PT1S", |it| {
+        it.probe_every = SECOND
+    }),
     ("shutdown.grace", "PT1S", |it| it.shutdown_grace = SECOND),
     ("shutdown.lameDuck", "PT1S", |it| it.lame_duck = SECOND),
 ];
@@ -258,6 +261,7 @@ fn a_value_out_of_range_or_of_the_wrong_kind_is_refused_at_its_place() {
         ("delivery.idleConnectionsPerHost", &["100001", "-1"]),
         ("delivery.responseBytes", &["1023", "2Gi"]),
         ("delivery.bytesInFlight", &["63Ki", "65Gi"]),
+        ("delivery.probeInterval", &["PT0.09S", "PT11M", "30"]),
         ("shutdown.grace", &["PT2H", "20", "-PT1S"]),
         ("shutdown.lameDuck", &["PT2H", "5s"]),
         ("limits", &["1"]),

@@ -26,6 +26,8 @@ pub struct TriggerFigures {
     pub waiting: u64,
     /// Handed out.
     pub in_flight: u64,
+    /// Whether nobody answers at its subscriber, so that only probes are sent.
+    pub is_breaker_open: bool,
     /// Age of the oldest pending event; 0 when nothing is pending.
     pub oldest_waiting_seconds: f64,
     /// How many events were discarded, by reason.
@@ -42,6 +44,7 @@ impl TriggerFigures {
             filter_errors: 0,
             waiting: 0,
             in_flight: 0,
+            is_breaker_open: false,
             oldest_waiting_seconds: 0.0,
             discarded_by: Vec::new(),
         }

@@ -26,7 +26,10 @@ impl Registry {
         let mut figures: BTreeMap<ObjectName, TriggerFigures> = BTreeMap::new();
         for (name, view) in &standing.table.triggers {
             if let Some(status) = standing.subscription(view) {
-                figures.insert(name.clone(), of_trigger(name, status, standing.now));
+                let mut trigger = of_trigger(name, status, standing.now);
+                let observer = view.service.as_ref().map(|service| &service.observer);
+                trigger.is_breaker_open = observer.is_some_and(|it| it.is_breaker_open());
+                figures.insert(name.clone(), trigger);
             }
         }
         // A trigger that was deleted and made again is one line: a metric has one sample a label set.

@@ -5,12 +5,13 @@
 //! for a day writes a line, not a flood.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sluicegate_channels::{Clock, ParkReason, Timestamp};
 use sluicegate_dispatcher::sender::{Purpose, Reason};
-use sluicegate_dispatcher::{AttemptReport, Ending, Observer, ReplyReport};
+use sluicegate_dispatcher::{AttemptReport, BreakerReport, Ending, Observer, ReplyReport};
 use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
 use tokio::time::Instant;
@@ -24,6 +25,9 @@ mod memory;
 pub use memory::LOG_EVERY;
 use memory::{LastAttempt, LogGate, words};
 
+/// Why a trigger does not deliver while its breaker is open.
+const REFUSING: &str = "SubscriberRefusing";
+
 /// The observer of one trigger.
 #[derive(Debug)]
 pub struct TriggerObserver {
@@ -33,6 +37,7 @@ pub struct TriggerObserver {
     watches: Arc<WatchList>,
     clock: Clock,
     last: LastAttempt,
+    is_breaker_open: AtomicBool,
     gates: Gates,
 }
 
@@ -54,13 +59,23 @@ impl TriggerObserver {
             watches,
             clock,
             last,
+            is_breaker_open: AtomicBool::new(false),
             gates,
         }
     }
 
     /// Whether the subscriber takes what it is sent, judged by the last attempt.
     pub fn delivering(&self) -> Delivering {
-        self.last.read()
+        let reason = self.is_breaker_open().then(|| REFUSING.to_owned());
+        Delivering {
+            reason,
+            ..self.last.read()
+        }
+    }
+
+    /// Whether nobody answers, so that events wait and only probes are sent.
+    pub fn is_breaker_open(&self) -> bool {
+        self.is_breaker_open.load(Ordering::Relaxed)
     }
 
     /// Counts an event once, however often its sink is tried.
@@ -208,6 +223,43 @@ impl Observer for TriggerObserver {
             Ending::Discarded(reason) => self.log_discarded(event, reason),
         }
         self.watch_ending(event, ending);
+    }
+
+    fn breaker_changed(&self, change: &BreakerReport<'_>) {
+        let is_open = matches!(change, BreakerReport::Opened { .. });
+        self.is_breaker_open.store(is_open, Ordering::Relaxed);
+        let (namespace, trigger) = (&*self.trigger.namespace, &*self.trigger.name);
+        match change {
+            BreakerReport::Opened {
+                target,
+                probe_every,
+            } => tracing::warn!(
+                code = "W023",
+                namespace,
+                broker = self.broker,
+                trigger,
+                url = %target.uri,
+                last = self.last.read().detail,
+                "nobody answers at the subscriber: events wait and none is lost, and one is sent as a \
+                 probe every {} s; see whether it runs and can be reached from here",
+                probe_every.as_secs_f64()
+            ),
+            BreakerReport::Closed { target, after } => tracing::info!(
+                code = "W023",
+                namespace,
+                broker = self.broker,
+                trigger,
+                url = %target.uri,
+                down_s = after.as_secs_f64(),
+                "the subscriber answers again: what waited is sent, slowly at first"
+            ),
+            BreakerReport::Replaced => tracing::info!(
+                namespace,
+                broker = self.broker,
+                trigger,
+                "the trigger was edited: what waited is sent by what it says now"
+            ),
+        }
     }
 
     fn replied(&self, cause: &Event, reply: &ReplyReport<'_>) {

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use sluicegate_channels::SubscriptionKey;
@@ -52,6 +53,8 @@ pub struct OperatorOptions {
     pub has_default_broker: bool,
     /// How many bytes of events one trigger may have in flight.
     pub in_flight_bytes_max: usize,
+    /// From one probe of a subscriber at which nobody answers to the next.
+    pub probe_every: Duration,
 }
 
 /// What the operator works with.

@@ -181,6 +181,7 @@ fn operator_options(config: &Config, addresses: &Addresses) -> OperatorOptions {
         ingress_url: addresses.ingress.clone(),
         has_default_broker: config.has_default_broker,
         in_flight_bytes_max: config.delivery_bytes_in_flight_max,
+        probe_every: config.probe_every,
     }
 }
 

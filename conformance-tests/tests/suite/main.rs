@@ -7,6 +7,7 @@
 //! anything of the broker but HTTP, its manifests and its admin API.
 
 mod books;
+mod breaker;
 mod cloudevents_http;
 mod cloudevents_json;
 mod command;

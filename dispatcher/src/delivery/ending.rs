@@ -27,6 +27,11 @@ pub(super) enum Step {
         reason: ParkReason,
         retry_in: Option<Duration>,
     },
+    /// Park without there having been another send.
+    ParkUnsent {
+        reason: ParkReason,
+        retry_in: Option<Duration>,
+    },
 }
 
 /// Whether an event whose lease this is has not been given up on before. What was shed is handed
@@ -71,27 +76,39 @@ impl Delivery {
                 self.is_stored(&event, stored).await;
             }
             Step::Park { reason, retry_in } => {
-                let retry_at = retry_in.map(|wait| self.clock.now() + wait);
                 // A lease for the sink makes no send to the subscriber.
                 let sends = match lease.purpose {
                     LeasePurpose::Deliver => lease.sends.saturating_add(1),
                     LeasePurpose::DeadLetter(_) => lease.sends,
                 };
-                let stored = lease.park(reason.clone(), sends, retry_at).await;
-                if self.is_stored(&event, stored).await {
-                    self.panics.forget(position);
-                    if retry_at.is_none() {
-                        self.sink_tries.forget(position);
-                    }
-                    let ending = Ending::Parked {
-                        reason: &reason,
-                        retry_at,
-                        is_first,
-                    };
-                    observer.lease_ended(&event, &ending);
-                }
+                self.park(lease, reason, sends, retry_in).await;
+            }
+            Step::ParkUnsent { reason, retry_in } => {
+                let sends = lease.sends;
+                self.park(lease, reason, sends, retry_in).await;
             }
         }
+    }
+
+    async fn park(&self, lease: Lease, reason: ParkReason, sends: u32, retry_in: Option<Duration>) {
+        let event = Arc::clone(&lease.event);
+        let position = lease.position;
+        let is_first = is_first_end(&lease.purpose);
+        let retry_at = retry_in.map(|wait| self.clock.now() + wait);
+        let stored = lease.park(reason.clone(), sends, retry_at).await;
+        if !self.is_stored(&event, stored).await {
+            return;
+        }
+        self.panics.forget(position);
+        if retry_at.is_none() {
+            self.sink_tries.forget(position);
+        }
+        let ending = Ending::Parked {
+            reason: &reason,
+            retry_at,
+            is_first,
+        };
+        self.observer.lease_ended(&event, &ending);
     }
 
     fn forget(&self, position: Position) {

@@ -142,6 +142,7 @@ impl Case {
             self.observer,
             clock,
             7,
+            crate::breaker::PROBE_EVERY,
         );
         let record = Arc::new(Record {
             is_broken: self.is_broken,

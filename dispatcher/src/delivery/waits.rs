@@ -21,7 +21,8 @@ impl Delivery {
     }
 
     /// The wait before the retry after `sends` sends: the schedule's, or what the subscriber asks
-    /// for where that is longer, as far as the plan lets it.
+    /// for where that is longer, as far as the plan lets it; no longer than to the next probe while
+    /// the breaker is open, unless the subscriber asks for more.
     pub(super) fn wait(
         &self,
         job: &Assignment,
@@ -30,7 +31,8 @@ impl Delivery {
     ) -> Duration {
         let retries = sends.saturating_sub(1);
         let schedule = Schedule::after(&job.plan.delivery, retries, self.rng.lock().fork());
-        self.longer_of(job, schedule, retry_after)
+        let wait_max = self.wait_max(job).unwrap_or(Duration::MAX);
+        self.longer_of(job, schedule, wait_max, retry_after)
     }
 
     /// The wait before the sink is tried again, after so many tries; the longest when they could
@@ -47,19 +49,21 @@ impl Delivery {
         };
         let retries = tries.map_or(u32::MAX, |tries| tries.saturating_sub(1));
         let schedule = Schedule::to_sink(&job.plan.delivery, retries, self.rng.lock().fork());
-        self.longer_of(job, schedule, retry_after)
+        self.longer_of(job, schedule, Duration::MAX, retry_after)
     }
 
     fn longer_of(
         &self,
         job: &Assignment,
         mut schedule: Schedule,
+        wait_max: Duration,
         retry_after: Option<RetryAfter>,
     ) -> Duration {
         let asked = retry_after.map_or(Duration::ZERO, |asked| {
             let wait = asked.wait(self.clock.now());
             wait.min(job.plan.delivery.retry_after_max)
         });
-        schedule.next_backoff().unwrap_or_default().max(asked)
+        let nominal = schedule.next_backoff().unwrap_or_default();
+        nominal.min(wait_max).max(asked)
     }
 }

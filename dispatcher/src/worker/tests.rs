@@ -1,4 +1,5 @@
 mod bench;
+mod breaker;
 mod dead_letters;
 mod replies;
 mod retries;

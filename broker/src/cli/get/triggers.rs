@@ -88,7 +88,7 @@ impl Listed for Trigger {
     }
 }
 
-/// `yes`, `NO: 503`, `paused`, …: what is wrong stands out.
+/// `yes`, `NO: 503`, `NO: timeout, probing`, `paused`, …: what is wrong stands out.
 fn delivering(delivering: &Delivering) -> String {
     let word = match delivering.state {
         DeliveringState::Yes => "yes",
@@ -97,8 +97,12 @@ fn delivering(delivering: &Delivering) -> String {
         DeliveringState::Idle => "idle",
         DeliveringState::Unknown => "unknown",
     };
+    let probing = match delivering.reason {
+        Some(_) => ", probing",
+        None => "",
+    };
     match &delivering.detail {
-        Some(detail) => format!("{word}: {detail}"),
+        Some(detail) => format!("{word}: {detail}{probing}"),
         None => word.to_owned(),
     }
 }
@@ -106,4 +110,27 @@ fn delivering(delivering: &Delivering) -> String {
 /// Lists triggers.
 pub(super) async fn list(args: &ListArgs, console: &mut Console) -> Result<(), Failure> {
     list_all::<Trigger>(api::TRIGGERS, args, console).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_trigger_from_delivering_is_told_in_its_cell() {
+        let cell = |state, reason: Option<&str>, detail: Option<&str>| {
+            delivering(&Delivering {
+                state,
+                reason: reason.map(str::to_owned),
+                detail: detail.map(str::to_owned),
+            })
+        };
+        let refusing = Some("SubscriberRefusing");
+        assert_eq!(cell(DeliveringState::Yes, None, None), "yes");
+        assert_eq!(cell(DeliveringState::No, None, Some("503")), "NO: 503");
+        assert_eq!(
+            cell(DeliveringState::No, refusing, Some("timeout")),
+            "NO: timeout, probing"
+        );
+    }
 }

@@ -1,5 +1,6 @@
 //! The sections of the settings that are tables of numbers: limits, deadlines, shutdown.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use sluicegate_resources::yaml::Mapping;
@@ -10,6 +11,9 @@ use super::values::set;
 /// The longest wait that makes sense for a deadline of a connection.
 const DEADLINE_MAX: Duration = Duration::from_secs(3600);
 const MILLISECOND: Duration = Duration::from_millis(1);
+/// More often would be a storm of its own; less often, a subscriber would wait longer than for a retry.
+const PROBE_INTERVALS: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(600);
 /// CloudEvents asks intermediaries to pass events of this size.
 const EVENT_BYTES_MIN: u64 = 64 << 10;
 const GIB: u64 = 1 << 30;
@@ -146,6 +150,12 @@ pub(super) fn read_delivery(mut delivery: Mapping<'_>, config: &mut Config) {
         EVENT_BYTES_MIN..=64 * GIB,
         in_flight,
     );
+    set(
+        &mut config.probe_every,
+        delivery
+            .field("probeInterval")
+            .and_then(|it| it.duration(PROBE_INTERVALS)),
+    );
     delivery.finish();
 }
 
@@ -172,7 +182,7 @@ fn deadline(mapping: &mut Mapping<'_>, name: &'static str, place: &mut Duration)
     );
 }
 
-type Range = std::ops::RangeInclusive<u64>;
+type Range = RangeInclusive<u64>;
 
 fn bytes(mapping: &mut Mapping<'_>, name: &'static str, range: Range, place: &mut usize) {
     let value = mapping.field(name).and_then(|it| it.quantity(range));

@@ -91,7 +91,7 @@ pub(super) fn encode_waiting(
     encoder: &mut DescriptorEncoder<'_>,
     triggers: &[TriggerFigures],
 ) -> std::fmt::Result {
-    let families: [Gauge<TriggerFigures>; 4] = [
+    let families: [Gauge<TriggerFigures>; 5] = [
         (
             "sluicegate_delivery_in_flight",
             "Events handed out to be delivered",
@@ -106,6 +106,11 @@ pub(super) fn encode_waiting(
             "sluicegate_delivery_oldest_waiting_seconds",
             "Age of the oldest event that is not settled",
             |it| it.oldest_waiting_seconds,
+        ),
+        (
+            "sluicegate_delivery_breaker_open",
+            "1 while nobody answers at the subscriber and only probes are sent, else 0",
+            |it| f64::from(it.is_breaker_open),
         ),
         (
             "sluicegate_dead_letters",

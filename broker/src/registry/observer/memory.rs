@@ -57,7 +57,11 @@ impl LastAttempt {
             Some(Reason::Http) => (DeliveringState::No, Some(status.to_string())),
             Some(reason) => (DeliveringState::No, Some(words(*reason).to_owned())),
         };
-        Delivering { state, detail }
+        Delivering {
+            state,
+            reason: None,
+            detail,
+        }
     }
 }
 

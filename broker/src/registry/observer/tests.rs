@@ -163,6 +163,30 @@ async fn an_event_that_nobody_watches_leaves_no_trace_in_the_watches() {
     assert!(bench.watched().attempts.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_is_shown_until_somebody_answers_or_the_trigger_is_edited() {
+    let bench = Bench::new();
+    let target = &bench.target;
+    let after = Duration::from_secs(60);
+    let opened = BreakerReport::Opened {
+        target,
+        probe_every: after,
+    };
+    for (change, reason) in [
+        (opened, Some("SubscriberRefusing")),
+        (BreakerReport::Closed { target, after }, None),
+        (opened, Some("SubscriberRefusing")),
+        (BreakerReport::Replaced, None),
+    ] {
+        bench.attempt(Purpose::Deliver, 503, SOON);
+        bench.observer.breaker_changed(&change);
+        let delivering = bench.observer.delivering();
+        assert_eq!(delivering.reason.as_deref(), reason);
+        assert_eq!(delivering.detail.as_deref(), Some("503"));
+        assert_eq!(bench.observer.is_breaker_open(), reason.is_some());
+    }
+}
+
 /// Keeps the code and the count of what was left out of each line.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<(String, u64)>>>);

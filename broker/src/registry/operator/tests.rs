@@ -93,6 +93,7 @@ fn options() -> OperatorOptions {
         ingress_url: "http://door:8080".to_owned(),
         has_default_broker: false,
         in_flight_bytes_max: 1 << 20,
+        probe_every: Duration::from_secs(30),
     }
 }
 

@@ -201,6 +201,7 @@ impl Operator {
             clock: self.parts.registry.clock(),
             seed: self.parts.random.u64(..),
             in_flight_bytes_max: self.options.in_flight_bytes_max,
+            probe_every: self.options.probe_every,
         });
         let service = TriggerService {
             uid,

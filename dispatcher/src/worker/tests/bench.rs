@@ -18,9 +18,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::breaker::PROBE_EVERY;
 use crate::{
-    Answer, AttemptReport, Content, Ending, Failure, Observer, Order, Plan, Purpose, Reason,
-    ReplyReport, RetryAfter, Sender, Stopped, Target, Transmission, Worker, WorkerParts,
+    Answer, AttemptReport, BreakerReport, Content, Ending, Failure, Observer, Order, Plan, Purpose,
+    Reason, ReplyReport, RetryAfter, Sender, Stopped, Target, Transmission, Worker, WorkerParts,
 };
 
 pub(super) const NAME: &str = "shop/billing/1";
@@ -34,6 +35,7 @@ pub(super) enum Reaction {
     Reply(u16, Vec<Event>),
     BrokenReply,
     Refuse,
+    Fail(Reason),
     Loop,
     After(Duration, u16),
     Hang,
@@ -155,6 +157,7 @@ async fn react(reaction: Reaction) -> Result<Answer, Failure> {
             ..answer(200)
         }),
         Reaction::Refuse => Err(Failure::new(Reason::Refused, "connection refused")),
+        Reaction::Fail(reason) => Err(Failure::new(reason, "scripted")),
         Reaction::Loop => Ok(Answer {
             is_loop: true,
             ..answer(400)
@@ -174,6 +177,7 @@ pub(super) struct Heard {
     pub(super) attempts: Vec<(u32, Reason, Option<u16>, Option<Duration>)>,
     pub(super) endings: Vec<String>,
     pub(super) replies: Vec<String>,
+    pub(super) breaker: Vec<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -206,6 +210,14 @@ impl Observer for Ear {
             .lock()
             .endings
             .push(format!("{} {ending}", event.id()));
+    }
+
+    fn breaker_changed(&self, change: &BreakerReport<'_>) {
+        self.0.lock().breaker.push(match change {
+            BreakerReport::Opened { .. } => "opened",
+            BreakerReport::Closed { .. } => "closed",
+            BreakerReport::Replaced => "replaced",
+        });
     }
 
     fn replied(&self, _cause: &Event, reply: &ReplyReport<'_>) {
@@ -285,6 +297,7 @@ impl Setup {
             clock,
             seed: 7,
             in_flight_bytes_max: self.in_flight_bytes_max,
+            probe_every: PROBE_EVERY,
         });
         Bench {
             channel,
