@@ -25,6 +25,7 @@ const DIALECTS: [&str; 8] = [
 /// The filters in effect: `filters` when it is not empty, else `filter`. `None` when something is
 /// wrong, which was reported.
 pub(super) fn read_filters(spec: &mut Mapping<'_>) -> Option<Vec<FilterSpec>> {
+    explain::refuse_outside(spec);
     let legacy_field = spec.field("filter");
     let list_field = spec.field("filters").filter(|field| !is_empty_list(field));
     // Both are checked, whichever is in effect.

@@ -108,6 +108,24 @@ pub(super) fn refuse_in_legacy(field: &Field<'_>, filter: &Mapping<'_>) -> Resul
     Err(Refused)
 }
 
+/// A dialect right under `spec`.
+pub(super) fn refuse_outside(spec: &mut Mapping<'_>) {
+    for name in DIALECTS {
+        if !spec.contains(name) {
+            continue;
+        }
+        let place = spec
+            .field(name)
+            .map_or(spec.span(), |field| field.key_span());
+        let message = format!("`{}` belongs under `filters`", spec.path_of(name));
+        spec.findings().report(
+            Diagnostic::error(codes::FILTER_SHAPE, message)
+                .at(place)
+                .help(format!("  filters:\n    - {name}: ...")),
+        );
+    }
+}
+
 /// A dialect with nothing behind it.
 pub(super) fn refuse_null(filter: &Mapping<'_>, name: &str) {
     filter.findings().report(
