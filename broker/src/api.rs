@@ -49,7 +49,9 @@ pub use dead_letter::{
 };
 pub use time::Time;
 pub use trigger::{Books, Delivering, DeliveringState, Delivery, DeliveryFormat, Trigger};
-pub use watch::{Watch, WatchAttempt, WatchReport, WatchRequest, WatchedState, WatchedTrigger};
+pub use watch::{
+    Watch, WatchAttempt, WatchReport, WatchRequest, WatchedFailure, WatchedState, WatchedTrigger,
+};
 
 /// Lists brokers.
 pub const BROKERS: &str = "/api/v1/brokers";

@@ -27,6 +27,7 @@ use crate::ingress;
 pub mod conditions;
 mod departed;
 mod failing;
+mod failure;
 mod figures;
 pub mod observer;
 pub mod operator;

@@ -16,7 +16,7 @@ use sluicegate_channels::{Clock, Timestamp};
 use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
 
-use crate::api::{WatchAttempt, WatchReport, WatchedState, WatchedTrigger};
+use crate::api::{WatchAttempt, WatchReport, WatchedFailure, WatchedState, WatchedTrigger};
 
 /// At most this many events are watched; the oldest watch makes room.
 pub const WATCHES_MAX: usize = 1_000;
@@ -35,6 +35,21 @@ struct Entry {
     broker: Option<ObjectName>,
     triggers_total: u64,
     triggers: BTreeMap<ObjectName, Watched>,
+    failed_total: u64,
+    failed: Vec<WatchedFailure>,
+}
+
+/// What the triggers of a broker say of a watched event.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// How many there are.
+    pub triggers_total: usize,
+    /// Those that want it.
+    pub wanted: Vec<(ObjectName, WatchedState)>,
+    /// How many could not say, because an expression failed.
+    pub failed_total: usize,
+    /// A bounded number of these.
+    pub failed: Vec<WatchedFailure>,
 }
 
 #[derive(Debug)]
@@ -98,6 +113,8 @@ impl WatchList {
             broker: None,
             triggers_total: 0,
             triggers: BTreeMap::new(),
+            failed_total: 0,
+            failed: Vec::new(),
         };
         entries.by_event.insert(key, entry);
         let expires_at = now + WATCH_LIFE;
@@ -146,21 +163,17 @@ impl WatchList {
         self.is_listening() && self.entries.lock().by_event.contains_key(&key_of(event))
     }
 
-    /// A broker accepted a watched event, and these of its triggers want it.
-    pub fn accepted(
-        &self,
-        event: &Event,
-        broker: &ObjectName,
-        triggers_total: usize,
-        wanted: impl IntoIterator<Item = (ObjectName, WatchedState)>,
-    ) {
+    /// A broker accepted a watched event, of which its triggers say this.
+    pub fn accepted(&self, event: &Event, broker: &ObjectName, judged: Judged) {
         let mut entries = self.entries.lock();
         let Some(entry) = entries.by_event.get_mut(&key_of(event)) else {
             return;
         };
         entry.broker = Some(broker.clone());
-        entry.triggers_total = triggers_total as u64;
-        for (trigger, state) in wanted {
+        entry.triggers_total = judged.triggers_total as u64;
+        entry.failed_total = judged.failed_total as u64;
+        entry.failed = judged.failed;
+        for (trigger, state) in judged.wanted {
             // The worker may have been faster than we are; what it said stands.
             entry
                 .triggers
@@ -299,6 +312,8 @@ impl Entry {
             seen,
             broker: self.broker.as_ref().map(ObjectName::to_string),
             triggers_total: self.triggers_total,
+            failed_total: self.failed_total,
+            failed: self.failed.clone(),
             settled: seen && triggers.iter().all(WatchedTrigger::is_settled),
             triggers,
         }

@@ -37,6 +37,32 @@ impl TriggerMatcher {
         }
     }
 
+    /// As [`Matcher::matches`], for whoever asks about an event once more: nobody is told of failures,
+    /// since the channel's question has told of them.
+    pub fn ask(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Claim)) {
+        self.judge(event, answer, None);
+    }
+
+    fn judge(
+        &self,
+        event: &Event,
+        answer: &mut dyn FnMut(SubscriptionKey, Claim),
+        failures: Option<&dyn FilterFailures>,
+    ) {
+        self.set
+            .load()
+            .matches(event, |key, outcome| match outcome {
+                Outcome::Match => answer(key, Claim::Wanted),
+                Outcome::Error => {
+                    answer(key, Claim::Undecided);
+                    if let Some(failures) = failures {
+                        failures.failed(key, event);
+                    }
+                }
+                Outcome::NoMatch => {}
+            });
+    }
+
     /// Adds or replaces a trigger's filter.
     pub fn insert(&self, key: SubscriptionKey, filter: Filter) {
         self.update(|set| set.insert(key, filter.clone()));
@@ -78,18 +104,7 @@ impl TriggerMatcher {
 
 impl Matcher for TriggerMatcher {
     fn matches(&self, event: &Event, answer: &mut dyn FnMut(SubscriptionKey, Claim)) {
-        self.set
-            .load()
-            .matches(event, |key, outcome| match outcome {
-                Outcome::Match => answer(key, Claim::Wanted),
-                Outcome::Error => {
-                    answer(key, Claim::Undecided);
-                    if let Some(failures) = &self.failures {
-                        failures.failed(key, event);
-                    }
-                }
-                Outcome::NoMatch => {}
-            });
+        self.judge(event, answer, self.failures.as_deref());
     }
 }
 
@@ -191,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_fails_wants_nothing_and_is_told_of() {
+    fn a_filter_that_fails_wants_nothing_and_is_told_of_once() {
         let heard = Arc::new(Heard::default());
         let matcher = TriggerMatcher::reporting_to(Arc::clone(&heard) as _);
         let cesql = |text: &str| {
@@ -206,6 +221,10 @@ mod tests {
         matcher.matches(&event, &mut |key, claim| answers.push((key.0, claim)));
         answers.sort_unstable_by_key(|(key, _)| *key);
         assert_eq!(answers, [(1, Claim::Undecided), (2, Claim::Wanted)]);
+        let mut asked = Vec::new();
+        matcher.ask(&event, &mut |key, claim| asked.push((key.0, claim)));
+        asked.sort_unstable_by_key(|(key, _)| *key);
+        assert_eq!(asked, answers);
         assert_eq!(*heard.0.lock(), [(1, "7".to_owned())]);
     }
 }

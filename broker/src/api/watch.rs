@@ -39,8 +39,28 @@ pub struct WatchReport {
     pub triggers_total: u64,
     /// Those that wanted the event, by namespace and name. Complete once `seen` is true.
     pub triggers: Vec<WatchedTrigger>,
+    /// How many triggers did not get the event because an expression in their filter failed.
+    #[serde(default)]
+    pub failed_total: u64,
+    /// Some of those, with the reason: a bounded number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<WatchedFailure>,
     /// Whether nothing more will happen: every trigger's state is final, and no sink is tried again.
     pub settled: bool,
+}
+
+/// A trigger whose filter could not say whether it wants a watched event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WatchedFailure {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The kind of error, such as `missingAttribute`, or `notBoolean`.
+    pub kind: String,
+    /// The part of the expression at fault, such as `amount`; cut short where it is long.
+    pub part: String,
 }
 
 /// A trigger that wanted a watched event.

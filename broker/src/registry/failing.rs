@@ -1,6 +1,8 @@
 //! Tells the log of filters that fail: at most a line a minute for each trigger, and for at most ten
 //! triggers of a broker, with the part at fault.
 //!
+//! What is left out is counted for the broker as a whole: the triggers' own counts are in their figures.
+//!
 //! Nothing is lost where a filter fails, and an event may well be meant to lack what is asked for; so
 //! the lines are few, and the counts are with the channel. A failure that is left out of the log costs
 //! a few atomic loads: there may be as many as there are events, and on as many triggers as there are.
@@ -13,21 +15,16 @@ use std::time::Duration;
 use sluicegate_channels::{Clock, SubscriptionKey, Timestamp};
 use sluicegate_dispatcher::FilterFailures;
 use sluicegate_event::Event;
-use sluicegate_filter::cesql::Type;
-use sluicegate_filter::explain::{Clause, ExpressionReason, Reason, explain};
 use sluicegate_resources::ObjectName;
 
+use super::failure::Failure;
 use super::{Registry, TriggerView};
-use crate::one_line::one_line;
 
 /// A trigger whose filter fails is logged at most this often.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 
 /// For how many triggers of a broker there is a line in that time.
 const TOLD_MAX: usize = 10;
-
-/// How much of an expression a line holds, in characters.
-const PART_CHARS_MAX: usize = 120;
 
 /// Hears of the filters of one broker.
 pub(super) struct FailureLog {
@@ -82,56 +79,22 @@ fn key_of(view: &TriggerView) -> Option<SubscriptionKey> {
 
 fn tell(view: &TriggerView, event: &Event, suppressed: u64) {
     let name = &view.trigger.metadata.name;
+    let failure = Failure::of(&view.trigger.filters, event);
     tracing::info!(
+        code = "W024",
         namespace = name.namespace,
         broker = view.trigger.broker,
         trigger = name.name,
         event_id = event.id(),
         event_type = event.ty(),
         event_source = event.source(),
-        suppressed,
-        "an expression failed, so the trigger does not get the event: {}",
-        why(view, event)
+        suppressed_of_broker = suppressed,
+        help = format!(
+            "{}; sluicegate explain --event FILE --trigger {name} shows it on an event",
+            failure.remedy()
+        ),
+        "an expression failed, so the trigger does not get the event: {failure}"
     );
-}
-
-/// The kind of the first error and the part at fault, such as `missingAttribute: amount`.
-fn why(view: &TriggerView, event: &Event) -> String {
-    let explanation = explain(&view.trigger.filters, event);
-    match first_failure(&explanation.clauses) {
-        Some(failed) => in_words(failed),
-        None => "generic: the filter is more work than one event may be".to_owned(),
-    }
-}
-
-/// Recurses as deep as filters nest, which is bounded by validation.
-fn first_failure(clauses: &[Clause]) -> Option<&ExpressionReason> {
-    clauses.iter().find_map(|clause| match &clause.reason {
-        Reason::Comparisons(_) => None,
-        Reason::Clauses(clauses) => first_failure(clauses),
-        Reason::Expression(reason) => has_failed(reason).then_some(&**reason),
-    })
-}
-
-fn has_failed(reason: &ExpressionReason) -> bool {
-    !reason.errors.is_empty() || reason.value.ty() != Type::Boolean
-}
-
-fn in_words(failed: &ExpressionReason) -> String {
-    match failed.errors.first() {
-        Some(error) => {
-            let part = failed.expression.part(error.span);
-            format!(
-                "{}: {}",
-                error.kind.as_str(),
-                one_line(part, PART_CHARS_MAX)
-            )
-        }
-        None => {
-            let whole = one_line(failed.expression.text(), PART_CHARS_MAX);
-            format!("{whole} is of type {}, not Boolean", failed.value.ty())
-        }
-    }
 }
 
 /// Who was told of in the present span of [`LOG_EVERY`], without a lock.
@@ -181,8 +144,6 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use sluicegate_filter::cesql::Expression;
-
     use super::*;
 
     #[test]
@@ -210,27 +171,5 @@ mod tests {
         let later = lines(Timestamp(1) + LOG_EVERY);
         assert_eq!(later.len(), TOLD_MAX);
         assert_eq!(later[0], 10_000 - TOLD_MAX as u64);
-    }
-
-    #[test]
-    fn a_failure_is_told_by_its_kind_and_the_part_at_fault() {
-        let event = Event::builder("1", "/shop", "order.paid")
-            .attribute("region", "eu")
-            .build()
-            .unwrap();
-        for (expression, words) in [
-            ("type = 'a' OR amount > 100", "missingAttribute: amount"),
-            (
-                "10 / (LENGTH(region) - 2) > 1",
-                "math: 10 / (LENGTH(region) - 2)",
-            ),
-            ("region\n > 5", "cast: region"),
-            ("region", "region is of type String, not Boolean"),
-        ] {
-            let expression = Expression::parse(expression).unwrap();
-            let reason = ExpressionReason::of(&expression, &event);
-            assert!(has_failed(&reason), "{expression}");
-            assert_eq!(in_words(&reason), words);
-        }
     }
 }

@@ -3,15 +3,19 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use sluicegate_channels::{Claim, Matcher, Position, SubscriptionKey};
+use sluicegate_channels::{Claim, Position, SubscriptionKey};
 use sluicegate_dispatcher::TriggerMatcher;
 use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
 
+use super::failure::Failure;
 use super::{Registry, TriggerView};
-use crate::api::WatchedState;
+use crate::api::{WatchedFailure, WatchedState};
 use crate::ingress::Accepted;
-use crate::watch_list::WatchList;
+use crate::watch_list::{Judged, WatchList};
+
+/// Of how many triggers a watch tells why their expressions failed.
+const FAILURES_MAX: usize = 10;
 
 /// Hears of the accepted events of one broker.
 pub(super) struct Watching {
@@ -44,19 +48,37 @@ impl Accepted for Watching {
         };
         let table = registry.table();
         let triggers: Vec<_> = table.triggers_of(&self.broker).collect();
-        let mut wanted: Vec<SubscriptionKey> = Vec::new();
-        self.matcher.matches(event, &mut |key, claim| {
-            if claim == Claim::Wanted {
-                wanted.push(key);
-            }
+        let (mut wanted, mut undecided) = (Vec::new(), Vec::new());
+        self.matcher.ask(event, &mut |key, claim| match claim {
+            Claim::Wanted => wanted.push(key),
+            Claim::Undecided => undecided.push(key),
         });
         let wanting = triggers.iter().filter(|view| is_one_of(view, &wanted));
+        let failing = triggers.iter().filter(|view| is_one_of(view, &undecided));
+        let failures = failing.clone().take(FAILURES_MAX);
         self.watches.accepted(
             event,
             &self.broker,
-            triggers.len(),
-            wanting.map(|view| (view.trigger.metadata.name.clone(), state_of(view))),
+            Judged {
+                triggers_total: triggers.len(),
+                wanted: wanting
+                    .map(|view| (view.trigger.metadata.name.clone(), state_of(view)))
+                    .collect(),
+                failed_total: failing.count(),
+                failed: failures.map(|view| failure_of(view, event)).collect(),
+            },
         );
+    }
+}
+
+fn failure_of(view: &TriggerView, event: &Event) -> WatchedFailure {
+    let failure = Failure::of(&view.trigger.filters, event);
+    let name = &view.trigger.metadata.name;
+    WatchedFailure {
+        namespace: name.namespace.clone(),
+        name: name.name.clone(),
+        kind: failure.kind().to_owned(),
+        part: failure.part,
     }
 }
 

@@ -47,8 +47,12 @@ async fn a_worker_that_is_faster_than_the_door_is_not_overruled() {
         !list.report(&token).unwrap().settled,
         "not settled before it is seen"
     );
-    let wanted = [(name("hello"), WatchedState::Matched)];
-    list.accepted(&event("1"), &name("orders"), 3, wanted);
+    let judged = Judged {
+        triggers_total: 3,
+        wanted: vec![(name("hello"), WatchedState::Matched)],
+        ..Judged::default()
+    };
+    list.accepted(&event("1"), &name("orders"), judged);
     let report = list.report(&token).unwrap();
     assert!(report.seen && report.settled);
     assert_eq!((report.triggers_total, report.triggers.len()), (3, 1));
@@ -126,7 +130,12 @@ async fn what_a_deleted_trigger_had_not_ended_is_settled_and_what_it_had_stays()
     let tokens = ["1", "2"].map(|id| list.begin(id.to_owned(), "/me".to_owned()));
     for id in ["1", "2"] {
         let wanted = ["gone", "kept"].map(|it| (name(it), WatchedState::Matched));
-        list.accepted(&event(id), &name("orders"), 2, wanted);
+        let judged = Judged {
+            triggers_total: 2,
+            wanted: wanted.to_vec(),
+            ..Judged::default()
+        };
+        list.accepted(&event(id), &name("orders"), judged);
     }
     list.note(
         &event("2"),

@@ -35,6 +35,10 @@ async fn a_watch_tells_what_becomes_of_an_event() {
         trigger("b", &bad.url),
         retried,
         trigger("d", &good.url).replace("type: t", "type: other"),
+        trigger("e", &good.url).replace(
+            "filter: {attributes: {type: t}}",
+            "filters: [{cesql: amount > 1}]",
+        ),
     ];
     folder.write_manifest("a.yaml", &manifests.concat());
     let server = Server::start(&folder).await;
@@ -47,7 +51,12 @@ async fn a_watch_tells_what_becomes_of_an_event() {
     assert_eq!(server.send("1").await, 202);
     let report = settled(&server, &token).await;
     assert_eq!(report["broker"], "shop/orders");
-    assert_eq!(report["triggersTotal"], 4);
+    assert_eq!(report["triggersTotal"], 5);
+    assert_eq!(report["failedTotal"], 1);
+    assert_eq!(
+        report["failed"],
+        json!([{"namespace": "shop", "name": "e", "kind": "missingAttribute", "part": "amount"}])
+    );
     let states: Vec<_> = report["triggers"]
         .as_array()
         .unwrap()

@@ -89,6 +89,7 @@ pub(super) async fn tell(
         };
         console.print(format_args!("  {} {mark} {}", line.name, line.story))?;
     }
+    tell_failures(&report, console)?;
     if report
         .triggers
         .iter()
@@ -106,11 +107,26 @@ fn was_tried(trigger: &WatchedTrigger) -> bool {
 }
 
 fn tell_matches(report: &WatchReport, event: &Event, console: &mut Console) -> Result<(), Failure> {
-    if report.triggers.is_empty() {
+    if !report.triggers.is_empty() {
+        let names: Vec<String> = report
+            .triggers
+            .iter()
+            .map(|it| crate::logging::visible(&it.name, 253).to_string())
+            .collect();
         console.print(format_args!(
-            "no trigger matched (0 of {})",
-            report.triggers_total
+            "matched {} of {} triggers: {}",
+            names.len(),
+            report.triggers_total,
+            names.join(", ")
         ))?;
+        return tell_failures(report, console);
+    }
+    console.print(format_args!(
+        "no trigger matched (0 of {})",
+        report.triggers_total
+    ))?;
+    // One that failed is most likely the one that was meant.
+    if report.failed_total == 0 {
         console.say(format_args!(
             "to route it:\n  {}",
             words::routing(
@@ -118,19 +134,18 @@ fn tell_matches(report: &WatchReport, event: &Event, console: &mut Console) -> R
                 report.broker.as_deref().unwrap_or("default/default")
             )
         ));
-        return Ok(());
     }
-    let names: Vec<String> = report
-        .triggers
-        .iter()
-        .map(|it| crate::logging::visible(&it.name, 253).to_string())
-        .collect();
-    console.print(format_args!(
-        "matched {} of {} triggers: {}",
-        names.len(),
-        report.triggers_total,
-        names.join(", ")
-    ))
+    tell_failures(report, console)
+}
+
+/// Names the triggers that could not say whether they want the event.
+fn tell_failures(report: &WatchReport, console: &mut Console) -> Result<(), Failure> {
+    let Some(told) = words::failures(report.failed_total, &report.failed) else {
+        return Ok(());
+    };
+    console.print(told)?;
+    console.say("see why:  sluicegate explain --event FILE");
+    Ok(())
 }
 
 impl Watching {

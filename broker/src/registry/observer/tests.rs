@@ -7,6 +7,7 @@ use super::*;
 use crate::api::{DeliveringState, WatchedTrigger};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::watch_list::Judged;
 
 /// An observer of `shop/a`, and a watch on an event.
 struct Bench {
@@ -29,8 +30,12 @@ impl Bench {
         let handles = metrics.delivery.handles(&trigger);
         let token = watches.begin("1".to_owned(), "/test".to_owned());
         let event = Event::builder("1", "/test", "t").build().unwrap();
-        let wanted = [(trigger.clone(), WatchedState::Matched)];
-        watches.accepted(&event, &trigger, 1, wanted);
+        let judged = Judged {
+            triggers_total: 1,
+            wanted: vec![(trigger.clone(), WatchedState::Matched)],
+            ..Judged::default()
+        };
+        watches.accepted(&event, &trigger, judged);
         Bench {
             observer: TriggerObserver::new(
                 trigger,

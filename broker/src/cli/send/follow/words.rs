@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Uri;
 
-use crate::api::{WatchAttempt, WatchedState, WatchedTrigger};
+use crate::api::{WatchAttempt, WatchedFailure, WatchedState, WatchedTrigger};
 use crate::cli::arguments::spoken;
 use crate::logging::visible;
 
@@ -129,6 +129,32 @@ fn without_attempt(state: WatchedState) -> &'static str {
         WatchedState::Parked => "kept as a dead letter without an attempt",
         WatchedState::Discarded => "discarded without an attempt",
     }
+}
+
+/// `1 trigger could not evaluate its expression: large (missingAttribute: amount)`; none where none
+/// failed. `failed` may be some of `total`.
+pub(super) fn failures(total: u64, failed: &[WatchedFailure]) -> Option<String> {
+    let whose = match total {
+        0 => return None,
+        1 => "1 trigger could not evaluate its expression".to_owned(),
+        more => format!("{more} triggers could not evaluate their expressions"),
+    };
+    let shown = |text| visible(text, SHOWN_BYTES_MAX);
+    let mut each: Vec<String> = failed
+        .iter()
+        .map(|it| {
+            format!(
+                "{} ({}: {})",
+                shown(&it.name),
+                shown(&it.kind),
+                shown(&it.part)
+            )
+        })
+        .collect();
+    if let more @ 1.. = total.saturating_sub(failed.len() as u64) {
+        each.push(format!("and {more} more"));
+    }
+    Some(format!("{whose}: {}", each.join(", ")))
 }
 
 /// A URL as people write it: without the slash that stands for no path.
@@ -311,6 +337,34 @@ mod tests {
             "200, but the reply is no usable event: `id` is missing  http://localhost:3000   \
              (attempt 1, then kept as a dead letter)"
         );
+    }
+
+    #[test]
+    fn triggers_whose_expressions_failed_are_named_with_the_reason() {
+        let failed = |name: &str| WatchedFailure {
+            namespace: "default".to_owned(),
+            name: name.to_owned(),
+            kind: "missingAttribute".to_owned(),
+            part: "amount".to_owned(),
+        };
+        for (total, failed, words) in [
+            (0, vec![], None),
+            (
+                1,
+                vec![failed("one")],
+                Some("1 trigger could not evaluate its expression: one (missingAttribute: amount)"),
+            ),
+            (
+                3,
+                vec![failed("a"), failed("b")],
+                Some(
+                    "3 triggers could not evaluate their expressions: a (missingAttribute: \
+                     amount), b (missingAttribute: amount), and 1 more",
+                ),
+            ),
+        ] {
+            assert_eq!(failures(total, &failed).as_deref(), words);
+        }
     }
 
     #[test]
