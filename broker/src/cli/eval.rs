@@ -9,7 +9,7 @@ use std::io::{BufRead, IsTerminal};
 
 use clap::Args;
 use sluicegate_event::Event;
-use sluicegate_filter::cesql::{Expression, ExpressionError, Value};
+use sluicegate_filter::cesql::{Expression, ExpressionError, Type, Value};
 use sluicegate_filter::explain::ExpressionReason;
 
 use super::console::Console;
@@ -39,7 +39,12 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub struct EvalArgs {
     /// The expression; left out, expressions are read line by line from standard input
-    #[arg(value_name = "EXPR", conflicts_with = "batch")]
+    #[arg(
+        value_name = "EXPR",
+        conflicts_with = "batch",
+        allow_hyphen_values = true,
+        value_parser = no_flag
+    )]
     pub expression: Option<String>,
     /// A file with one event in the CloudEvents JSON format; - is standard input. Left out, the
     /// event has only the required attributes: id 1, source /sluicegate/cli, type demo.hello
@@ -52,6 +57,17 @@ pub struct EvalArgs {
     /// How to print what it comes to; human when not given, json with --batch
     #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Output>,
+}
+
+/// An expression may begin with a minus, and a flag that there is not is none.
+fn no_flag(text: &str) -> Result<String, String> {
+    let word = text.strip_prefix("--").unwrap_or_default();
+    if word.starts_with(|first: char| first.is_ascii_alphabetic()) && !word.contains(' ') {
+        return Err(
+            "there is no such flag; where it is an expression, put it in parentheses".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 impl EvalArgs {
@@ -128,11 +144,10 @@ fn one(
         tell_of_the_sample(expression, console);
     }
     let event = event.unwrap_or_else(sample);
-    match (print(text, read, &event, output, console)?, output) {
-        (Asked::Match, _) => Ok(()),
-        (Asked::NoMatch, _) => Err(Failure::already_told(Exit::Failed)),
-        (Asked::Unreadable(_), Output::Json) => Err(Failure::already_told(Exit::Usage)),
-        (Asked::Unreadable(failure), Output::Human) => Err(failure),
+    match print(text, read, &event, output, console)? {
+        Asked::Match => Ok(()),
+        Asked::NoMatch => Err(Failure::already_told(Exit::Failed)),
+        Asked::Unreadable(failure) => Err(failure),
     }
 }
 
@@ -164,7 +179,10 @@ fn print(
     };
     let reason = ExpressionReason::of(&expression, event);
     match output {
-        Output::Human => show::show(&reason, console)?,
+        Output::Human => {
+            show::show(&reason, console)?;
+            tell_of_no_condition(&reason, console);
+        }
         Output::Json => console.print(Answer::of(&reason.value, &reason.errors).to_json())?,
     }
     let is_match = reason.value == Value::Boolean(true) && reason.errors.is_empty();
@@ -176,10 +194,28 @@ fn print(
 }
 
 fn unreadable(text: &str, error: &ExpressionError) -> Failure {
-    Failure::usage(
-        format!("{}\n{}", error.problem, show::caret(text, error.span)),
-        error.remedy.clone(),
-    )
+    // Nothing stands above a caret where there is nothing.
+    let problem = match text.trim().is_empty() {
+        true => error.problem.clone(),
+        false => format!("{}\n{}", error.problem, show::caret(text, error.span)),
+    };
+    Failure::usage(problem, error.remedy.clone())
+}
+
+/// Not every value that an expression can have makes a filter, which is what most are written for.
+fn tell_of_no_condition(reason: &ExpressionReason, console: &mut Console) {
+    match reason.expression.check_condition() {
+        Err(error) => console.say(format_args!(
+            "a filter with this expression is refused with W003: {}; {}",
+            error.problem, error.remedy
+        )),
+        Ok(()) if reason.value.ty() != Type::Boolean => console.say(format_args!(
+            "as a filter this does not match, and counts as a failure: only a Boolean matches, and \
+             this is of type {}",
+            reason.value.ty()
+        )),
+        Ok(()) => {}
+    }
 }
 
 /// The event that is asked about where none is given.

@@ -196,7 +196,7 @@ fn the_exit_code_tells_match_no_match_and_nonsense() {
 
 #[test]
 fn without_arguments_lines_are_read_and_no_prompt_stands_in_a_pipe() {
-    let done = sluicegate(&["eval"], "1 + 1\n'a' LIKE 'b%'\n");
-    assert_eq!(done.out, "2   Integer\nfalse   Boolean\n");
+    let done = sluicegate(&["eval"], "1 + 1 = 2\n'a' LIKE 'b%'\n");
+    assert_eq!(done.out, "true   Boolean\nfalse   Boolean\n");
     assert_eq!((done.code, done.talk.as_str()), (Some(0), ""));
 }

@@ -18,12 +18,14 @@ use crate::logging::visible;
 const LINE_BYTES_MAX: usize = 2 * EXPRESSION_BYTES_MAX;
 
 const INTRODUCTION: &str = "\
-an expression a line; `event FILE` takes another event, `exit` or Ctrl-D leaves";
+an expression a line; `event FILE` takes another event; `exit`, `quit` or Ctrl-D leaves; \
+`help` says this again";
 
 /// What a line asks for.
 enum Wish<'a> {
     Nothing,
     Leave,
+    Help,
     TakeEvent(&'a str),
     Evaluate(&'a str),
 }
@@ -59,6 +61,10 @@ pub(super) fn run(
             Some(Line::Text(line)) => match wish(&String::from_utf8_lossy(line)) {
                 Wish::Nothing => Ok(()),
                 Wish::Leave => break,
+                Wish::Help => {
+                    console.say(INTRODUCTION);
+                    Ok(())
+                }
                 Wish::TakeEvent(path) => read_one(path).map(|read| {
                     if is_terminal {
                         console.say(format_args!("asks about {}", described(&read)));
@@ -89,6 +95,7 @@ fn wish(line: &str) -> Wish<'_> {
     match line.split_once(char::is_whitespace) {
         _ if line.is_empty() => Wish::Nothing,
         None if line == "exit" || line == "quit" => Wish::Leave,
+        None if line == "help" || line == "?" => Wish::Help,
         // An attribute may be called so; then an operator follows.
         Some(("event", rest)) if !begins_with_an_operator(rest) => Wish::TakeEvent(rest.trim()),
         None | Some(_) => Wish::Evaluate(line),

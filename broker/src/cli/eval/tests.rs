@@ -104,8 +104,54 @@ missingAttribute: 'price' is not on this event
     ] {
         let run = ran(&[expression, "--event", "{order}"], "", false);
         assert_eq!(run.out, out, "{expression}");
+    }
+}
+
+#[test]
+fn what_could_be_no_filter_is_said_beside_the_value() {
+    for (expression, told) in [
+        ("amount = 40", ""),
+        ("express", ""),
+        ("price > 1", ""),
+        ("amount + 1", "refused with W003: "),
+        ("'a'", "refused with W003: "),
+        ("LENGHT(region) > 1", "refused with W003: "),
+        (
+            "region",
+            "only a Boolean matches, and this is of type String",
+        ),
+        (
+            "amount",
+            "only a Boolean matches, and this is of type Integer",
+        ),
+    ] {
+        let run = ran(&[expression, "--event", "{order}"], "", false);
+        assert!(run.talk.contains(told), "{expression}: {}", run.talk);
+        assert_eq!(
+            run.talk.is_empty(),
+            told.is_empty(),
+            "{expression}: {}",
+            run.talk
+        );
+        let run = ran(&[expression, "--event", "{order}", "-o", "json"], "", false);
         assert_eq!(run.talk, "", "{expression}");
     }
+}
+
+#[test]
+fn an_expression_may_begin_with_a_minus() {
+    let run = ran(&["-1 < amount", "--event", "{order}"], "", false);
+    assert_eq!(
+        (run.code, run.out.lines().next()),
+        (0, Some("true   Boolean"))
+    );
+    let run = ran(&["--event", "{order}", "-amount"], "", false);
+    assert_eq!(
+        run.out.lines().next(),
+        Some("-40   Integer"),
+        "{}",
+        run.talk
+    );
 }
 
 #[test]
@@ -129,12 +175,23 @@ fn what_is_no_expression_is_told_with_a_caret_and_a_remedy() {
         run.out,
         "{\"value\":false,\"type\":\"Boolean\",\"errors\":[\"parse\"]}\n"
     );
+    assert!(
+        run.talk.contains("\n  amount > \n           ^\n"),
+        "{}",
+        run.talk
+    );
+    for nothing in ["", "  "] {
+        let run = ran(&[nothing], "", false);
+        assert_eq!((run.code, run.out.as_str()), (2, ""));
+        assert_eq!(run.talk.lines().count(), 2, "{}", run.talk);
+    }
 }
 
 #[test]
 fn without_an_event_it_is_said_what_is_asked_about() {
     let run = ran(&["1 + 1"], "", false);
-    assert_eq!((run.out.as_str(), run.talk.as_str()), ("2   Integer\n", ""));
+    assert_eq!(run.out, "2   Integer\n");
+    assert!(!run.talk.contains("without --event"), "{}", run.talk);
     let run = ran(&["type = 'demo.hello'"], "", false);
     assert_eq!(run.code, 0);
     assert!(run.talk.contains("type demo.hello"), "{}", run.talk);
@@ -164,8 +221,8 @@ fn words_that_make_no_sense_together_are_refused() {
 
 #[test]
 fn lines_are_answered_in_order_without_a_word_more() {
-    let run = ran(&["--event", "{order}"], "1 + 1\n\n  amount = 40  \n", false);
-    assert_eq!(run.out, "2   Integer\ntrue   Boolean\n└ amount is 40\n");
+    let run = ran(&["--event", "{order}"], "1 = 2\n\n  amount = 40  \n", false);
+    assert_eq!(run.out, "false   Boolean\ntrue   Boolean\n└ amount is 40\n");
     assert_eq!((run.code, run.talk.as_str()), (0, ""));
     let run = ran(
         &["--event", "{order}", "-o", "json"],
@@ -182,7 +239,8 @@ fn lines_are_answered_in_order_without_a_word_more() {
 
 #[test]
 fn a_terminal_gets_a_prompt_and_forgives() {
-    let lines = "type\nevent /nowhere/at/all\nevent {order}\nevent = 'x'\ntype\n1 +\nquit\n2\n";
+    let lines =
+        "type\nhelp\nevent /nowhere/at/all\nevent {order}\nevent = 'x'\ntype\n1 +\nquit\n2\n";
     let run = ran(&[], lines, true);
     assert_eq!(
         run.out,
@@ -199,7 +257,7 @@ missingAttribute: 'event' is not on this event
 "
     );
     assert_eq!(run.code, 0);
-    assert!(run.talk.contains("Ctrl-D"), "{}", run.talk);
+    assert_eq!(run.talk.matches("Ctrl-D").count(), 2, "{}", run.talk);
     assert!(run.talk.contains("> "), "{}", run.talk);
     assert!(run.talk.contains("/nowhere/at/all"), "{}", run.talk);
     assert!(
@@ -239,8 +297,10 @@ fn a_batch_is_answered_line_by_line() {
             r#"{"expression":true}"#.to_owned(),
             r#"{"value":true,"type":"Boolean","errors":[]}"#,
         ),
-        (String::new(), no),
         ("1 + 1".to_owned(), no),
+        (r#"["1",null]"#.to_owned(), no),
+        (r#"{"expression":1.5}"#.to_owned(), no),
+        (r#"{"expression":{}}"#.to_owned(), no),
         (r#"{"event":{}}"#.to_owned(), no),
         (r#"{"expression":["1"]}"#.to_owned(), no),
         (r#"{"expression":null}"#.to_owned(), no),
@@ -261,15 +321,71 @@ fn a_batch_is_answered_line_by_line() {
     assert_eq!(answers.len(), cases.len());
     assert_eq!(run.code, 1);
     assert!(
-        run.talk.contains("line 12: the event is not valid: "),
+        run.talk.contains("line 14: the event is not valid: "),
         "{}",
         run.talk
     );
-    assert!(run.talk.contains("8 of 15 lines"), "{}", run.talk);
+    assert!(
+        run.talk.contains("10 of 17 lines are no requests"),
+        "{}",
+        run.talk
+    );
 
     let run = ran(&["--batch"], &input[..6].join("\n"), false);
     assert_eq!((run.code, run.talk.as_str()), (0, ""));
     assert_eq!(ran(&["--batch"], "", false).out, "");
+}
+
+#[test]
+fn what_is_no_request_is_told_in_words_and_blank_lines_are_passed_over() {
+    for (line, told) in [
+        ("x", "line 2: it is no JSON object\n"),
+        (r#"["1",null]"#, "line 2: it is no JSON object\n"),
+        (
+            r#"{"expression":"1""#,
+            "line 2: the JSON object does not end on the line\n",
+        ),
+        (
+            r#"{"expression" "1"}"#,
+            "line 2: it is no JSON: the fault is at column 15\n",
+        ),
+        (
+            r#"{"expression":"1"} x"#,
+            "line 2: it is no JSON: the fault is at column 20\n",
+        ),
+        (r#"{"event":{}}"#, "line 2: it has no member `expression`\n"),
+        (
+            r#"{"expression":null}"#,
+            "line 2: it has no member `expression`\n",
+        ),
+        (
+            r#"{"expression":["1"]}"#,
+            "line 2: its expression is no text: [\"1\"]\n",
+        ),
+        (
+            r#"{"expression":1.5}"#,
+            "line 2: its expression is no text: 1.5\n",
+        ),
+        (
+            r#"{"expression":"1","expression":"2"}"#,
+            "line 2: `expression` or `event` is there twice\n",
+        ),
+    ] {
+        let run = ran(&["--batch"], &format!("\n{line}\n \t\n\n"), false);
+        assert_eq!(run.code, 1, "{line}");
+        assert_eq!(run.out.lines().count(), 1, "{line}: {}", run.out);
+        assert!(run.talk.starts_with(told), "{line}: {}", run.talk);
+        assert!(
+            run.talk.contains("error: the line is no request\n"),
+            "{}",
+            run.talk
+        );
+    }
+    let run = ran(&["--batch"], "{\"expression\":\"1\"}\n\n", false);
+    assert_eq!(
+        (run.code, run.out.lines().count(), run.talk.as_str()),
+        (0, 1, "")
+    );
 }
 
 #[test]
