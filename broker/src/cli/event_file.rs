@@ -20,10 +20,7 @@ const ONE: &str = "give a file with one event in the JSON event format, such as 
 pub fn read_one(path: &str) -> Result<Event, Failure> {
     let bytes = data::read_blocking(path).map_err(|why| {
         Failure::usage(
-            format!(
-                "cannot read the event: {}",
-                why.message().unwrap_or_default()
-            ),
+            why.message().unwrap_or("cannot read the event"),
             "give --event the path of a file that you may read, or - for standard input",
         )
     })?;

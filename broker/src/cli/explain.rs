@@ -29,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   sluicegate explain --event order.json                the triggers in ./sluicegate
   sluicegate explain --event order.json --trigger shop/billing
+  sluicegate explain --event order.json --broker shop/orders
   sluicegate explain --event - --manifests manifests/ < order.json
   sluicegate explain --event order.json -o json        for programs";
 
@@ -45,6 +46,10 @@ pub struct ExplainArgs {
     /// Only this trigger; those of every broker when not given
     #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = object_name)]
     pub trigger: Option<ObjectName>,
+    /// Only the triggers of this broker
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = object_name,
+        conflicts_with = "trigger")]
+    pub broker: Option<ObjectName>,
     /// A folder or file of manifests; repeatable
     #[arg(long, value_name = "PATH", default_value = DEFAULT_PATH)]
     pub manifests: Vec<PathBuf>,
@@ -57,6 +62,8 @@ pub struct ExplainArgs {
 #[derive(Debug)]
 struct Explained {
     placed: Placed,
+    /// Whether its broker is among the manifests, or is the one that `sluicegate dev` has by itself.
+    has_broker: bool,
     explanation: Explanation,
 }
 
@@ -76,15 +83,17 @@ pub fn execute(args: &ExplainArgs, console: &mut Console) -> Result<(), Failure>
         Some(_) => false,
         None => found.may_lack_triggers(),
     };
+    let brokers = found.brokers.clone();
     let explained: Vec<Explained> = asked(found, args)?
         .into_iter()
         .map(|placed| Explained {
             explanation: explain(&placed.trigger.filters, &event),
+            has_broker: brokers.contains(&placed.broker()) || placed.is_of_dev_broker(),
             placed,
         })
         .collect();
     match args.output {
-        Output::Human => show::show(&event, &explained, console)?,
+        Output::Human => show::show(&event, &explained, args.trigger.is_some(), console)?,
         Output::Json => json::print(&event, &explained, console)?,
     }
     let matches = |it: &Explained| it.explanation.outcome == Outcome::Match;
@@ -102,6 +111,12 @@ fn asked(found: Found, args: &ExplainArgs) -> Result<Vec<Placed>, Failure> {
             return Err(no_trigger(&found));
         }
         let mut triggers = found.triggers;
+        if let Some(broker) = &args.broker {
+            triggers.retain(|placed| placed.broker() == *broker);
+            if triggers.is_empty() {
+                return Err(none_of_broker(broker));
+            }
+        }
         triggers.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         return Ok(triggers);
     };
@@ -136,6 +151,13 @@ fn no_trigger(found: &Found) -> Failure {
     )
 }
 
+fn none_of_broker(broker: &ObjectName) -> Failure {
+    Failure::usage(
+        format!("there is no valid trigger of the broker {broker}"),
+        "leave --broker out to see the triggers of all; a name without a namespace is in default",
+    )
+}
+
 fn invalid(wanted: &ObjectName, is_named: bool) -> Failure {
     let message = if is_named {
         format!("the trigger {wanted} is not valid")
@@ -154,8 +176,18 @@ fn unknown(wanted: &ObjectName, mut names: Vec<String>) -> Failure {
     let same_name = names
         .iter()
         .find(|name| name.split('/').nth(1) == Some(&wanted.name));
-    let meant = same_name.map(String::as_str);
-    let meant = meant.or_else(|| nearest(&wanted.to_string(), names.iter().map(String::as_str)));
+    // The namespace is not compared: as a part of both names it would make any two alike.
+    let beside = names
+        .iter()
+        .filter_map(|name| name.strip_prefix(&wanted.namespace));
+    let close = nearest(
+        &wanted.name,
+        beside.filter_map(|name| name.strip_prefix('/')),
+    );
+    let meant = match (same_name, close) {
+        (Some(meant), _) => Some(meant.clone()),
+        (None, close) => close.map(|name| format!("{}/{name}", wanted.namespace)),
+    };
     let listed: Vec<&str> = names.iter().take(NAMES_MAX).map(String::as_str).collect();
     let more = names.len().saturating_sub(NAMES_MAX);
     let listed = match (listed.join(", "), more) {

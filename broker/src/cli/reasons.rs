@@ -3,7 +3,7 @@
 //! Text from events and manifests goes through [`visible`].
 
 use serde::Serialize;
-use sluicegate_filter::cesql::{ErrorKind, EvaluationError, Reading, Value};
+use sluicegate_filter::cesql::{ErrorKind, EvaluationError, Reading, Type, Value};
 use sluicegate_filter::explain::ExpressionReason;
 
 use crate::logging::visible;
@@ -52,7 +52,11 @@ pub(super) fn decided(reason: &ExpressionReason) -> String {
     let deciding = &reason.deciding;
     let part = reason.expression.part(deciding.span);
     let read = readings(&deciding.attributes);
-    if part == reason.expression.text().trim() {
+    let is_whole = part == reason.expression.text().trim();
+    let is_attribute = matches!(&deciding.attributes[..], [one] if one.attribute == part);
+    let is_literal = part.eq_ignore_ascii_case(&deciding.value.to_string());
+    // The values of these say it all.
+    if is_whole || is_attribute || is_literal {
         return read;
     }
     let part = format!(
@@ -65,6 +69,18 @@ pub(super) fn decided(reason: &ExpressionReason) -> String {
     } else {
         format!("{part}: {read}")
     }
+}
+
+/// Why an expression in which nothing went wrong matches nothing all the same.
+pub(super) fn no_boolean(reason: &ExpressionReason) -> Option<String> {
+    let ty = reason.value.ty();
+    let is_told = ty == Type::Boolean || !reason.errors.is_empty();
+    (!is_told).then(|| {
+        format!(
+            "it comes to {}, of type {ty}, and only a Boolean matches",
+            value(&reason.value)
+        )
+    })
 }
 
 /// Attributes and their values: `amount is 40, region is not on this event`.
@@ -133,6 +149,8 @@ mod tests {
                 "region = 'us' is false: region is \"eu\"",
             ),
             ("1 = 2 OR 2 = 2", "2 = 2 is true"),
+            ("1 = 2 OR TRUE", ""),
+            ("(region)", "region is \"eu\""),
             ("1 = 2", ""),
             ("EXISTS a", "a is not on this event"),
             (

@@ -14,7 +14,9 @@ const EVENT: &str =
 /// A folder with triggers of the broker `shop/orders`, by name and filters.
 fn folder(triggers: &[(&str, &str)]) -> PathBuf {
     let folder = scratch_folder("explain").expect("tests have a folder of their own");
-    let text: String = triggers
+    let broker = "apiVersion: eventing.knative.dev/v1\nkind: Broker\n\
+                  metadata: {name: orders, namespace: shop}\n";
+    let triggers: String = triggers
         .iter()
         .map(|(name, filters)| {
             format!(
@@ -24,7 +26,8 @@ fn folder(triggers: &[(&str, &str)]) -> PathBuf {
             )
         })
         .collect();
-    fs::write(folder.join("triggers.yaml"), text).expect("the folder was just made");
+    fs::write(folder.join("broker.yaml"), broker).expect("the folder was just made");
+    fs::write(folder.join("triggers.yaml"), triggers).expect("the folder was just made");
     folder
 }
 

@@ -14,7 +14,9 @@ use crate::manifests::folder::dangling_link;
 pub(super) struct Found {
     /// Those that are valid, in order of file and place.
     pub(super) triggers: Vec<Placed>,
-    /// The names of those that are not.
+    /// The brokers that manifests describe, valid or not.
+    pub(super) brokers: Vec<ObjectName>,
+    /// The names of the triggers that are not valid.
     pub(super) invalid: Vec<ObjectName>,
     /// Whether something cannot be read that may be any trigger.
     pub(super) has_nameless_faults: bool,
@@ -54,6 +56,18 @@ impl Placed {
         &self.trigger.metadata.name
     }
 
+    pub(super) fn broker(&self) -> ObjectName {
+        ObjectName {
+            namespace: self.name().namespace.clone(),
+            name: self.trigger.broker.clone(),
+        }
+    }
+
+    /// `sluicegate dev` has that one without a manifest.
+    pub(super) fn is_of_dev_broker(&self) -> bool {
+        self.name().namespace == "default" && self.trigger.broker == "default"
+    }
+
     /// By namespace, broker and name.
     pub(super) fn sort_key(&self) -> (&str, &str, &str) {
         let name = self.name();
@@ -87,8 +101,10 @@ pub(super) fn find(gathered: &Gathered) -> Found {
 }
 
 fn take(manifest: Manifest, twice: Option<Diagnostic>, source: &Source, found: &mut Found) {
-    if matches!(manifest.kind.as_str(), "Broker" | "BrokerConfig") {
-        return;
+    match manifest.kind.as_str() {
+        "Broker" => return found.brokers.extend(manifest.name),
+        "BrokerConfig" => return,
+        _ => {}
     }
     let is_refused = manifest.has_errors() || twice.is_some();
     if is_refused {

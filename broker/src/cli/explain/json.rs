@@ -9,7 +9,7 @@ use sluicegate_filter::explain::{Clause, Comparison, ExpressionReason, Reason};
 use super::Explained;
 use crate::cli::console::Console;
 use crate::cli::exit::Failure;
-use crate::cli::reasons::JsonValue;
+use crate::cli::reasons::{self, JsonValue};
 
 #[derive(Debug, Serialize)]
 struct JsonReport<'a> {
@@ -26,10 +26,13 @@ struct JsonEvent<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct JsonTrigger<'a> {
     namespace: &'a str,
     name: &'a str,
     broker: &'a str,
+    /// Whether a manifest describes the broker, or `sluicegate dev` has it by itself.
+    broker_found: bool,
     file: &'a str,
     line: usize,
     outcome: &'static str,
@@ -68,6 +71,9 @@ struct JsonExpression<'a> {
     #[serde(rename = "type")]
     ty: &'static str,
     errors: Vec<JsonError<'a>>,
+    /// Why it matches nothing where nothing went wrong in it: it is not a Boolean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
     deciding: JsonDeciding<'a>,
 }
 
@@ -75,8 +81,9 @@ struct JsonExpression<'a> {
 struct JsonError<'a> {
     kind: &'static str,
     part: &'a str,
-    /// In bytes, from the beginning of the expression.
+    /// In characters, from the beginning of the expression; the first is 0.
     start: usize,
+    /// Behind the last one.
     end: usize,
 }
 
@@ -129,6 +136,7 @@ impl<'a> From<&'a Explained> for JsonTrigger<'a> {
             namespace: &placed.name().namespace,
             name: &placed.name().name,
             broker: &placed.trigger.broker,
+            broker_found: explained.has_broker,
             file: &placed.file,
             line: placed.line,
             outcome: word(explained.explanation.outcome),
@@ -177,11 +185,17 @@ impl<'a> From<&'a Comparison> for JsonComparison<'a> {
 
 impl<'a> From<&'a ExpressionReason> for JsonExpression<'a> {
     fn from(reason: &'a ExpressionReason) -> Self {
+        let chars_before = |at: usize| {
+            let text = reason.expression.text();
+            text.char_indices()
+                .take_while(|(from, _)| *from < at)
+                .count()
+        };
         let error = |EvaluationError { kind, span }: &EvaluationError| JsonError {
             kind: kind.as_str(),
             part: reason.expression.part(*span),
-            start: span.start,
-            end: span.end,
+            start: chars_before(span.start),
+            end: chars_before(span.end),
         };
         let Deciding {
             span,
@@ -193,10 +207,11 @@ impl<'a> From<&'a ExpressionReason> for JsonExpression<'a> {
             value: (&reason.value).into(),
             ty: reason.value.ty().as_str(),
             errors: reason.errors.iter().map(error).collect(),
+            note: reasons::no_boolean(reason),
             deciding: JsonDeciding {
                 part: reason.expression.part(*span),
-                start: span.start,
-                end: span.end,
+                start: chars_before(span.start),
+                end: chars_before(span.end),
                 value: value.into(),
                 attributes: attributes.iter().map(JsonReading::from).collect(),
             },

@@ -1,7 +1,7 @@
 //! An explanation as lines, one for each node of its tree. Knows no colour.
 
+use sluicegate_filter::Outcome;
 use sluicegate_filter::explain::{Clause, Comparison, Explanation, ExpressionReason, Reason};
-use sluicegate_filter::{Outcome, cesql::Value};
 
 use crate::cli::reasons;
 use crate::logging::visible;
@@ -202,15 +202,10 @@ fn why(reason: &ExpressionReason) -> Vec<String> {
     };
     if reason.errors.is_empty() {
         let decided = Some(reasons::decided(reason)).filter(|words| !words.is_empty());
-        let is_boolean = matches!(reason.value, Value::Boolean(_));
-        let no_boolean = (!is_boolean).then(|| {
-            let ty = reason.value.ty();
-            format!(
-                "it comes to {}, of type {ty}, and only a Boolean matches",
-                reasons::value(&reason.value)
-            )
-        });
-        return decided.into_iter().chain(no_boolean).collect();
+        return decided
+            .into_iter()
+            .chain(reasons::no_boolean(reason))
+            .collect();
     }
     let reads_as = format!(
         "{subject} reads as {}",

@@ -13,10 +13,14 @@ use crate::logging::visible;
 /// What was asked for is padded up to here, so that what was found stands in a column.
 const PADDED_CHARS_MAX: usize = 48;
 
-/// Prints the event, and each trigger below its broker.
+/// How much of a path is shown, in bytes.
+const PATH_BYTES_MAX: usize = 400;
+
+/// Prints the event, and each trigger below its broker; of one that was named also where it stands.
 pub(super) fn show(
     event: &Event,
     explained: &[Explained],
+    is_named: bool,
     console: &mut Console,
 ) -> Result<(), Failure> {
     let shown = |text| visible(text, SHOWN_BYTES_MAX);
@@ -36,10 +40,21 @@ pub(super) fn show(
         let trigger = &it.placed.trigger;
         let broker = (&trigger.metadata.name.namespace, &trigger.broker);
         if of_broker != Some(broker) {
-            console.print(format_args!("\nbroker   {}/{}", broker.0, broker.1))?;
+            let missing = match it.has_broker {
+                true => String::new(),
+                false => console.paint(Tone::Warning, "   no manifest here describes it"),
+            };
+            console.print(format_args!(
+                "\nbroker   {}/{}{missing}",
+                broker.0, broker.1
+            ))?;
             of_broker = Some(broker);
         }
         show_trigger(it, width, console)?;
+        if is_named {
+            let file = visible(&it.placed.file, PATH_BYTES_MAX);
+            console.print(format_args!("file     {file}:{}", it.placed.line))?;
+        }
     }
     Ok(())
 }

@@ -30,6 +30,17 @@ spec:
     )
 }
 
+const BROKERS: &str = "\
+apiVersion: eventing.knative.dev/v1
+kind: Broker
+metadata: {name: orders, namespace: shop}
+---
+apiVersion: eventing.knative.dev/v1
+kind: Broker
+metadata: {name: audits, namespace: shop}
+---
+";
+
 /// Explains the order to a folder with this file.
 fn ran(manifests: &str, words: &[&str]) -> Run {
     let folder = TempDir::new();
@@ -177,7 +188,7 @@ fn triggers_stand_below_their_broker_by_name() {
         trigger("a", "[{exact: {type: order.paid}}]"),
         trigger("b", "[]").replace("broker: orders", "broker: audits"),
     ];
-    let run = ran(&manifests.concat(), &[]);
+    let run = ran(&format!("{}{BROKERS}", manifests.concat()), &[]);
     assert_eq!(
         run.out,
         "event    order.paid  from /shop  id 7
@@ -191,6 +202,66 @@ trigger  zoo  no      exact source=\"/x\"   event has \"/shop\"
 "
     );
     assert_eq!((run.code, run.talk.as_str()), (0, ""));
+}
+
+#[test]
+fn the_triggers_of_one_broker_can_be_asked_for_and_one_that_is_not_there_is_said() {
+    let manifests = [
+        trigger("a", "[]"),
+        trigger("b", "[]").replace("broker: orders", "broker: audits"),
+    ]
+    .concat();
+    let run = ran(&manifests, &["--broker", "shop/audits"]);
+    assert!(
+        run.out
+            .contains("broker   shop/audits   no manifest here describes it\n"),
+        "{}",
+        run.out
+    );
+    assert!(!run.out.contains("orders"), "{}", run.out);
+    let run = ran(&manifests, &["--broker", "orders"]);
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    assert!(
+        run.talk.contains("of the broker default/orders"),
+        "{}",
+        run.talk
+    );
+    let dev = trigger("a", "[]")
+        .replace("namespace: shop", "namespace: default")
+        .replace("broker: orders", "broker: default");
+    for (manifests, name) in [
+        (dev, "default/a"),
+        (format!("{manifests}{BROKERS}"), "shop/b"),
+    ] {
+        let run = ran(&manifests, &["--trigger", name]);
+        assert!(!run.out.contains("no manifest"), "{}", run.out);
+        assert!(run.out.contains("\nfile     "), "{}", run.out);
+        assert!(
+            run.out.trim_end().ends_with(|it: char| it.is_ascii_digit()),
+            "{}",
+            run.out
+        );
+    }
+}
+
+#[test]
+fn json_tells_places_in_characters_and_why_no_boolean_matches() {
+    let expression = |filters: &str| {
+        let run = ran(&trigger("one", filters), &["-o", "json"]);
+        let report: Value = serde_json::from_str(&run.out).unwrap();
+        report["triggers"][0]["clauses"][0]["expression"].clone()
+    };
+    let failing = expression("[{cesql: \"type = 'é' OR price > 1\"}]");
+    assert_eq!(
+        failing["errors"],
+        json!([{"kind": "missingAttribute", "part": "price", "start": 14, "end": 19}])
+    );
+    assert_eq!(failing["deciding"]["start"], 14, "{failing}");
+    assert_eq!(failing["note"], Value::Null);
+    assert_eq!(
+        expression("[{cesql: region}]")["note"],
+        "it comes to \"eu\", of type String, and only a Boolean matches"
+    );
 }
 
 #[test]
@@ -317,7 +388,8 @@ fn json_holds_the_whole_tree() {
         json!({
             "event": {"id": "7", "source": "/shop", "type": "order.paid"},
             "triggers": [{
-                "namespace": "shop", "name": "one", "broker": "orders", "file": null, "line": 1,
+                "namespace": "shop", "name": "one", "broker": "orders", "brokerFound": false,
+                "file": null, "line": 1,
                 "outcome": "noMatch",
                 "clauses": [
                     {"dialect": "exact", "outcome": "match", "decided": false, "comparisons": [
