@@ -103,7 +103,8 @@ impl Readiness {
             .iter()
             .filter(|it| it.diagnostic.is_error())
             .count();
-        text.push_str(&format!("{}manifests {errors} errors\n", mark(errors == 0)));
+        let noun = if errors == 1 { "error" } else { "errors" };
+        text.push_str(&format!("{}manifests {errors} {noun}\n", mark(errors == 0)));
         for finding in findings.iter() {
             if finding.keeps_earlier {
                 text.push_str("the last valid version stays in force:\n");
@@ -193,7 +194,7 @@ mod tests {
         readiness.show(look(&mut catalog, &invalid));
         let report = readiness.report(&registry());
         assert!(
-            report.starts_with("[+]serving ok\n[-]manifests 1 errors\n"),
+            report.starts_with("[+]serving ok\n[-]manifests 1 error\n"),
             "{report}"
         );
         assert!(

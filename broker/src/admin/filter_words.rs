@@ -10,14 +10,37 @@ pub(super) fn in_words(filters: &[FilterSpec]) -> String {
         return "all events".to_owned();
     };
     match filters.iter().map(count).sum::<usize>() {
-        0 | 1 => first,
-        more => format!("{first} + {} more", more - 1),
+        0 | 1 => first.words,
+        more => format!("{} + {} more", first.as_part(), more - 1),
+    }
+}
+
+/// A condition in words.
+struct Condition {
+    words: String,
+    /// Whether it is an expression, which beside other words must not be read as going on in them.
+    is_expression: bool,
+}
+
+impl Condition {
+    fn plain(words: String) -> Self {
+        Condition {
+            words,
+            is_expression: false,
+        }
+    }
+
+    fn as_part(&self) -> String {
+        match self.is_expression {
+            true => format!("({})", self.words),
+            false => self.words.clone(),
+        }
     }
 }
 
 /// Nesting is bounded by validation, so that recursion is too.
-fn first_condition(filter: &FilterSpec) -> Option<String> {
-    match filter {
+fn first_condition(filter: &FilterSpec) -> Option<Condition> {
+    let plain = match filter {
         FilterSpec::Attributes(entries) => entries.first().map(|(name, value)| match &**value {
             "" => format!("{name} present"),
             value => equals(name, value),
@@ -29,14 +52,22 @@ fn first_condition(filter: &FilterSpec) -> Option<String> {
         FilterSpec::Suffix(entries) => entries
             .first()
             .map(|(name, value)| format!("{name}=*{value}")),
-        FilterSpec::All(nested) => nested.iter().find_map(first_condition),
+        FilterSpec::All(nested) => return nested.iter().find_map(first_condition),
         FilterSpec::Any(nested) => nested
             .iter()
             .find_map(first_condition)
-            .map(|first| format!("any of {first}")),
-        FilterSpec::Not(nested) => first_condition(nested).map(|first| format!("not {first}")),
-        FilterSpec::Cesql(expression) => Some(one_line(expression.text(), EXPRESSION_CHARS_MAX)),
-    }
+            .map(|first| format!("any of {}", first.as_part())),
+        FilterSpec::Not(nested) => {
+            first_condition(nested).map(|first| format!("not {}", first.as_part()))
+        }
+        FilterSpec::Cesql(expression) => {
+            return Some(Condition {
+                words: one_line(expression.text(), EXPRESSION_CHARS_MAX),
+                is_expression: true,
+            });
+        }
+    };
+    plain.map(Condition::plain)
 }
 
 /// How much of an expression is told, in characters.
@@ -120,11 +151,15 @@ mod tests {
             ),
             (
                 vec![cesql("amount > 100\n  AND region = 'eu'\n"), paid()],
-                "amount > 100 AND region = 'eu' + 1 more",
+                "(amount > 100 AND region = 'eu') + 1 more",
+            ),
+            (
+                vec![FilterSpec::Any(vec![cesql("amount > 1000"), paid()])],
+                "any of (amount > 1000) + 1 more",
             ),
             (
                 vec![FilterSpec::Not(Box::new(cesql("EXISTS subject")))],
-                "not EXISTS subject",
+                "not (EXISTS subject)",
             ),
             (
                 vec![cesql(&format!("type = '{}'", "é".repeat(51)))],

@@ -26,6 +26,18 @@ Examples:
   sluicegate get deadletters --trigger billing
   sluicegate get triggers --server http://10.0.0.7:8081";
 
+const BROKER_EXAMPLES: &str = "\
+Examples:
+  sluicegate get brokers                       what each broker's channel holds
+  sluicegate get brokers orders -n shop -o wide
+  sluicegate get brokers -o json";
+
+const DEAD_LETTER_EXAMPLES: &str = "\
+Examples:
+  sluicegate get deadletters                   what was given up on, oldest first
+  sluicegate get deadletters billing -n shop   of one trigger
+  sluicegate get deadletters --limit 1000 -o json";
+
 /// Arguments of `get`.
 #[derive(Clone, Debug, Args)]
 #[command(before_help = EXAMPLES)]
@@ -39,7 +51,7 @@ pub struct GetArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Noun {
     /// Brokers and what their channels hold
-    #[command(visible_alias = "broker", before_help = EXAMPLES)]
+    #[command(visible_alias = "broker", before_help = BROKER_EXAMPLES)]
     Brokers(ListArgs),
     /// Triggers, their subscribers, and how deliveries go
     #[command(visible_alias = "trigger", before_help = EXAMPLES)]
@@ -47,7 +59,7 @@ pub enum Noun {
     /// Events given up on, in the built-in dead-letter store
     #[command(
         visible_aliases = ["deadletter", "dead-letters", "dead-letter"],
-        before_help = EXAMPLES
+        before_help = DEAD_LETTER_EXAMPLES
     )]
     Deadletters(dead_letters::DeadLetterArgs),
 }
@@ -144,19 +156,20 @@ async fn list_all<T: Listed + serde::de::DeserializeOwned>(
             && args.name.as_deref().is_none_or(|wanted| wanted == name)
     });
     if let (true, Some(name)) = (list.items.is_empty(), &args.name) {
-        let place = namespace
-            .map(|it| format!(" in namespace {it}"))
-            .unwrap_or_default();
-        return Err(Failure::new(
-            Exit::Failed,
-            format!(
-                "the server has nothing named {name} among its {}{place}",
-                T::PLURAL
-            ),
-            format!("list them all with `sluicegate get {}`", T::PLURAL),
-        ));
+        return Err(nothing_named(name, T::PLURAL, namespace));
     }
     print(&list, args.listing.output, console)
+}
+
+fn nothing_named(name: &str, plural: &str, namespace: Option<&str>) -> Failure {
+    let place = namespace
+        .map(|it| format!(" in namespace {it}"))
+        .unwrap_or_default();
+    Failure::new(
+        Exit::Failed,
+        format!("the server has nothing named {name} among its {plural}{place}"),
+        format!("list them all with `sluicegate get {plural}`"),
+    )
 }
 
 /// Prints a list in the format asked for. An empty one leaves a table's output empty and says what

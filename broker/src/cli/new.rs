@@ -87,7 +87,7 @@ pub struct TriggerArgs {
     #[arg(long, value_name = "SOURCE")]
     pub source: Option<String>,
     /// Only events of which this CESQL expression is true, such as `amount > 100`
-    #[arg(long, value_name = "EXPR", value_parser = condition)]
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub cesql: Option<String>,
     /// Where to send
     #[arg(long, value_name = "URL", value_parser = http_url_text)]
@@ -151,6 +151,7 @@ pub fn execute(args: &NewArgs, console: &mut Console) -> Result<(), Failure> {
         Noun::Trigger(args) => {
             refuse_stars("--type", args.ty.as_deref())?;
             refuse_stars("--source", args.source.as_deref())?;
+            refuse_no_condition(args.cesql.as_deref())?;
             let text = manifest::trigger(&args.place, &args.wish());
             put("trigger", &args.place, &text, console)
         }
@@ -182,16 +183,23 @@ impl DeliveryArgs {
     }
 }
 
-/// An expression that can be a filter.
-fn condition(text: &str) -> Result<String, String> {
+/// An expression must be one that can be a filter.
+fn refuse_no_condition(text: Option<&str>) -> Result<(), Failure> {
+    let Some(text) = text else { return Ok(()) };
     if text.trim().is_empty() {
-        return Err("an empty expression is no filter; leave --cesql out to take all".to_owned());
+        return Err(Failure::usage(
+            "--cesql: an empty expression is no filter",
+            "leave --cesql out to take all",
+        ));
     }
-    let shown =
-        |error: ExpressionError| format!("{error}\n{}\n{}", error.caret(text), error.remedy);
+    let shown = |error: ExpressionError| {
+        Failure::usage(
+            format!("--cesql: {}\n{}", error.problem, error.caret(text)),
+            error.remedy,
+        )
+    };
     let expression = Expression::parse(text).map_err(shown)?;
-    expression.check_condition().map_err(shown)?;
-    Ok(text.to_owned())
+    expression.check_condition().map_err(shown)
 }
 
 fn retries(text: &str) -> Result<u32, String> {
@@ -247,7 +255,11 @@ fn put(noun: &str, place: &Place, text: &str, console: &mut Console) -> Result<(
         .open(&path)
         .and_then(|mut file| file.write_all(text.as_bytes()));
     match written {
-        Ok(()) => console.print(format_args!("wrote {shown}")),
+        Ok(()) => {
+            console.print(format_args!("wrote {shown}"))?;
+            console.say("a server that watches the folder serves it in a moment");
+            Ok(())
+        }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Failure::new(
             Exit::Failed,
             format!("{shown} exists already"),

@@ -56,7 +56,8 @@ pub struct SendArgs {
     /// The event's subject
     #[arg(long, value_name = "TEXT")]
     pub subject: Option<String>,
-    /// An extension attribute; repeatable
+    /// An extension attribute, which is sent as text; repeatable. A Boolean or an Integer of the JSON
+    /// format can only come from --file
     #[arg(long, value_name = "NAME=VALUE", value_parser = key_value)]
     pub ext: Vec<(String, String)>,
     /// The content type of the data; told from the data when not given

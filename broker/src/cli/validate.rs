@@ -261,7 +261,10 @@ fn print_json(report: &Report, console: &mut Console) -> Result<(), Failure> {
 }
 
 fn json_finding(finding: &Finding) -> api::Finding {
-    api::Finding::new(&finding.file, &finding.diagnostic, &finding.rendered)
+    api::Finding {
+        object: finding.object.clone(),
+        ..api::Finding::new(&finding.file, &finding.diagnostic, &finding.rendered)
+    }
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ impl ManifestLoop {
         {
             let place = place(finding);
             let message = &finding.diagnostic.message;
-            let help = finding.diagnostic.help.as_deref().unwrap_or_default();
+            let help = finding.diagnostic.help.as_deref().map(in_one_line);
             let code = finding.diagnostic.code;
             match finding.diagnostic.severity {
                 Severity::Error if finding.keeps_earlier => tracing::error!(
@@ -138,6 +138,19 @@ fn place(finding: &Finding) -> String {
         Some(span) => format!("{}:{}:{}", finding.file.display(), span.line, span.column),
         None => finding.file.display().to_string(),
     }
+}
+
+/// A log line has no room to draw: of a drawing, what stands below its carets is kept.
+fn in_one_line(help: &str) -> String {
+    let lines: Vec<&str> = help.lines().map(str::trim).collect();
+    let is_carets = |line: &&str| !line.is_empty() && line.chars().all(|it| it == '^');
+    let drawn = lines.iter().rposition(is_carets).map_or(0, |at| at + 1);
+    let said: Vec<String> = lines.iter().skip(drawn).map(|line| spaced(line)).collect();
+    said.join("; ")
+}
+
+fn spaced(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The findings as people read them.
@@ -160,4 +173,26 @@ async fn look(path: &Path, mut reader: FolderReader, how: Look) -> (FolderReader
         let why = format!("cannot read the folder {}: {error}", path.display());
         (FolderReader::failed(path, &why), true)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_fits_on_a_line() {
+        for (help, line) in [
+            ("write a list", "write a list"),
+            (
+                "in the expression\n  type =\n        ^\nwrite a value",
+                "write a value",
+            ),
+            (
+                "add it      →  a: b\n   or say    →  --map",
+                "add it → a: b; or say → --map",
+            ),
+        ] {
+            assert_eq!(in_one_line(help), line);
+        }
+    }
 }

@@ -83,7 +83,7 @@ async fn an_invalid_manifest_leaves_the_others_served_and_a_strict_start_refuses
         ready.body
     );
     assert!(
-        ready.body.contains("[-]manifests 1 errors"),
+        ready.body.contains("[-]manifests 1 error"),
         "{}",
         ready.body
     );

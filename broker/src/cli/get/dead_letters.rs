@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::{Listed, Listing, print};
-use crate::api::{self, DeadLetter, List};
+use super::{Listed, Listing, nothing_named, print};
+use crate::api::{self, DeadLetter, List, Trigger};
 use crate::cli::arguments::dns_name;
 use crate::cli::client::AdminClient;
 use crate::cli::console::Console;
@@ -116,6 +116,9 @@ pub(super) async fn list(args: &DeadLetterArgs, console: &mut Console) -> Result
             break;
         }
     }
+    if all.items.is_empty() {
+        refuse_unknown_trigger(args, &client).await?;
+    }
     print(&all, args.listing.output, console)?;
     if all.next.is_some() {
         console.say(format_args!(
@@ -123,6 +126,25 @@ pub(super) async fn list(args: &DeadLetterArgs, console: &mut Console) -> Result
         ));
     }
     Ok(())
+}
+
+/// A trigger that is not there has no dead letters, and is most likely a slip of the pen.
+async fn refuse_unknown_trigger(
+    args: &DeadLetterArgs,
+    client: &AdminClient,
+) -> Result<(), Failure> {
+    let Some(wanted) = args.trigger.as_ref().or(args.name.as_ref()) else {
+        return Ok(());
+    };
+    let namespace = args.listing.namespace.as_deref();
+    let triggers: List<Trigger> = client.get(api::TRIGGERS).await?;
+    let is_wanted = |it: &Trigger| {
+        it.name == *wanted && namespace.is_none_or(|namespace| namespace == it.namespace)
+    };
+    if triggers.items.iter().any(is_wanted) {
+        return Ok(());
+    }
+    Err(nothing_named(wanted, Trigger::PLURAL, namespace))
 }
 
 /// The path of one page. Names are DNS names and need no escaping; a place may hold anything.

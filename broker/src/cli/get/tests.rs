@@ -13,10 +13,11 @@ fn printed<T: Listed>(list: &List<T>, output: Output) -> (String, String) {
 
 fn triggers() -> List<Trigger> {
     let trigger = |name: &str, delivering: serde_json::Value, lag: u64| {
+        let errors = if name == "audit" { 0 } else { 1_025 };
         json!({"namespace": "shop", "name": name, "uid": "u", "broker": "orders",
             "filter": "type=refund.*", "subscriber": "http://refunds/",
             "subscriberUri": "http://refunds/", "ready": true, "delivering": delivering,
-            "paused": false, "waiting": lag, "deferred": 0, "inFlight": 0, "lag": lag,
+            "paused": false, "filterErrors": errors, "waiting": lag, "deferred": 0, "inFlight": 0, "lag": lag,
             "books": {"accepted": 5014 + lag, "filtered": 1, "delivered": 4101, "deadLettered": 900,
                 "parked": 12, "cancelled": 0, "expired": 0, "discarded": 0, "pending": lag},
             "delivery": {"retries": 10, "backoffPolicy": "exponential", "backoffDelayMs": 200,
@@ -35,9 +36,9 @@ fn triggers_have_their_columns() {
     assert_eq!(
         out,
         "\
-NAMESPACE  NAME     BROKER  FILTER         SUBSCRIBER       READY  DELIVERING  LAG    OK     DEAD
-shop       audit    orders  type=refund.*  http://refunds/  True   yes         0      4,101  912
-shop       refunds  orders  type=refund.*  http://refunds/  True   NO: 503     4,102  4,101  912
+NAMESPACE  NAME     BROKER  FILTER                        SUBSCRIBER       READY  DELIVERING  LAG    OK     DEAD
+shop       audit    orders  type=refund.*                 http://refunds/  True   yes         0      4,101  912
+shop       refunds  orders  type=refund.* (1,025 failed)  http://refunds/  True   NO: 503     4,102  4,101  912
 "
     );
     assert_eq!(talk, "");

@@ -47,7 +47,7 @@ impl Listed for Trigger {
             self.namespace.clone(),
             self.name.clone(),
             self.broker.clone(),
-            self.filter.clone(),
+            filter(&self.filter, self.filter_errors),
             self.subscriber_uri
                 .clone()
                 .unwrap_or_else(|| self.subscriber.clone()),
@@ -85,6 +85,14 @@ impl Listed for Trigger {
 
     fn when_none() -> &'static str {
         "Write one with `sluicegate new trigger NAME --type TYPE --to URL`"
+    }
+}
+
+/// A filter that failed says so where it stands: nothing else tells why nothing arrives.
+fn filter(words: &str, errors: u64) -> String {
+    match errors {
+        0 => words.to_owned(),
+        errors => format!("{words} ({} failed)", count(errors)),
     }
 }
 

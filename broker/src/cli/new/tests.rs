@@ -119,15 +119,16 @@ fn whatever_is_written_is_valid_without_a_remark() {
 #[test]
 fn an_expression_that_cannot_be_a_filter_is_not_written() {
     for (expression, shown) in [
-        ("amount >", "amount >\n        ^\nwrite an attribute"),
+        ("amount >", "amount >\n        ^\nnext:  write an attribute"),
         ("LENGTH(subject)", "type Integer"),
         ("MATCHES(type, 'a')", "there is no function MATCHES"),
         (" ", "leave --cesql out"),
     ] {
-        let words = ["sluicegate", "new", "trigger", "large", "--to", "http://a/"];
-        let refused = Cli::try_parse_from(words.iter().chain(&["--cesql", expression]));
-        let told = refused.unwrap_err().to_string();
-        assert!(told.contains(shown), "{told}");
+        let words = ["trigger", "large", "--to", "http://a/", "--stdout"];
+        let words = [&words[..], &["--cesql", expression]].concat();
+        let refused = printed(&words).unwrap_err();
+        assert_eq!(refused.exit(), Exit::Usage, "{expression}");
+        assert!(refused.to_string().contains(shown), "{refused}");
     }
 }
 

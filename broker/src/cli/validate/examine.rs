@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use sluicegate_resources::{
-    CrossFinding, Diagnostic, Located, Object, Parsed, Severity, check_references,
+    CrossFinding, Diagnostic, Located, Manifest, Object, Parsed, Severity, check_references,
     check_resolution, codes, parse,
 };
 
+use crate::api::FoundIn;
 use crate::config::Config;
 use crate::manifests::folder::Contents;
 
@@ -38,6 +39,8 @@ impl Source {
 pub(in crate::cli) struct Finding {
     pub(in crate::cli) file: String,
     pub(in crate::cli) diagnostic: Diagnostic,
+    /// The object, when the fault lies within one that has a name.
+    pub(in crate::cli) object: Option<FoundIn>,
     /// As people read it.
     pub(in crate::cli) rendered: String,
 }
@@ -48,6 +51,7 @@ impl Finding {
         Finding {
             file: file.to_owned(),
             diagnostic,
+            object: None,
             rendered,
         }
     }
@@ -108,10 +112,17 @@ pub(in crate::cli) fn examine(sources: &[Source], config: Option<&Config>) -> Re
         let across = cross
             .iter()
             .filter(|found| file_of.get(found.index) == Some(&index));
-        let mut diagnostics = alone(source, parsed);
-        diagnostics.extend(across.map(softened));
-        diagnostics.sort_by_key(|diagnostic| diagnostic.span);
-        let finding = |it| Finding::new(&source.file, source.text(), it);
+        let mut diagnostics = with_objects(source, parsed);
+        diagnostics.extend(across.map(|found| {
+            let within = located.get(found.index);
+            let object = within.and_then(|it| object_of(it.manifest));
+            (object, softened(found))
+        }));
+        diagnostics.sort_by_key(|(_, diagnostic)| diagnostic.span);
+        let finding = |(object, it)| Finding {
+            object,
+            ..Finding::new(&source.file, source.text(), it)
+        };
         report.findings.extend(diagnostics.into_iter().map(finding));
     }
     report
@@ -130,22 +141,32 @@ impl Report {
 
 /// What is wrong with a file without a look at others.
 pub(in crate::cli) fn alone(source: &Source, parsed: &Parsed) -> Vec<Diagnostic> {
+    let each = with_objects(source, parsed).into_iter();
+    each.map(|(_, diagnostic)| diagnostic).collect()
+}
+
+/// First of the file, then of its documents, each with the object that it lies in.
+fn with_objects(source: &Source, parsed: &Parsed) -> Vec<(Option<FoundIn>, Diagnostic)> {
     if let Contents::Unreadable(why) = &source.contents {
-        return vec![Diagnostic::error(
-            codes::NOT_YAML,
-            format!("the file {why}"),
-        )];
+        let fault = Diagnostic::error(codes::NOT_YAML, format!("the file {why}"));
+        return vec![(None, fault)];
     }
-    let of_documents = parsed
-        .manifests
-        .iter()
-        .flat_map(|manifest| &manifest.diagnostics);
-    parsed
-        .diagnostics
-        .iter()
-        .chain(of_documents)
-        .cloned()
-        .collect()
+    let of_file = parsed.diagnostics.iter().map(|it| (None, it.clone()));
+    let of_documents = parsed.manifests.iter().flat_map(|manifest| {
+        let object = object_of(manifest);
+        let each = manifest.diagnostics.iter();
+        each.map(move |it| (object.clone(), it.clone()))
+    });
+    of_file.chain(of_documents).collect()
+}
+
+fn object_of(manifest: &Manifest) -> Option<FoundIn> {
+    let name = manifest.name.as_ref()?;
+    Some(FoundIn {
+        kind: manifest.kind.clone(),
+        namespace: name.namespace.clone(),
+        name: name.name.clone(),
+    })
 }
 
 /// Whether the broker that is missing is the one that `sluicegate dev` has by itself.

@@ -149,6 +149,10 @@ fn json_is_one_object_with_every_finding() {
         (&"W006".into(), &"error".into())
     );
     assert_eq!(finding["line"], 5);
+    assert_eq!(
+        finding["object"],
+        serde_json::json!({"kind": "Trigger", "namespace": "shop", "name": "billing"})
+    );
     let rendered = finding["rendered"].as_str().unwrap();
     assert!(
         rendered.starts_with("error[W006]: ") && rendered.contains('^'),
