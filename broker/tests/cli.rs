@@ -353,6 +353,37 @@ fn the_first_five_minutes_go_as_promised() {
         let list: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
         list["items"][0]["books"]["delivered"] == 1
     });
+
+    let get = |words: &[&str]| run(&folder, &[&["get"], words, &["--server", &admin]].concat());
+    for (name, code, told) in [
+        ("hello", 0, "no deadletters. "),
+        ("hallo", 1, "nothing named hallo among its triggers"),
+    ] {
+        let listed = get(&["deadletters", "--trigger", name]);
+        assert_eq!(listed.status.code(), Some(code), "{name}");
+        assert!(text(&listed.stderr).contains(told), "{name}");
+    }
+
+    let condition = ["--cesql", "amount > 100", "--to", &to];
+    let made = run(
+        &folder,
+        &[&["new", "trigger", "large"], &condition[..]].concat(),
+    );
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    wait_until("the second trigger is served", || {
+        text(&get(&["triggers", "-o", "name"]).stdout).contains("default/large\n")
+    });
+    let (code, out, talk) = send(&["other.type"]);
+    assert_eq!(code, Some(0), "{out}{talk}");
+    let told = "no trigger matched (0 of 2)\n\
+                1 trigger could not evaluate its expression: large (missingAttribute: amount)\n";
+    assert!(out.ends_with(told), "{out}");
+    assert!(
+        talk.contains("sluicegate explain") && !talk.contains("to route it"),
+        "{talk}"
+    );
+    let shown = text(&get(&["triggers"]).stdout).to_owned();
+    assert!(shown.contains("amount > 100 (1 failed)"), "{shown}");
 }
 
 /// Polls until `is_so`, or fails after a while.
