@@ -109,15 +109,24 @@ fn readings(attributes: &[Reading]) -> String {
 
 /// What went wrong: `'amount' is not on this event`.
 pub(super) fn error(reason: &ExpressionReason, error: &EvaluationError) -> String {
-    let part = visible(reason.expression.part(error.span), SHOWN_BYTES_MAX);
-    match error.kind {
-        ErrorKind::Parse => format!("'{part}' is no expression"),
-        ErrorKind::Math => format!("'{part}' divides by zero or leaves the 32 bits of an integer"),
-        ErrorKind::Cast => format!("'{part}' is not of the type that is needed there"),
-        ErrorKind::MissingAttribute => format!("'{part}' is not on this event"),
-        ErrorKind::MissingFunction => format!("'{part}' calls a function that there is not"),
-        ErrorKind::FunctionEvaluation => format!("'{part}' cannot be computed"),
+    let part = visible(reason.expression.part(error.span), SHOWN_BYTES_MAX).to_string();
+    // A literal has its own quotes.
+    let part = match part.starts_with(['\'', '"']) {
+        true => part,
+        false => format!("'{part}'"),
+    };
+    let words = match error.kind {
+        ErrorKind::Parse => format!("{part} is no expression"),
+        ErrorKind::Math => format!("{part} has no value"),
+        ErrorKind::Cast => format!("{part} is not of the type that is needed there"),
+        ErrorKind::MissingAttribute => format!("{part} is not on this event"),
+        ErrorKind::MissingFunction => format!("{part} calls a function that there is not"),
+        ErrorKind::FunctionEvaluation => format!("{part} cannot be computed"),
         ErrorKind::Generic => "this is more work than one evaluation may be".to_owned(),
+    };
+    match reason.expression.why(error) {
+        Some(why) => format!("{words}: {why}"),
+        None => words,
     }
 }
 
@@ -169,15 +178,12 @@ mod tests {
             ("amount > 1", "'amount' is not on this event"),
             (
                 "INT(region) > 1",
-                "'region' is not of the type that is needed there",
+                "'region' is not of the type that is needed there: INT needs an Integer",
             ),
-            (
-                "1 / 0 > 1",
-                "'1 / 0' divides by zero or leaves the 32 bits of an integer",
-            ),
+            ("1 / 0 > 1", "'1 / 0' has no value: it divides by zero"),
             (
                 "LEFT(region, -1) = 'a'",
-                "'LEFT(region, -1)' cannot be computed",
+                "'LEFT(region, -1)' cannot be computed: the length is negative",
             ),
             ("FOO(1)", "'FOO(1)' calls a function that there is not"),
         ] {
