@@ -21,6 +21,8 @@ mod generated;
 mod guard;
 mod index;
 mod nearest;
+#[cfg(test)]
+mod testing;
 
 pub use compiled::{Filter, Outcome};
 pub use explain::{Explanation, explain};

@@ -1,12 +1,6 @@
 use crate::Filter;
 use crate::spec::{FilterError, FilterSpec, NESTING_MAX, NODES_MAX};
-
-fn entries(written: &[(&str, &str)]) -> Vec<(String, String)> {
-    written
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
-}
+use crate::testing::{entries, not};
 
 fn exact(name: &str, value: &str) -> FilterSpec {
     FilterSpec::Exact(entries(&[(name, value)]))
@@ -14,10 +8,6 @@ fn exact(name: &str, value: &str) -> FilterSpec {
 
 fn legacy(name: &str, value: &str) -> FilterSpec {
     FilterSpec::Attributes(entries(&[(name, value)]))
-}
-
-fn not(spec: FilterSpec) -> FilterSpec {
-    FilterSpec::Not(Box::new(spec))
 }
 
 fn fault(specs: &[FilterSpec]) -> FilterError {

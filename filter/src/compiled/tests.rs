@@ -7,39 +7,9 @@ use sluicegate_event::{AttributeType, Decoded, Event, Limits};
 
 use super::*;
 use crate::generated::{any_event, any_filter, by_definition};
+use crate::testing::{cesql, exact, legacy, not, prefix, suffix};
 
 const NONE: &[(&str, &str)] = &[];
-
-fn entries(written: &[(&str, &str)]) -> Vec<(String, String)> {
-    written
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
-}
-
-fn legacy(written: &[(&str, &str)]) -> FilterSpec {
-    FilterSpec::Attributes(entries(written))
-}
-
-fn exact(written: &[(&str, &str)]) -> FilterSpec {
-    FilterSpec::Exact(entries(written))
-}
-
-fn prefix(written: &[(&str, &str)]) -> FilterSpec {
-    FilterSpec::Prefix(entries(written))
-}
-
-fn suffix(written: &[(&str, &str)]) -> FilterSpec {
-    FilterSpec::Suffix(entries(written))
-}
-
-fn cesql(text: &str) -> FilterSpec {
-    FilterSpec::Cesql(Expression::parse(text).expect("the expressions of a test are valid"))
-}
-
-fn not(spec: FilterSpec) -> FilterSpec {
-    FilterSpec::Not(Box::new(spec))
-}
 
 /// An order that was paid; `extra` adds attributes or replaces those given here.
 fn event(extra: &[(&str, &str)]) -> Event {

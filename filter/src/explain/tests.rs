@@ -3,19 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::generated::{any_event, any_filter};
 use crate::guard::Guard;
-
-fn entries(given: &[(&str, &str)]) -> Vec<(String, String)> {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    given.iter().map(owned).collect()
-}
-
-fn exact(given: &[(&str, &str)]) -> FilterSpec {
-    FilterSpec::Exact(entries(given))
-}
-
-fn cesql(text: &str) -> FilterSpec {
-    FilterSpec::Cesql(Expression::parse(text).expect("it is an expression"))
-}
+use crate::testing::{cesql, entries, exact};
 
 fn event() -> Event {
     Event::builder("1", "/shop", "order.paid")

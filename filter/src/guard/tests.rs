@@ -4,21 +4,8 @@ use proptest::prop_assert;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::cesql::Expression;
 use crate::generated::{any_event, any_filter, by_definition};
-
-fn cesql(text: &str) -> FilterSpec {
-    FilterSpec::Cesql(Expression::parse(text).expect("the expressions of a test are valid"))
-}
-
-fn exact(entries: &[(&str, &str)]) -> FilterSpec {
-    FilterSpec::Exact(owned(entries))
-}
-
-fn owned(entries: &[(&str, &str)]) -> Vec<(String, String)> {
-    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    entries.iter().map(pair).collect()
-}
+use crate::testing::{cesql, exact, legacy, not, prefix, suffix};
 
 /// A guard in words: clauses by line, anchors joined by `|`, `?` after an attribute that may be
 /// absent.
@@ -42,10 +29,6 @@ fn words(specs: &[FilterSpec]) -> String {
 fn each_dialect_gives_what_can_be_hashed_or_looked_up_by_prefix() {
     let any = |children: Vec<FilterSpec>| FilterSpec::Any(children);
     let all = |children: Vec<FilterSpec>| FilterSpec::All(children);
-    let prefix = |entries: &[(&str, &str)]| FilterSpec::Prefix(owned(entries));
-    let suffix = |entries: &[(&str, &str)]| FilterSpec::Suffix(owned(entries));
-    let legacy = |entries: &[(&str, &str)]| FilterSpec::Attributes(owned(entries));
-    let not = |spec: FilterSpec| FilterSpec::Not(Box::new(spec));
     let cases = [
         (vec![], ""),
         (
@@ -162,8 +145,7 @@ fn an_expression_gives_what_must_be_true_in_it() {
 #[test]
 fn a_guard_of_one_clause_may_say_all_that_the_filter_says() {
     let t = || exact(&[("type", "a")]);
-    let prefix = || FilterSpec::Prefix(owned(&[("source", "/s")]));
-    let legacy = |entries: &[(&str, &str)]| FilterSpec::Attributes(owned(entries));
+    let prefix = || prefix(&[("source", "/s")]);
     let any = FilterSpec::Any;
     let cases = [
         (vec![], true),
@@ -180,12 +162,9 @@ fn a_guard_of_one_clause_may_say_all_that_the_filter_says() {
             vec![any(vec![t(), FilterSpec::All(vec![t(), prefix()])])],
             false,
         ),
-        (
-            vec![any(vec![t(), FilterSpec::Suffix(owned(&[("id", "1")]))])],
-            false,
-        ),
-        (vec![t(), FilterSpec::Suffix(owned(&[("id", "1")]))], false),
-        (vec![FilterSpec::Suffix(owned(&[("id", "1")])), t()], false),
+        (vec![any(vec![t(), suffix(&[("id", "1")])])], false),
+        (vec![t(), suffix(&[("id", "1")])], false),
+        (vec![suffix(&[("id", "1")]), t()], false),
         (vec![FilterSpec::Not(Box::new(t()))], false),
         (vec![legacy(&[("type", "")])], false),
         (vec![legacy(&[("type", "a"), ("schemaurl", "a")])], false),
@@ -214,7 +193,7 @@ fn what_is_too_much_is_left_out() {
     );
 
     let many: Vec<FilterSpec> = (0..=CLAUSES_MAX)
-        .map(|n| FilterSpec::Prefix(owned(&[(&format!("a{n}"), "x")])))
+        .map(|n| prefix(&[(&format!("a{n}"), "x")]))
         .chain([exact(&[("type", "a")])])
         .collect();
     let words = words(&many);

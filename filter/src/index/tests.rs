@@ -4,28 +4,11 @@ use sluicegate_event::Event;
 
 use super::*;
 use crate::FilterSpec;
-use crate::cesql::Expression;
+use crate::testing::{cesql, exact, legacy, not, prefix, suffix};
 
 mod agreement;
 mod odd_cases;
 mod shrinking;
-
-pub(super) fn exact(entries: &[(&str, &str)]) -> FilterSpec {
-    FilterSpec::Exact(owned(entries))
-}
-
-pub(super) fn prefix(entries: &[(&str, &str)]) -> FilterSpec {
-    FilterSpec::Prefix(owned(entries))
-}
-
-pub(super) fn cesql(text: &str) -> FilterSpec {
-    FilterSpec::Cesql(Expression::parse(text).expect("the expressions of a test are valid"))
-}
-
-fn owned(entries: &[(&str, &str)]) -> Vec<(String, String)> {
-    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    entries.iter().map(pair).collect()
-}
 
 pub(super) fn compiled(specs: &[FilterSpec]) -> Filter {
     Filter::compile(specs).expect("the filters of a test are valid")

@@ -8,10 +8,6 @@ fn any(children: Vec<FilterSpec>) -> FilterSpec {
     FilterSpec::Any(children)
 }
 
-fn not(spec: FilterSpec) -> FilterSpec {
-    FilterSpec::Not(Box::new(spec))
-}
-
 /// Which of these filters are asked about an event with these attributes.
 #[test]
 fn those_are_asked_once_of_which_an_anchor_holds() {
@@ -120,8 +116,8 @@ fn those_are_asked_once_of_which_an_anchor_holds() {
         (
             vec![
                 not(exact(&[("type", "t")])),
-                FilterSpec::Suffix(owned(&[("type", "x")])),
-                FilterSpec::Attributes(owned(&[("type", "")])),
+                suffix(&[("type", "x")]),
+                legacy(&[("type", "")]),
             ],
             vec![],
             vec![0, 1, 2],
@@ -153,7 +149,7 @@ fn an_older_event_has_the_name_of_its_schema() {
     let filters = [
         exact(&[("dataschema", "urn:a")]),
         exact(&[("schemaurl", "urn:a")]),
-        FilterSpec::Attributes(owned(&[("schemaurl", "urn:a")])),
+        legacy(&[("schemaurl", "urn:a")]),
         cesql("schemaurl = 'urn:a'"),
         cesql("dataschema = 'urn:a'"),
     ];
