@@ -75,6 +75,11 @@ impl TriggerView {
     pub fn broker(&self) -> ObjectName {
         broker_of(&self.trigger)
     }
+
+    /// What stands for it in the matcher's answers; none where it is not served.
+    fn key(&self) -> Option<SubscriptionKey> {
+        self.service.as_ref().map(|service| service.key)
+    }
 }
 
 /// The broker that a trigger names, in its own namespace.

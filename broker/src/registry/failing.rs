@@ -66,15 +66,11 @@ impl FilterFailures for FailureLog {
         // A trigger that begins or ends just now is not in the table; its next line tells it.
         let view = table
             .triggers_of(&self.broker)
-            .find(|view| key_of(view) == Some(key));
+            .find(|view| view.key() == Some(key));
         if let Some(view) = view {
             tell(view, event, suppressed);
         }
     }
-}
-
-fn key_of(view: &TriggerView) -> Option<SubscriptionKey> {
-    view.service.as_ref().map(|service| service.key)
 }
 
 fn tell(view: &TriggerView, event: &Event, suppressed: u64) {

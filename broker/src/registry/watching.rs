@@ -83,9 +83,7 @@ fn failure_of(view: &TriggerView, event: &Event) -> WatchedFailure {
 }
 
 fn is_one_of(view: &TriggerView, wanted: &[SubscriptionKey]) -> bool {
-    view.service
-        .as_ref()
-        .is_some_and(|service| wanted.contains(&service.key))
+    view.key().is_some_and(|key| wanted.contains(&key))
 }
 
 fn state_of(view: &TriggerView) -> WatchedState {
