@@ -23,24 +23,9 @@ PATH=$PATH:/usr/sbin
 rounds=${1:-3}
 seconds=${SECONDS_EACH:-5}
 bin=${BIN:-target/release}
-folder=$(mktemp -d)
-started=()
-
-end() {
-    for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    rm -rf "$folder"
-}
-trap end EXIT
-
-for program in sluicegate load; do
-    [ -x "$bin/$program" ] || { echo "there is no $bin/$program; see the head of this script" >&2; exit 1; }
-done
-
-# Ports below the range of outgoing connections, from the process id, so that two runs can stand
-# beside one another.
-base=$((12000 + $$ % 15000))
-sink=127.0.0.1:$base door=127.0.0.1:$((base + 1)) admin=127.0.0.1:$((base + 2)) proxy=127.0.0.1:$((base + 3))
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/common.sh"
+door=127.0.0.1:$((base + 1)) admin=127.0.0.1:$((base + 2)) proxy=127.0.0.1:$((base + 3))
 
 # until_up ADDRESS: waits until something listens there.
 until_up() {
@@ -124,11 +109,6 @@ measure() {
         "$name" "$(field accepted_per_second)" "$(field cpu_us_per_event)" \
         "$(field p50_us)" "$(field p99_us)" "$(field p999_us)" "$(field delivered)" "$(field accepted)"
 }
-
-# The first number of that name in $json; the latency to the answer comes before that to delivery.
-field() { grep -o "\"$1\":[0-9.e+-]*" <<< "$json" | head -1 | cut -d: -f2; }
-
-resident() { awk '/^VmRSS/ {printf "%.1f MiB", $2 / 1024}' "/proc/$1/status"; }
 
 start_sluicegate
 echo "sluicegate: $(stat -c %s "$bin/sluicegate") bytes of program, $(resident "$sluicegate") resident when idle"

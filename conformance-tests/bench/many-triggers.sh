@@ -28,24 +28,8 @@ idle=${IDLE_SECONDS:-10}
 bin=${BIN:-target/release}
 # A file of manifests may hold 1 MiB.
 per_file=1000
-folder=$(mktemp -d)
-started=()
-
-end() {
-    for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    rm -rf "$folder"
-}
-trap end EXIT
-
-for program in sluicegate load; do
-    [ -x "$bin/$program" ] || { echo "there is no $bin/$program; see the head of this script" >&2; exit 1; }
-done
-
-# Ports below the range of outgoing connections, from the process id, so that two runs can stand
-# beside one another.
-base=$((12000 + $$ % 15000))
-sink=127.0.0.1:$base
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/common.sh"
 
 # trigger NUMBER TYPE
 trigger() {
@@ -115,8 +99,6 @@ YAML
 # What all threads of a process have spent on a CPU, in microseconds; finer than a tick.
 spent() { cat "/proc/$1/task/"*/schedstat | awk '{ns += $1} END {printf "%d", ns / 1000}'; }
 
-resident() { awk '/^VmRSS/ {printf "%.1f MiB", $2 / 1024}' "/proc/$1/status"; }
-
 # watch_idle PID: what it costs at rest.
 watch_idle() {
     local before
@@ -127,9 +109,6 @@ watch_idle() {
     printf ', at rest %s resident and %d us of CPU a second\n' "$(resident "$1")" \
         $((($(spent "$1") - before) / idle))
 }
-
-# The first number of that name in $json.
-field() { grep -o "\"$1\":[0-9.e+-]*" <<< "$json" | head -1 | cut -d: -f2; }
 
 # measure COUNT DOOR PID: one run; prints its line and leaves its JSON in $json.
 measure() {
