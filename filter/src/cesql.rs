@@ -234,11 +234,8 @@ impl Expression {
     /// The same, for one of several expressions that share the work allowed, of which `steps` have
     /// been done.
     pub(crate) fn decide_within(&self, event: &Event, steps: &mut usize) -> Outcome {
-        match evaluate::up_to_an_error(&self.0.root, event, steps) {
-            Some(Value::Boolean(true)) => Outcome::Match,
-            Some(Value::Boolean(false)) => Outcome::NoMatch,
-            Some(Value::Integer(_) | Value::String(_)) | None => Outcome::Error,
-        }
+        evaluate::up_to_an_error(&self.0.root, event, steps)
+            .map_or(Outcome::Error, |value| value.outcome())
     }
 }
 

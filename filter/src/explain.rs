@@ -257,9 +257,10 @@ impl Explainer<'_> {
             true => ExpressionReason::of(expression, self.event),
             false => ExpressionReason::cut_short(expression),
         };
+        let outcome = reason.outcome();
         let asked = Asked {
-            matches: reason.value == Value::Boolean(true) && reason.errors.is_empty(),
-            has_failed: !matches!(reason.value, Value::Boolean(_)) || !reason.errors.is_empty(),
+            matches: outcome == Outcome::Match,
+            has_failed: outcome == Outcome::Error,
         };
         (Reason::Expression(Box::new(reason)), asked)
     }
@@ -274,6 +275,14 @@ impl ExpressionReason {
             value: evaluation.value.into_owned(),
             errors: evaluation.errors,
             deciding: expression.deciding(event),
+        }
+    }
+
+    /// What it says as a filter: an error, and a value that is not a Boolean, is a failure.
+    pub fn outcome(&self) -> Outcome {
+        match self.errors.is_empty() {
+            true => self.value.outcome(),
+            false => Outcome::Error,
         }
     }
 

@@ -9,7 +9,8 @@ use std::io::{BufRead, IsTerminal};
 
 use clap::Args;
 use sluicegate_event::Event;
-use sluicegate_filter::cesql::{Expression, ExpressionError, Type, Value};
+use sluicegate_filter::Outcome;
+use sluicegate_filter::cesql::{Expression, ExpressionError, Type};
 use sluicegate_filter::explain::ExpressionReason;
 
 use super::console::Console;
@@ -185,11 +186,9 @@ fn print(
         }
         Output::Json => console.print(Answer::of(&reason.value, &reason.errors).to_json())?,
     }
-    let is_match = reason.value == Value::Boolean(true) && reason.errors.is_empty();
-    Ok(if is_match {
-        Asked::Match
-    } else {
-        Asked::NoMatch
+    Ok(match reason.outcome() {
+        Outcome::Match => Asked::Match,
+        Outcome::NoMatch | Outcome::Error => Asked::NoMatch,
     })
 }
 

@@ -5,9 +5,9 @@
 use std::fmt;
 
 use sluicegate_event::Event;
-use sluicegate_filter::FilterSpec;
-use sluicegate_filter::cesql::{ErrorKind, Type};
+use sluicegate_filter::cesql::ErrorKind;
 use sluicegate_filter::explain::{Clause, ExpressionReason, Reason, explain};
+use sluicegate_filter::{FilterSpec, Outcome};
 
 use crate::one_line::one_line;
 
@@ -103,13 +103,11 @@ fn first_failure<'a>(clauses: &'a [Clause], list: &str) -> Option<(String, &'a E
         match &clause.reason {
             Reason::Comparisons(_) => None,
             Reason::Clauses(clauses) => first_failure(clauses, &place),
-            Reason::Expression(reason) => has_failed(reason).then_some((place, &**reason)),
+            Reason::Expression(reason) => {
+                (reason.outcome() == Outcome::Error).then_some((place, &**reason))
+            }
         }
     })
-}
-
-fn has_failed(reason: &ExpressionReason) -> bool {
-    !reason.errors.is_empty() || reason.value.ty() != Type::Boolean
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::compiled::Outcome;
+
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
@@ -50,6 +52,15 @@ impl<'a> Value<'a> {
             Type::Boolean => Value::Boolean(false),
             Type::Integer => Value::Integer(0),
             Type::String => Value::String(Cow::Borrowed("")),
+        }
+    }
+
+    /// What a filter says by it, where nothing went wrong: only a Boolean decides.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Value::Boolean(true) => Outcome::Match,
+            Value::Boolean(false) => Outcome::NoMatch,
+            Value::Integer(_) | Value::String(_) => Outcome::Error,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What an expression came to, for people.
 
+use sluicegate_filter::Outcome;
 use sluicegate_filter::cesql::{Span, Value};
 use sluicegate_filter::explain::ExpressionReason;
 
@@ -9,11 +10,10 @@ use crate::cli::reasons;
 
 /// Prints the value and its type, what decided, and each error with carets below the part at fault.
 pub(super) fn show(reason: &ExpressionReason, console: &mut Console) -> Result<(), Failure> {
-    let is_match = reason.value == Value::Boolean(true) && reason.errors.is_empty();
-    let tone = match (is_match, &reason.value) {
-        (true, _) => Tone::Good,
-        (false, Value::Boolean(_)) => Tone::Bad,
-        (false, Value::Integer(_) | Value::String(_)) => Tone::Strong,
+    let tone = match (reason.outcome(), &reason.value) {
+        (Outcome::Match, _) => Tone::Good,
+        (Outcome::NoMatch | Outcome::Error, Value::Boolean(_)) => Tone::Bad,
+        (Outcome::NoMatch | Outcome::Error, Value::Integer(_) | Value::String(_)) => Tone::Strong,
     };
     let value = console.paint(tone, reasons::value(&reason.value));
     let ty = console.paint(Tone::Faint, reason.value.ty());
