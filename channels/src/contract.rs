@@ -65,10 +65,16 @@
 //! - **P37** `dead_letters` lists oldest first, page by page, leaving out and repeating none.
 //! - **P38** An event of which the matcher cannot tell whether a subscription wants it does not reach
 //!   that subscription. It is filtered in its books, and counted as undecided once it is accepted.
+//! - **P39** `retained` lists the events that the store still has, whoever wants them and whether
+//!   they are settled or not, oldest first, page by page, leaving out and repeating none.
+//! - **P40** A replayed event is handed out once more, with no sends and its age counted anew, and
+//!   counts as replayed. One that is pending or parked is not. What the store cannot have back is
+//!   said to be gone.
 
 mod appending;
 mod dead_letter;
 mod lease;
+mod retained;
 mod status;
 mod subscribing;
 
@@ -81,7 +87,8 @@ use sluicegate_event::Event;
 pub use self::appending::{Admission, AppendError, Position, StoreError};
 pub use self::dead_letter::{DeadLetter, DeadLetterKey, KINDS_FOR_SINK, ParkReason};
 pub use self::lease::{Lease, LeaseControl, LeasePurpose, Settled};
-pub use self::status::{ChannelStatus, DurabilityClass, SubscriptionStatus};
+pub use self::retained::{Replayed, Retained, RetainedPage};
+pub use self::status::{ChannelStatus, DiskStatus, DurabilityClass, Refuses, SubscriptionStatus};
 pub use self::subscribing::{
     Claim, Exhausted, Matcher, NextLimit, SeekError, Start, SubscribeError, SubscriptionKey,
     SubscriptionSpec,
@@ -126,6 +133,21 @@ pub trait Channel: Send + Sync + fmt::Debug {
 
     /// Moves the subscription's cursor (P35).
     fn seek(&self, name: &str, to: Start) -> BoxFuture<'_, Result<(), SeekError>>;
+
+    /// Up to `limit` of the events that the channel still has, settled or not, from `from` on (P39).
+    fn retained(
+        &self,
+        from: Start,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<RetainedPage, StoreError>>;
+
+    /// Hands these events out to the subscription once more, whether it wants them or not, without
+    /// moving its cursor (P40). At most about 1,000 replayed events wait at a time.
+    fn replay(
+        &self,
+        name: &str,
+        positions: &[Position],
+    ) -> BoxFuture<'_, Result<Replayed, SeekError>>;
 
     /// Up to `limit` dead letters, oldest first, of one subscription or of all, from the place
     /// after `after` (P37). Those of all stand by position, then by name.

@@ -18,6 +18,7 @@ mod append;
 mod ending;
 mod leasing;
 mod operating;
+mod replaying;
 mod support;
 
 use std::sync::Arc;
@@ -157,6 +158,9 @@ promises! { $
         p36_closing_refuses_and_wakes
         p37_dead_letters_are_listed_in_pages
         p38_what_cannot_be_decided_is_filtered_and_counted;
+    replaying:
+        p39_what_is_retained_is_listed_in_pages
+        p40_a_replayed_event_is_handed_out_once_more;
 }
 
 #[cfg(test)]

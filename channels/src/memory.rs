@@ -57,8 +57,9 @@ use self::reader::Reader;
 use self::state::{Held, State, SubscriptionId, position};
 use crate::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, Claim, Clock, DeadLetter,
-    DeadLetterKey, Exhausted, Matcher, Position, SeekError, Start, StoreError, SubscribeError,
-    Subscription, SubscriptionKey, SubscriptionSpec, SubscriptionStatus, Timestamp, telemetry,
+    DeadLetterKey, Exhausted, Matcher, Position, Replayed, RetainedPage, SeekError, Start,
+    StoreError, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
+    SubscriptionStatus, Timestamp, telemetry,
 };
 
 /// What a full store does.
@@ -307,6 +308,27 @@ impl Channel for MemoryChannel {
     fn seek(&self, name: &str, to: Start) -> BoxFuture<'_, Result<(), SeekError>> {
         let name: Arc<str> = name.into();
         Box::pin(async move { self.shared.apply(|state, _| state.seek(&name, to)) })
+    }
+
+    fn retained(
+        &self,
+        from: Start,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<RetainedPage, StoreError>> {
+        Box::pin(async move { Ok(self.shared.apply(|state, _| state.retained(from, limit))) })
+    }
+
+    fn replay(
+        &self,
+        name: &str,
+        positions: &[Position],
+    ) -> BoxFuture<'_, Result<Replayed, SeekError>> {
+        let name: Arc<str> = name.into();
+        let positions = positions.to_vec();
+        Box::pin(async move {
+            self.shared
+                .apply(|state, now| state.replay(&name, &positions, now))
+        })
     }
 
     fn dead_letters(

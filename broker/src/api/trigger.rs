@@ -92,13 +92,16 @@ pub enum DeliveringState {
     Unknown,
 }
 
-/// The conservation law of a trigger: every accepted event is in exactly one of the other states.
-/// All count events since the trigger's subscription was made, on the memory channel since start.
+/// The conservation law of a trigger: every accepted event is in exactly one of the other states,
+/// and every replayed one in one more. All count events since the trigger's subscription was made, on the memory channel since start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Books {
-    /// Accepted while the trigger existed; the sum of all that follow.
+    /// Accepted while the trigger existed; with `replayed` the sum of all that follow.
     pub accepted: u64,
+    /// How often an operator made one pending once more.
+    #[serde(default)]
+    pub replayed: u64,
     /// Not wanted.
     pub filtered: u64,
     /// Taken by the subscriber.
@@ -121,6 +124,7 @@ impl From<sluicegate_channels::Books> for Books {
     fn from(books: sluicegate_channels::Books) -> Self {
         Books {
             accepted: books.accepted,
+            replayed: books.replayed,
             filtered: books.filtered,
             delivered: books.delivered,
             dead_lettered: books.dead_lettered,

@@ -2,8 +2,8 @@
 
 use sluicegate_channels::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
-    Exhausted, MemoryOptions, Position, SeekError, Start, StoreError, SubscribeError, Subscription,
-    SubscriptionSpec, SubscriptionStatus,
+    Exhausted, MemoryOptions, Position, Replayed, RetainedPage, SeekError, Start, StoreError,
+    SubscribeError, Subscription, SubscriptionSpec, SubscriptionStatus,
 };
 use sluicegate_event::Event;
 
@@ -51,6 +51,22 @@ impl Channel for StuckChannel {
 
     fn seek(&self, name: &str, to: Start) -> BoxFuture<'_, Result<(), SeekError>> {
         self.0.seek(name, to)
+    }
+
+    fn retained(
+        &self,
+        from: Start,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<RetainedPage, StoreError>> {
+        self.0.retained(from, limit)
+    }
+
+    fn replay(
+        &self,
+        name: &str,
+        positions: &[Position],
+    ) -> BoxFuture<'_, Result<Replayed, SeekError>> {
+        self.0.replay(name, positions)
     }
 
     fn dead_letters(

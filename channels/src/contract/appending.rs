@@ -2,6 +2,7 @@
 //! refuses.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A place in a channel: ordered within a partition, compared nowhere else.
@@ -58,6 +59,16 @@ pub enum AppendError {
         /// How many the store may hold.
         events_max: u64,
     },
+    /// The disk under the store is full, or nearly; worth another try after `retry_after`.
+    #[error("the disk is full")]
+    NoSpace {
+        /// When another try is worthwhile.
+        retry_after: Duration,
+    },
+    /// The store has failed and takes no more events until it is opened anew. Of the batch that
+    /// met the failure nobody knows whether it was stored; it was stored whole or not at all.
+    #[error("the store has failed: {0}")]
+    Broken(Arc<str>),
     /// The channel is closed; the process is stopping.
     #[error("the channel is closed")]
     Closed,

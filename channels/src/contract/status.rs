@@ -12,12 +12,15 @@ use crate::{Books, Timestamp};
 pub enum DurabilityClass {
     /// In this process only: survives a graceful drain, not a kill.
     Memory,
+    /// On this machine's disk: survives kills and power cuts, not the loss of the disk.
+    Disk,
 }
 
 impl fmt::Display for DurabilityClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DurabilityClass::Memory => f.write_str("memory"),
+            DurabilityClass::Disk => f.write_str("disk"),
         }
     }
 }
@@ -39,8 +42,36 @@ pub struct ChannelStatus {
     pub oldest_accepted_at: Option<Timestamp>,
     /// Events appended since the channel was opened.
     pub appended: u64,
+    /// How its files stand, where it keeps any.
+    pub disk: Option<DiskStatus>,
     /// Each subscription, by name.
     pub subscriptions: Vec<SubscriptionStatus>,
+}
+
+/// How the files of a store on disk stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskStatus {
+    /// Segments of the log of events.
+    pub segments: u64,
+    /// What all files of the broker take up.
+    pub stored_bytes: u64,
+    /// What may still be written where they lie.
+    pub free_bytes: u64,
+    /// Why no events are taken, when none are.
+    pub refuses: Option<Refuses>,
+    /// Events that damage to the files has taken, as far as it was found.
+    pub lost_events: u64,
+    /// When the oldest event retained was accepted, settled or not.
+    pub oldest_retained_at: Option<Timestamp>,
+}
+
+/// Why a store on disk takes no events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refuses {
+    /// There is less room than it keeps free. It takes events again once there is more.
+    NoSpace,
+    /// It has failed, and must be opened anew.
+    Broken(Arc<str>),
 }
 
 /// A subscription as it stands.
@@ -54,8 +85,11 @@ pub struct SubscriptionStatus {
     pub books: Books,
     /// Those of the filtered ones of which the matcher could not tell whether they are wanted.
     pub undecided: u64,
-    /// Ready to be handed out now or held back by a pause.
+    /// Ready to be handed out now, held back by a pause, or not read for it yet.
     pub waiting: u64,
+    /// The part of those waiting that was not read for it yet, so that nobody knows whether it wants
+    /// them.
+    pub unread: u64,
     /// Put off until a later time.
     pub deferred: u64,
     /// Handed out.

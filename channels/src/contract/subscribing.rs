@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sluicegate_event::Event;
 
+use super::{Position, StoreError};
 use crate::Timestamp;
 
 /// A small number that stands for a subscription within one process; given by whoever subscribes,
@@ -41,6 +42,8 @@ pub enum Start {
     Earliest,
     /// With the first event accepted at or after this time that the channel still has.
     Time(Timestamp),
+    /// With the event at this position, or the first after it that the channel still has.
+    At(Position),
 }
 
 /// What happens to an event that a bounded store takes from the subscription that holds most.
@@ -78,6 +81,9 @@ pub enum SubscribeError {
     /// The channel is closed; the process is stopping.
     #[error("the channel is closed")]
     Closed,
+    /// That there is the subscription could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Why a seek was refused; nothing changed.
@@ -90,6 +96,9 @@ pub enum SeekError {
     /// The channel no longer has settled events to go back to.
     #[error("this channel keeps no settled events to go back to")]
     NotRetained,
+    /// The new place could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// How much one call of [`Subscription::next`](super::Subscription::next) may hand out.

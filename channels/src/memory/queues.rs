@@ -85,6 +85,18 @@ impl Queues {
         self.fresh.len() + self.again.len() + self.taken.len() + self.leased.len()
     }
 
+    /// Whether the event is pending or parked.
+    pub(super) fn has(&self, offset: u64) -> bool {
+        let fresh = self
+            .fresh
+            .binary_search_by_key(&offset, |ticket| ticket.offset);
+        fresh.is_ok()
+            || self.again.contains_key(&offset)
+            || self.taken.contains_key(&offset)
+            || self.leased.contains_key(&offset)
+            || self.parked.contains_key(&offset)
+    }
+
     /// The ticket of the oldest event that is neither settled nor parked.
     pub(super) fn oldest_pending(&self) -> Option<Ticket> {
         let fresh = self.fresh.front().copied();

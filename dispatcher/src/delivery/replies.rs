@@ -54,7 +54,7 @@ impl Delivery {
             Some(AppendError::TooLarge { .. } | AppendError::TooMany { .. }) => {
                 Conclusion::GiveUp(trouble, kind::REPLY)
             }
-            Some(AppendError::Full { retry_after }) => {
+            Some(AppendError::Full { retry_after } | AppendError::NoSpace { retry_after }) => {
                 Conclusion::Again(trouble, Some(RetryAfter::In(retry_after)))
             }
             _ => Conclusion::Again(trouble, None),

@@ -23,13 +23,14 @@ pub(super) fn encode_books(
 ) -> std::fmt::Result {
     let mut metric = encoder.encode_descriptor(
         "sluicegate_trigger_events",
-        "Events by state; accepted is the sum of all the others",
+        "Events by state; accepted and replayed are the sum of all the others",
         None,
         MetricType::Gauge,
     )?;
     for figures in triggers {
         let Books {
             accepted,
+            replayed,
             filtered,
             delivered,
             dead_lettered,
@@ -41,6 +42,7 @@ pub(super) fn encode_books(
         } = figures.books;
         let states = [
             ("accepted", accepted),
+            ("replayed", replayed),
             ("filtered", filtered),
             ("delivered", delivered),
             ("dead_lettered", dead_lettered),

@@ -1,7 +1,7 @@
 //! What operators do to subscriptions and dead letters, and what they are shown.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -9,12 +9,15 @@ use super::super::queues::{Parked, Ticket, Why};
 use super::super::slots::Holder;
 use super::{NAMED, State, Subscribed, wake};
 use crate::{
-    ChannelStatus, DeadLetter, DeadLetterKey, DurabilityClass, Exhausted, Position, SeekError,
-    Start, SubscriptionStatus, Timestamp,
+    ChannelStatus, DeadLetter, DeadLetterKey, DurabilityClass, Exhausted, Position, Replayed,
+    Retained, RetainedPage, SeekError, Start, SubscriptionStatus, Timestamp,
 };
 
 /// The label of what an operator's command discarded.
 const BY_THE_OPERATOR: &str = "operator";
+
+/// With so many events waiting, no more are replayed.
+const REPLAYED_MAX: usize = 1_000;
 
 impl State {
     pub(in super::super) fn pause(&mut self, name: &str, paused: bool) {
@@ -77,7 +80,7 @@ impl State {
             return Err(SeekError::Unknown(Arc::from(name)));
         };
         match to {
-            Start::Earliest | Start::Time(_) => return Err(SeekError::NotRetained),
+            Start::Earliest | Start::Time(_) | Start::At(_) => return Err(SeekError::NotRetained),
             Start::Latest => {}
         }
         let drained = subscribed.queues.drain_unleased();
@@ -126,6 +129,71 @@ impl State {
         }
         self.slots.let_go(parked.ticket.place, Holder::Ordinary);
         true
+    }
+
+    /// The events that somebody holds; the others are gone.
+    pub(in super::super) fn retained(&self, from: Start, limit: usize) -> RetainedPage {
+        let held = self.held_since(from);
+        let next = held.get(limit).map(|held| position(held.offset));
+        let shown = held.into_iter().take(limit).map(|held| Retained {
+            position: position(held.offset),
+            accepted_at: held.accepted_at,
+            event: held.event,
+        });
+        RetainedPage {
+            events: shown.collect(),
+            next,
+            lost: 0,
+        }
+    }
+
+    /// Gives the subscription those of the events once more that another still holds.
+    pub(in super::super) fn replay(
+        &mut self,
+        name: &str,
+        positions: &[Position],
+        now: Timestamp,
+    ) -> Result<Replayed, SeekError> {
+        let Some(place) = self.by_name.get(name).copied() else {
+            return Err(SeekError::Unknown(Arc::from(name)));
+        };
+        let held: HashMap<u64, usize> = self
+            .slots
+            .iter()
+            .map(|(place, slot)| (slot.offset, place))
+            .collect();
+        let subscribed = self.subscriptions.get_mut(place).expect(NAMED);
+        let mut replayed = Replayed::default();
+        for position in positions {
+            if subscribed.queues.waiting() >= REPLAYED_MAX {
+                break;
+            }
+            replayed.dealt_with += 1;
+            let slot = held
+                .get(&position.offset)
+                .filter(|_| position.partition == PARTITION);
+            if subscribed.queues.has(position.offset) {
+                replayed.unfinished += 1;
+            } else if let Some(slot) = slot {
+                let ticket = Ticket {
+                    offset: position.offset,
+                    place: *slot,
+                    size_bytes: self.slots.get(*slot).size_bytes,
+                    sends: 0,
+                    redriven_at: now,
+                };
+                self.slots.hold(*slot);
+                subscribed
+                    .queues
+                    .put_again(ticket, false, Why::Redriven, now);
+                subscribed.tally.replayed += 1;
+                replayed.given += 1;
+            } else {
+                replayed.gone += 1;
+            }
+        }
+        wake(&mut self.woken, subscribed);
+        Ok(replayed)
     }
 
     fn unpark(&mut self, key: &DeadLetterKey) -> Option<Parked> {
@@ -235,6 +303,7 @@ impl State {
             bytes_max: Some(self.bounds.all.bytes),
             oldest_accepted_at: oldest.map(|ticket| self.slots.get(ticket.place).accepted_at),
             appended: self.next_offset,
+            disk: None,
             subscriptions: named.map(|subscribed| self.status(subscribed)).collect(),
         }
     }
@@ -248,6 +317,7 @@ impl State {
             books: subscribed.books(self.next_offset),
             undecided: subscribed.tally.undecided,
             waiting: queues.waiting() as u64,
+            unread: 0,
             deferred: queues.deferred() as u64,
             leased: queues.leased.len() as u64,
             oldest_pending_accepted_at: oldest

@@ -32,6 +32,7 @@ pub(super) struct Tally {
     pub(super) backlog: u64,
     pub(super) wanted: u64,
     pub(super) undecided: u64,
+    pub(super) replayed: u64,
     pub(super) delivered: u64,
     pub(super) dead_lettered: u64,
     pub(super) cancelled: u64,
@@ -62,6 +63,7 @@ impl Subscribed {
         let passed = next_offset - self.began;
         Books {
             accepted: passed + self.tally.backlog,
+            replayed: self.tally.replayed,
             filtered: passed + self.tally.backlog - self.tally.wanted,
             delivered: self.tally.delivered,
             dead_lettered: self.tally.dead_lettered,

@@ -23,6 +23,7 @@ pub(in super::super) struct Held {
     pub(in super::super) event: Arc<Event>,
     pub(super) place: usize,
     pub(in super::super) offset: u64,
+    pub(super) accepted_at: Timestamp,
 }
 
 impl State {
@@ -92,19 +93,20 @@ impl State {
     /// The events held that a new subscription with that start may want, oldest first. Everything
     /// is looked through: a start in the past is rare.
     pub(in super::super) fn held_since(&self, start: Start) -> Vec<Held> {
-        let since = match start {
-            Start::Latest => return Vec::new(),
-            Start::Earliest => Timestamp::default(),
-            Start::Time(at) => at,
-        };
         let mut held: Vec<Held> = self
             .slots
             .iter()
-            .filter(|(_, slot)| slot.accepted_at >= since)
+            .filter(|(_, slot)| match start {
+                Start::Latest => false,
+                Start::Earliest => true,
+                Start::Time(at) => slot.accepted_at >= at,
+                Start::At(position) => slot.offset >= position.offset,
+            })
             .map(|(place, slot)| Held {
                 event: Arc::clone(&slot.event),
                 place,
                 offset: slot.offset,
+                accepted_at: slot.accepted_at,
             })
             .collect();
         held.sort_by_key(|held| held.offset);
