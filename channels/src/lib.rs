@@ -21,7 +21,11 @@ pub mod contract;
 #[cfg(feature = "contract")]
 pub mod contract_suite;
 pub mod disk;
+mod load;
 pub mod memory;
+mod queues;
+mod reading;
+mod slab;
 mod telemetry;
 
 pub use books::Books;

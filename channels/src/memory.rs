@@ -8,9 +8,9 @@
 //!
 //! ```text
 //!   memory.rs        this: the lock, the clock, who is woken
-//!   reader.rs        the reading end of a subscription, and its leases
+//!   lease.rs         what the end of a lease does (the reading end is ../reading.rs)
 //!   state.rs         everything that may happen to the store, as plain data
-//!   ├─ queues.rs     where the events of one subscription stand
+//!   ├─ queues.rs     where the events of one subscription stand (../queues.rs)
 //!   ├─ slots.rs      the events, each kept once, and who holds them
 //!   └─ bounds.rs     who may use how much
 //! ```
@@ -36,16 +36,14 @@
 //! may be taken from, or with [`WhenFull::Refuse`], appends are refused until there is room.
 
 mod bounds;
-mod load;
+mod lease;
 mod queues;
-mod reader;
-mod slab;
 mod slots;
 mod state;
-mod takeable;
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -53,12 +51,13 @@ use sluicegate_event::Event;
 use smallvec::SmallVec;
 
 pub use self::bounds::ingress_share;
-use self::reader::Reader;
-use self::state::{Held, State, SubscriptionId, position};
+use self::lease::MemoryLease;
+use self::state::{Held, State};
+use crate::reading::{LeaseId, Next, Reader, Store, SubscriptionId, position};
 use crate::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, Claim, Clock, DeadLetter,
-    DeadLetterKey, Exhausted, Matcher, Position, Replayed, RetainedPage, SeekError, Start,
-    StoreError, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
+    DeadLetterKey, Exhausted, LeaseControl, Matcher, NextLimit, Position, Replayed, RetainedPage,
+    SeekError, Start, StoreError, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
     SubscriptionStatus, Timestamp, telemetry,
 };
 
@@ -178,6 +177,25 @@ impl fmt::Debug for Shared {
     }
 }
 
+impl Store for Shared {
+    fn next(&self, id: SubscriptionId, limit: NextLimit, waker: &Waker) -> Next {
+        self.apply(|state, now| state.next(id, limit, waker, now))
+    }
+
+    fn close_end(&self, id: SubscriptionId) {
+        self.apply(|state, _| state.close_end(id));
+    }
+
+    fn control(self: &Arc<Self>, id: LeaseId) -> Box<dyn LeaseControl> {
+        let shared = Arc::clone(self);
+        Box::new(MemoryLease { shared, id })
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
 /// An event with the subscriptions that want it.
 #[derive(Debug)]
 struct Matched {
@@ -257,7 +275,10 @@ impl Shared {
         }
     }
 
-    fn subscribe(self: &Arc<Self>, spec: &SubscriptionSpec) -> Result<Reader, SubscribeError> {
+    fn subscribe(
+        self: &Arc<Self>,
+        spec: &SubscriptionSpec,
+    ) -> Result<Reader<Self>, SubscribeError> {
         let (id, is_new) = self.apply(|state, _| state.subscribe(spec))?;
         let reader = Reader::new(Arc::clone(self), id);
         if is_new {

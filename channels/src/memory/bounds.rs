@@ -11,7 +11,7 @@
 //! Events handed over to a dead-letter sink do not count against ingress, which is why taking
 //! them makes room for it, but always against the whole.
 
-use super::load::{Load, Unit};
+use crate::load::{Load, Unit};
 use crate::{Admission, AppendError};
 
 #[derive(Clone, Copy, Debug)]

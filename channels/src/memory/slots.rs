@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use sluicegate_event::Event;
 
-use super::load::Load;
-use super::slab::Slab;
 use crate::Timestamp;
+use crate::load::Load;
+use crate::slab::Slab;
 
 /// One event that somebody holds.
 #[derive(Debug)]

@@ -21,18 +21,17 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::bounds::Bounds;
-use super::load::Load;
 use super::queues::Ticket;
-use super::slab::Slab;
 use super::slots::{Slot, Slots};
 use super::{Matched, MemoryOptions, WhenFull};
+use crate::load::Load;
+use crate::reading::SubscriptionId;
+use crate::slab::Slab;
 use crate::{Admission, AppendError, SubscriptionKey, Timestamp};
 
 pub(super) use ending::Ending;
-pub(super) use leasing::{HandedOut, LeaseId, Next};
-pub(super) use operating::position;
 use subscribed::{Subscribed, wake};
-pub(super) use subscribing::{Held, SubscriptionId};
+pub(super) use subscribing::Held;
 
 #[derive(Debug)]
 pub(super) struct State {

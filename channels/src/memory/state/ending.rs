@@ -10,11 +10,12 @@
 //! event that a full store took must not fill the store again: it may wait for its sink within
 //! its bounded share, but what would be parked is discarded, as `shed`.
 
-use super::super::load::Load;
 use super::super::queues::{Duty, ParkedAgain, Ticket, Why};
 use super::super::slots::Holder;
 use super::shedding::SHED;
-use super::{LeaseId, State, Subscribed, SubscriptionId, wake};
+use super::{State, Subscribed, wake};
+use crate::load::Load;
+use crate::reading::{LeaseId, SubscriptionId};
 use crate::{Exhausted, KINDS_FOR_SINK, ParkReason, Settled, Timestamp};
 
 /// What the holder of a lease did with it.

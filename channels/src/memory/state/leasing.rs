@@ -3,40 +3,10 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use sluicegate_event::Event;
-
 use super::super::queues::Duty;
-use super::{State, SubscriptionId};
-use crate::{LeasePurpose, NextLimit, Timestamp};
-
-/// Names one lease; a lease that something else has ended is known by its token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct LeaseId {
-    pub(super) subscription: SubscriptionId,
-    pub(in super::super) offset: u64,
-    pub(super) token: u64,
-}
-
-/// What a [`Lease`](crate::Lease) is made of.
-#[derive(Debug)]
-pub(in super::super) struct HandedOut {
-    pub(in super::super) id: LeaseId,
-    pub(in super::super) event: Arc<Event>,
-    pub(in super::super) offset: u64,
-    pub(in super::super) sends: u32,
-    pub(in super::super) accepted_at: Timestamp,
-    pub(in super::super) age_since: Timestamp,
-    pub(in super::super) purpose: LeasePurpose,
-}
-
-#[derive(Debug)]
-pub(in super::super) enum Next {
-    HandedOut(Vec<HandedOut>),
-    /// Nothing is ready; the waker is kept. Something may be ready by itself at that time.
-    Wait(Option<Timestamp>),
-    /// The channel is closed or the subscription deleted.
-    Over,
-}
+use super::State;
+use crate::reading::{HandedOut, LeaseId, Next, SubscriptionId};
+use crate::{NextLimit, Timestamp};
 
 impl State {
     /// Hands out what is ready within `limit`, or keeps `waker` to be woken when that may have
@@ -103,7 +73,6 @@ impl State {
                     token,
                 },
                 event: Arc::clone(&slot.event),
-                offset: ticket.offset,
                 sends: ticket.sends,
                 accepted_at: slot.accepted_at,
                 age_since: slot.accepted_at.max(ticket.redriven_at),

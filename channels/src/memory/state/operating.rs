@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::super::queues::{Parked, Ticket, Why};
 use super::super::slots::Holder;
 use super::{NAMED, State, Subscribed, wake};
+use crate::reading::{PARTITION, position};
 use crate::{
     ChannelStatus, DeadLetter, DeadLetterKey, DurabilityClass, Exhausted, Position, Replayed,
     Retained, RetainedPage, SeekError, Start, SubscriptionStatus, Timestamp,
@@ -327,16 +328,6 @@ impl State {
             stalled: queues.deferred() >= subscribed.deferred_max,
             discarded_by: subscribed.tally.discarded_by.clone(),
         }
-    }
-}
-
-const PARTITION: u32 = 0;
-
-/// Where the event of that offset stands, as the contract says it.
-pub(in super::super) fn position(offset: u64) -> Position {
-    Position {
-        partition: PARTITION,
-        offset,
     }
 }
 

@@ -18,11 +18,10 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use super::super::WhenFull;
-use super::super::load::{Load, Unit};
-use super::super::queues::{Ticket, Why};
+use super::super::queues::{Takeable, Ticket, Why};
 use super::super::slots::Holder;
-use super::super::takeable::Takeable;
 use super::{State, wake};
+use crate::load::{Load, Unit};
 use crate::{Admission, AppendError, Exhausted, Timestamp};
 
 /// Kind and label of what a full store takes.

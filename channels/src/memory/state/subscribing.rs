@@ -8,14 +8,8 @@ use sluicegate_event::Event;
 use super::super::queues::{Queues, Ticket};
 use super::subscribed::{Subscribed, Tally};
 use super::{NAMED, State};
+use crate::reading::SubscriptionId;
 use crate::{Start, SubscribeError, SubscriptionSpec, Timestamp};
-
-/// Names one subscription for its reading end and its leases, also after it is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct SubscriptionId {
-    pub(super) place: usize,
-    pub(super) serial: u64,
-}
 
 /// An event as it stands in the store, for a subscription that starts with the past.
 #[derive(Debug)]

@@ -7,9 +7,9 @@ mod transitions;
 use std::collections::HashMap;
 
 use super::super::Answers;
-use super::super::load::Load;
 use super::State;
 use crate::SubscriptionKey;
+use crate::load::Load;
 
 fn wanted_by(keys: &[u64]) -> Answers {
     Answers {

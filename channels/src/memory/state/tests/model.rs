@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::super::bounds::Bounds;
-use super::super::super::load::{Load, Unit};
 use super::super::super::queues::Duty;
 use super::super::SubscriptionId;
+use crate::load::{Load, Unit};
 use crate::{Admission, Books, Exhausted, Timestamp};
 
 /// Where one event of one subscription stands.

@@ -13,8 +13,9 @@ use sluicegate_event::Event;
 
 use super::model::Model;
 use crate::Timestamp;
-use crate::memory::state::{LeaseId, State};
+use crate::memory::state::State;
 use crate::memory::{MemoryOptions, WhenFull};
+use crate::reading::LeaseId;
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 

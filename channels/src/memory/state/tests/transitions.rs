@@ -7,8 +7,9 @@ use std::time::Duration;
 use sluicegate_event::Event;
 
 use super::super::super::{Matched, MemoryOptions};
-use super::super::{Ending, HandedOut, Next, State, SubscriptionId};
+use super::super::{Ending, State};
 use super::wanted_by;
+use crate::reading::{HandedOut, Next, SubscriptionId};
 use crate::{
     Admission, Exhausted, NextLimit, ParkReason, Settled, Start, SubscriptionKey, SubscriptionSpec,
     Timestamp,
@@ -63,7 +64,7 @@ fn next(state: &mut State, id: SubscriptionId, items_max: usize, now: Timestamp)
 }
 
 fn offsets(handed_out: &[HandedOut]) -> Vec<u64> {
-    handed_out.iter().map(|out| out.offset).collect()
+    handed_out.iter().map(|out| out.id.offset).collect()
 }
 
 fn deferred(until: Timestamp) -> Ending {
@@ -196,7 +197,7 @@ fn lease_for(duty: &str, state: &mut State, id: SubscriptionId) -> HandedOut {
     }
     // Fresh ones have the first turn unless something else was handed out before.
     let mut out = next(state, id, 2, NOW);
-    out.sort_by_key(|out| out.offset);
+    out.sort_by_key(|out| out.id.offset);
     out.remove(0)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::model::{At, Item};
 use super::super::wanted_by;
 use super::{NAMES, Run};
-use crate::memory::load::Load;
+use crate::load::Load;
 use crate::memory::{Matched, WhenFull};
 use crate::{Admission, AppendError};
 

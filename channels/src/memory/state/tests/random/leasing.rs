@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::super::model::At;
 use super::Run;
 use crate::memory::queues::Duty;
-use crate::memory::state::{Ending, LeaseId, Next};
+use crate::memory::state::Ending;
+use crate::reading::{LeaseId, Next};
 use crate::{Exhausted, LeasePurpose, NextLimit, ParkReason, Settled, Timestamp};
 
 impl Run {
@@ -35,13 +36,13 @@ impl Run {
                         }
                         LeasePurpose::DeadLetter(_) => Duty::Parked,
                     };
-                    assert_eq!(ready.get(&out.offset), Some(&(out.sends, duty)));
-                    let item = reader.items.get_mut(&out.offset).expect("it is ready");
+                    assert_eq!(ready.get(&out.id.offset), Some(&(out.sends, duty)));
+                    let item = reader.items.get_mut(&out.id.offset).expect("it is ready");
                     if item.at == At::Fresh {
                         let fresh = reader.items.iter().find(|(_, item)| item.at == At::Fresh);
-                        assert_eq!(fresh.map(|(offset, _)| *offset), Some(out.offset));
+                        assert_eq!(fresh.map(|(offset, _)| *offset), Some(out.id.offset));
                     }
-                    let item = reader.items.get_mut(&out.offset).expect("it is ready");
+                    let item = reader.items.get_mut(&out.id.offset).expect("it is ready");
                     bytes += item.size_bytes;
                     assert!(bytes <= limit.bytes_max as u64 || bytes == item.size_bytes);
                     let token = out.id.token;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::model::{At, Item, Reader};
 use super::{NAMES, Run};
-use crate::memory::state::operating::position;
+use crate::reading::position;
 use crate::{Books, DeadLetterKey, Exhausted, Start, SubscriptionKey, SubscriptionSpec};
 
 impl Run {

@@ -4,28 +4,28 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 /// A number of events and the bytes they take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Load {
-    pub(super) events: u64,
-    pub(super) bytes: u64,
+pub(crate) struct Load {
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     Events,
     Bytes,
 }
 
 impl Load {
     /// One event of that size.
-    pub(super) fn of(size_bytes: u64) -> Self {
+    pub(crate) fn of(size_bytes: u64) -> Self {
         Load {
             events: 1,
             bytes: size_bytes,
         }
     }
 
-    pub(super) fn in_unit(self, unit: Unit) -> u64 {
+    pub(crate) fn in_unit(self, unit: Unit) -> u64 {
         match unit {
             Unit::Events => self.events,
             Unit::Bytes => self.bytes,
@@ -33,7 +33,7 @@ impl Load {
     }
 
     /// The unit in which this is more than `bound`; events first when it is so in both.
-    pub(super) fn over(self, bound: Load) -> Option<Unit> {
+    pub(crate) fn over(self, bound: Load) -> Option<Unit> {
         if self.events > bound.events {
             Some(Unit::Events)
         } else if self.bytes > bound.bytes {

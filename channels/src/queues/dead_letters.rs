@@ -3,13 +3,25 @@
 use super::{AT_ONCE, Queues, Ticket};
 use crate::{KINDS_FOR_SINK, ParkReason, Timestamp};
 
+/// What is known of why an event is parked: at least the kind.
+pub(crate) trait Kinded {
+    /// The word from the closed set.
+    fn kind(&self) -> &'static str;
+}
+
+impl Kinded for ParkReason {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+}
+
 /// A dead letter.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Parked {
-    pub(in super::super) ticket: Ticket,
-    pub(in super::super) reason: ParkReason,
-    pub(in super::super) parked_at: Timestamp,
-    pub(in super::super) retry_at: Option<Timestamp>,
+pub(crate) struct Parked<P, R> {
+    pub(crate) ticket: Ticket<P>,
+    pub(crate) reason: R,
+    pub(crate) parked_at: Timestamp,
+    pub(crate) retry_at: Option<Timestamp>,
     pub(super) state: ParkedState,
 }
 
@@ -20,33 +32,33 @@ pub(super) enum ParkedState {
     Leased(u64),
 }
 
-impl Parked {
-    pub(in super::super) fn is_leased(&self) -> bool {
+impl<P, R> Parked<P, R> {
+    pub(crate) fn is_leased(&self) -> bool {
         matches!(self.state, ParkedState::Leased(_))
     }
 }
 
 /// How a try to send a parked event to its sink ended, when the sink did not take it.
 #[derive(Debug)]
-pub(in super::super) enum ParkedAgain {
+pub(crate) enum ParkedAgain<R> {
     Returned,
     Deferred {
         until: Timestamp,
         sends: u32,
     },
     Parked {
-        reason: ParkReason,
+        reason: R,
         sends: u32,
         retry_at: Option<Timestamp>,
     },
 }
 
-impl Queues {
+impl<P: Copy, R: Kinded> Queues<P, R> {
     /// Parks an event that was leased for delivery.
-    pub(in super::super) fn park(
+    pub(crate) fn park(
         &mut self,
-        ticket: Ticket,
-        reason: ParkReason,
+        ticket: Ticket<P>,
+        reason: R,
         parked_at: Timestamp,
         retry_at: Option<Timestamp>,
     ) {
@@ -64,7 +76,7 @@ impl Queues {
     }
 
     /// Lays back a parked event whose try at the sink has ended.
-    pub(in super::super) fn lay_back(&mut self, offset: u64, end: ParkedAgain) {
+    pub(crate) fn lay_back(&mut self, offset: u64, end: ParkedAgain<R>) {
         let Some(parked) = self.parked.get_mut(&offset) else {
             return;
         };
@@ -100,9 +112,10 @@ impl Queues {
     }
 
     /// Puts on the agenda what lies parked without a retry time and is of a kind for the sink.
-    pub(in super::super) fn send_lying_to_sink(&mut self, now: Timestamp) {
+    pub(crate) fn send_lying_to_sink(&mut self, now: Timestamp) {
         for (offset, parked) in &mut self.parked {
-            if parked.state == ParkedState::Lying && KINDS_FOR_SINK.contains(&parked.reason.kind) {
+            if parked.state == ParkedState::Lying && KINDS_FOR_SINK.contains(&parked.reason.kind())
+            {
                 parked.retry_at = Some(now);
                 parked.state = ParkedState::OnAgenda(now);
                 self.sink_agenda.insert((now, *offset));
@@ -111,7 +124,7 @@ impl Queues {
     }
 
     /// Removes a dead letter; a lease on it ends without effect.
-    pub(in super::super) fn remove_parked(&mut self, offset: u64) -> Option<Parked> {
+    pub(crate) fn remove_parked(&mut self, offset: u64) -> Option<Parked<P, R>> {
         let parked = self.parked.remove(&offset)?;
         match parked.state {
             ParkedState::Lying => self.held -= parked.ticket.load(),

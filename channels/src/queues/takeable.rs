@@ -3,18 +3,18 @@
 use std::collections::{btree_map, vec_deque};
 use std::iter::Peekable;
 
-use super::queues::{Again, Parked, Queues, Ticket};
+use super::{Again, Kinded, Parked, Queues, Ticket};
 
 /// Merges the three queues, each of which is in order already.
 #[derive(Debug)]
-pub(super) struct Takeable<'a> {
-    fresh: Peekable<vec_deque::Iter<'a, Ticket>>,
-    again: Peekable<btree_map::Values<'a, u64, Again>>,
-    parked: Peekable<btree_map::Values<'a, u64, Parked>>,
+pub(crate) struct Takeable<'a, P, R> {
+    fresh: Peekable<vec_deque::Iter<'a, Ticket<P>>>,
+    again: Peekable<btree_map::Values<'a, u64, Again<P>>>,
+    parked: Peekable<btree_map::Values<'a, u64, Parked<P, R>>>,
 }
 
-impl<'a> Takeable<'a> {
-    pub(super) fn new(queues: &'a Queues) -> Self {
+impl<'a, P: Copy, R: Kinded> Takeable<'a, P, R> {
+    pub(crate) fn new(queues: &'a Queues<P, R>) -> Self {
         Takeable {
             fresh: queues.fresh.iter().peekable(),
             again: queues.again.values().peekable(),
@@ -28,10 +28,10 @@ impl<'a> Takeable<'a> {
     }
 }
 
-impl Iterator for Takeable<'_> {
-    type Item = Ticket;
+impl<P: Copy, R: Kinded> Iterator for Takeable<'_, P, R> {
+    type Item = Ticket<P>;
 
-    fn next(&mut self) -> Option<Ticket> {
+    fn next(&mut self) -> Option<Ticket<P>> {
         self.skip_parked_ones_at_their_sink();
         let fresh = self.fresh.peek().map(|ticket| ticket.offset);
         let again = self.again.peek().map(|again| again.ticket.offset);

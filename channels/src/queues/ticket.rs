@@ -1,21 +1,21 @@
 //! One event in the queues of one subscription: its ticket, and what goes with it where it stands.
 
-use super::super::load::Load;
 use crate::Timestamp;
+use crate::load::Load;
 
 /// One event of one subscription.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Ticket {
-    pub(in super::super) offset: u64,
-    /// Its place among the slots.
-    pub(in super::super) place: usize,
-    pub(in super::super) size_bytes: u64,
-    pub(in super::super) sends: u32,
+pub(crate) struct Ticket<P> {
+    pub(crate) offset: u64,
+    /// Where the store has it.
+    pub(crate) place: P,
+    pub(crate) size_bytes: u64,
+    pub(crate) sends: u32,
     /// When an operator last made it pending again; the beginning of time when none did.
-    pub(in super::super) redriven_at: Timestamp,
+    pub(crate) redriven_at: Timestamp,
 }
 
-impl Ticket {
+impl<P> Ticket<P> {
     pub(super) fn load(&self) -> Load {
         Load::of(self.size_bytes)
     }
@@ -23,7 +23,7 @@ impl Ticket {
 
 /// What is to be done with an event that is leased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Duty {
+pub(crate) enum Duty {
     /// Send it to the subscriber.
     Deliver,
     /// A full store took it: one way to the dead-letter sink.
@@ -34,7 +34,7 @@ pub(in super::super) enum Duty {
 
 /// Why an event comes up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Why {
+pub(crate) enum Why {
     Returned,
     Deferred,
     Redriven,
@@ -42,15 +42,15 @@ pub(in super::super) enum Why {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Again {
-    pub(in super::super) ticket: Ticket,
+pub(crate) struct Again<P> {
+    pub(crate) ticket: Ticket<P>,
     pub(super) why: Why,
     pub(super) due: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Leased {
-    pub(in super::super) ticket: Ticket,
-    pub(in super::super) handed_over: bool,
+pub(crate) struct Leased<P> {
+    pub(crate) ticket: Ticket<P>,
+    pub(crate) handed_over: bool,
     pub(super) token: u64,
 }

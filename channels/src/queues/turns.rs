@@ -1,12 +1,12 @@
 //! Whose turn it is, and the leases that come of it.
 
 use super::dead_letters::ParkedState;
-use super::{AT_ONCE, Duty, Leased, ON_AGENDA, Queues, Ticket};
+use super::{AT_ONCE, Duty, Kinded, Leased, ON_AGENDA, Queues, Ticket};
 use crate::Timestamp;
 
 /// What [`Queues::ready`] found, for [`Queues::hand_out`].
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) enum Ready {
+pub(crate) enum Ready {
     Fresh {
         size_bytes: u64,
     },
@@ -18,16 +18,16 @@ pub(in super::super) enum Ready {
 }
 
 impl Ready {
-    pub(in super::super) fn size_bytes(self) -> u64 {
+    pub(crate) fn size_bytes(self) -> u64 {
         match self {
             Ready::Fresh { size_bytes } | Ready::Again { size_bytes, .. } => size_bytes,
         }
     }
 }
 
-impl Queues {
+impl<P: Copy, R: Kinded> Queues<P, R> {
     /// What comes next, if anything is ready now; nothing for the sink when `for_sink` is false.
-    pub(in super::super) fn ready(
+    pub(crate) fn ready(
         &self,
         now: Timestamp,
         deferred_max: usize,
@@ -56,7 +56,7 @@ impl Queues {
         }
     }
 
-    fn ticket_on_agenda(&self, offset: u64) -> Ticket {
+    fn ticket_on_agenda(&self, offset: u64) -> Ticket<P> {
         let pending = self.again.get(&offset).or_else(|| self.taken.get(&offset));
         pending
             .map(|again| again.ticket)
@@ -65,7 +65,7 @@ impl Queues {
     }
 
     /// Makes the lease of what [`Self::ready`] found; `token` tells it from every other lease.
-    pub(in super::super) fn hand_out(&mut self, ready: Ready, token: u64) -> (Ticket, Duty) {
+    pub(crate) fn hand_out(&mut self, ready: Ready, token: u64) -> (Ticket<P>, Duty) {
         match ready {
             Ready::Fresh { .. } => {
                 let ticket = self
@@ -88,7 +88,7 @@ impl Queues {
         }
     }
 
-    fn lease(&mut self, ticket: Ticket, handed_over: bool, token: u64) -> Duty {
+    fn lease(&mut self, ticket: Ticket<P>, handed_over: bool, token: u64) -> Duty {
         let leased = Leased {
             ticket,
             handed_over,
@@ -104,11 +104,7 @@ impl Queues {
 
     /// Ends the lease if it is still in force. A parked event stays where it is, to be laid back
     /// or removed.
-    pub(in super::super) fn end_lease(
-        &mut self,
-        offset: u64,
-        token: u64,
-    ) -> Option<(Ticket, Duty)> {
+    pub(crate) fn end_lease(&mut self, offset: u64, token: u64) -> Option<(Ticket<P>, Duty)> {
         if self
             .leased
             .get(&offset)

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::super::load::Load;
-use super::{Again, ParkedState, Queues, Ticket, Why};
+use super::{Again, Kinded, ParkedState, Queues, Ticket, Why};
 use crate::Timestamp;
+use crate::load::Load;
 
-impl Queues {
+impl<P: Copy, R: Kinded> Queues<P, R> {
     /// Every event with whether it was handed over.
-    pub(in super::super) fn everything(&self) -> Vec<(Ticket, bool)> {
+    pub(crate) fn everything(&self) -> Vec<(Ticket<P>, bool)> {
         let fresh = self.fresh.iter().map(|ticket| (*ticket, false));
         let again = self.again.values().map(|again| (again.ticket, false));
         let taken = self.taken.values().map(|taken| (taken.ticket, true));
@@ -24,11 +24,11 @@ impl Queues {
     /// # Panics
     ///
     /// When they do not, saying which.
-    pub(in super::super) fn audit(&self) {
+    pub(crate) fn audit(&self) {
         let everything = self.everything();
         let offsets: BTreeSet<u64> = everything.iter().map(|(ticket, _)| ticket.offset).collect();
         assert_eq!(offsets.len(), everything.len(), "an event stands twice");
-        let takeable: Vec<Ticket> = self.takeable().collect();
+        let takeable: Vec<Ticket<P>> = self.takeable().collect();
         assert!(takeable.is_sorted_by_key(|ticket| ticket.offset));
         let held: Load = takeable.iter().map(Ticket::load).sum();
         assert_eq!(held, self.held(), "what may be taken");
@@ -36,7 +36,7 @@ impl Queues {
     }
 
     fn audit_agenda(&self) {
-        let entry = |(offset, again): (&u64, &Again)| (again.due, *offset);
+        let entry = |(offset, again): (&u64, &Again<P>)| (again.due, *offset);
         let agenda: BTreeSet<(Timestamp, u64)> = self.again.iter().map(entry).collect();
         assert_eq!(self.agenda, agenda, "the agenda");
         let parked = self.parked.iter().filter_map(|(offset, parked)| {
