@@ -26,6 +26,8 @@ pub enum Problem {
     MethodNotAllowed,
     /// The store or the memory for requests is full; another try later may succeed.
     Full,
+    /// The disk under the broker's store has too little room; another try later may succeed.
+    NoSpace,
     /// The broker cannot take events now: it is starting, stopping or broken.
     NotReady,
     /// The body arrived too slowly.
@@ -74,6 +76,7 @@ impl Problem {
         Problem::Foreign,
         Problem::NoObject,
         Problem::BadCall,
+        Problem::NoSpace,
     ];
 
     const fn row(self) -> Row {
@@ -197,6 +200,14 @@ impl Problem {
                 "not what the path takes",
                 "The body or the query of a call of the admin API is not what the path takes.",
             ),
+            Problem::NoSpace => (
+                "W052",
+                StatusCode::INSUFFICIENT_STORAGE,
+                "no_space",
+                "disk full",
+                "The disk under the broker's store has less room than is kept free; send again after \
+                 Retry-After.",
+            ),
         };
         Row {
             code,
@@ -240,7 +251,8 @@ mod tests {
     #[test]
     fn a_reason_names_one_kind_and_a_code_at_most_one_status_of_events() {
         for (index, problem) in Problem::ALL.iter().enumerate() {
-            assert!(problem.status().is_client_error() || problem.status() == 503);
+            let may_come_again = matches!(problem.status().as_u16(), 503 | 507);
+            assert!(problem.status().is_client_error() || may_come_again);
             for other in &Problem::ALL[..index] {
                 assert_ne!(problem.reason(), other.reason());
                 assert!(problem.code() != other.code() || problem.code() == "W049");

@@ -15,6 +15,9 @@ use crate::server::BodyError;
 /// How long a sender should wait where only time will tell.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// The same where someone has to act first.
+const RETRY_AFTER_BROKEN: Duration = Duration::from_secs(10);
+
 const PATH_SHAPE: &str = "send events with POST to /{namespace}/{broker}, \
                           or to / for the only broker or default/default";
 
@@ -150,6 +153,24 @@ pub(super) fn not_appended(entry: &Entry, error: &AppendError) -> Refusal {
                 "send fewer or smaller events at once, or give the broker's channel more room",
             )
         }
+        AppendError::NoSpace { retry_after } => Refusal::new(
+            Problem::NoSpace,
+            format!(
+                "the disk under broker {} has too little room",
+                entry.full_name()
+            ),
+        )
+        .hint(
+            "send the event again after Retry-After; what was accepted is delivered meanwhile, and \
+             `sluicegate get brokers -o wide` shows how much room there is",
+        )
+        .retry_after(*retry_after),
+        // What the system said of the file is for the log; a sender could do nothing with it.
+        AppendError::Broken(_) => not_ready(
+            &entry.full_name(),
+            "its store has failed, and is opened anew when the server is started again",
+        )
+        .retry_after(RETRY_AFTER_BROKEN),
         // Whatever else a store may fail with, nothing is acknowledged and trying again is safe.
         AppendError::Closed | _ => not_ready(&entry.full_name(), &error.to_string()),
     }

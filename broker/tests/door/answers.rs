@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate::ingress::IngressOptions;
-use sluicegate_channels::{MemoryOptions, WhenFull};
+use sluicegate_channels::{AppendError, MemoryOptions, WhenFull};
 use sluicegate_event::{Data, Limits};
 
 use crate::client::Answer;
@@ -298,6 +298,30 @@ fn stuck() -> Setup {
             ..IngressOptions::default()
         },
         ..Setup::default()
+    }
+}
+
+/// G8: a full disk is 507, a store that failed 503, and each says when to come back.
+#[tokio::test]
+async fn a_store_on_disk_that_takes_nothing_says_why_and_when_to_come_back() {
+    let retry_after = Duration::from_millis(4_500);
+    let no_space = AppendError::NoSpace { retry_after };
+    let broken = AppendError::Broken("sync of 00.log: Input/output error".into());
+    for (error, status, code, says, comes_back) in [
+        (no_space, 507, "W052", "too little room", "5"),
+        (broken, 503, "W047", "has failed", "10"),
+    ] {
+        let door = TestDoor::start(Setup {
+            channel: Arc::new(StuckChannel::refusing(error)),
+            ..Setup::default()
+        })
+        .await;
+        let answer = door.ask(event("", "")).await;
+        assert_refused(&answer, status, code, says);
+        assert_eq!(answer.header("retry-after"), Some(comes_back));
+        let detail = answer.json()["detail"].to_string();
+        assert!(!detail.contains("00.log"), "{detail}");
+        assert!(door.accepted.take().is_empty());
     }
 }
 

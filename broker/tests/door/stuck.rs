@@ -1,4 +1,4 @@
-//! A store that never acknowledges.
+//! A store that never acknowledges, or refuses whatever comes.
 
 use sluicegate_channels::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
@@ -11,13 +11,28 @@ use std::sync::Arc;
 
 use crate::door::memory_channel;
 
-/// A memory channel whose appends hang.
+/// A memory channel whose appends hang, or end with an error.
 #[derive(Debug)]
-pub(crate) struct StuckChannel(Arc<dyn Channel>);
+pub(crate) struct StuckChannel {
+    inner: Arc<dyn Channel>,
+    refuses: Option<AppendError>,
+}
 
 impl StuckChannel {
+    /// Appends hang.
     pub(crate) fn new() -> Self {
-        StuckChannel(memory_channel(MemoryOptions::default()))
+        StuckChannel {
+            inner: memory_channel(MemoryOptions::default()),
+            refuses: None,
+        }
+    }
+
+    /// Appends end with `error`.
+    pub(crate) fn refusing(error: AppendError) -> Self {
+        StuckChannel {
+            refuses: Some(error),
+            ..StuckChannel::new()
+        }
     }
 }
 
@@ -27,30 +42,33 @@ impl Channel for StuckChannel {
         _batch: Vec<Event>,
         _admission: Admission,
     ) -> BoxFuture<'_, Result<Vec<Position>, AppendError>> {
-        Box::pin(std::future::pending())
+        match self.refuses.clone() {
+            Some(error) => Box::pin(std::future::ready(Err(error))),
+            None => Box::pin(std::future::pending()),
+        }
     }
 
     fn subscribe(
         &self,
         spec: SubscriptionSpec,
     ) -> BoxFuture<'_, Result<Box<dyn Subscription>, SubscribeError>> {
-        self.0.subscribe(spec)
+        self.inner.subscribe(spec)
     }
 
     fn pause(&self, name: &str, paused: bool) -> BoxFuture<'_, ()> {
-        self.0.pause(name, paused)
+        self.inner.pause(name, paused)
     }
 
     fn delete(&self, name: &str) -> BoxFuture<'_, Option<SubscriptionStatus>> {
-        self.0.delete(name)
+        self.inner.delete(name)
     }
 
     fn set_exhausted(&self, name: &str, exhausted: Exhausted) -> BoxFuture<'_, ()> {
-        self.0.set_exhausted(name, exhausted)
+        self.inner.set_exhausted(name, exhausted)
     }
 
     fn seek(&self, name: &str, to: Start) -> BoxFuture<'_, Result<(), SeekError>> {
-        self.0.seek(name, to)
+        self.inner.seek(name, to)
     }
 
     fn retained(
@@ -58,7 +76,7 @@ impl Channel for StuckChannel {
         from: Start,
         limit: usize,
     ) -> BoxFuture<'_, Result<RetainedPage, StoreError>> {
-        self.0.retained(from, limit)
+        self.inner.retained(from, limit)
     }
 
     fn replay(
@@ -66,7 +84,7 @@ impl Channel for StuckChannel {
         name: &str,
         positions: &[Position],
     ) -> BoxFuture<'_, Result<Replayed, SeekError>> {
-        self.0.replay(name, positions)
+        self.inner.replay(name, positions)
     }
 
     fn dead_letters(
@@ -75,22 +93,22 @@ impl Channel for StuckChannel {
         after: Option<DeadLetterKey>,
         limit: usize,
     ) -> BoxFuture<'_, Vec<DeadLetter>> {
-        self.0.dead_letters(name, after, limit)
+        self.inner.dead_letters(name, after, limit)
     }
 
     fn redrive(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.0.redrive(key)
+        self.inner.redrive(key)
     }
 
     fn discard(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.0.discard(key)
+        self.inner.discard(key)
     }
 
     fn describe(&self) -> ChannelStatus {
-        self.0.describe()
+        self.inner.describe()
     }
 
     fn close(&self) {
-        self.0.close();
+        self.inner.close();
     }
 }
