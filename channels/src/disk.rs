@@ -1,15 +1,19 @@
-//! The disk channel, being prepared: its two lowest parts stand, and no channel uses them yet.
+//! The disk channel, being prepared: its lowest parts stand, and no channel uses them yet.
 //!
 //! ```text
 //!   files      the seam to the file system: nothing else here touches one, so that tests can
 //!              put in every fault a disk has
 //!   log        an append-only log of byte records in segments, which knows nothing of events
+//!   progress   where each subscription stands, in such a log
+//!   compact    numbers and texts in as few bytes as can be
 //! ```
 //!
 //! All of it blocks, on purpose: a disk is waited for by a thread of its own, and that thread is
 //! the only one that writes.
 
+mod compact;
 pub mod files;
 pub mod log;
+pub mod progress;
 #[cfg(feature = "contract")]
 pub mod simulated;

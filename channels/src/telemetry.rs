@@ -13,3 +13,9 @@ pub(crate) fn shed(subscription: &str, count: u64) {
         );
     }
 }
+
+/// What subscriptions stand at could not be written anew in one piece. Writing goes on, and this is
+/// tried again; told once until it has succeeded.
+pub(crate) fn no_snapshot(error: &crate::disk::log::LogError) {
+    tracing::warn!(%error, "cannot write a snapshot of where subscriptions stand, going on without");
+}

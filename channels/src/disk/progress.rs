@@ -1,0 +1,318 @@
+//! Where each subscription stands, durable.
+//!
+//! A *standing* says what is left to do for a subscription rather than what is done: the offset it
+//! reads on from, and the *exceptions* below it. Whoever has nothing left to do is *idle*, and stands at one
+//! common *floor*: as the floor moves, ten thousand idle subscriptions move with it in one record.
+//!
+//! # Promises
+//!
+//! 1. What [`Progress::write`] was asked for and said to have done is there after any crash, and of
+//!    what it was asked for there is all or nothing.
+//! 2. Nothing ever stands further than it was written to stand. Where records are lost to damage, a
+//!    subscription falls back to where it stood before, and [`Recovered`] says what is known of it.
+//! 3. Without room nothing is changed, and the same may be asked again.
+//! 4. After a failed sync the log is poisoned, and nothing more is written.
+//! 5. No number is given twice: [`Recovered::next_number`] is above all that were ever written.
+//!
+//! # How
+//!
+//! ```text
+//!   progress.rs    this: changes in, one joined batch and one sync each
+//!   standing.rs    what is stored of a subscription
+//!   state.rs       all of it as a map, and how records change it
+//!   snapshot.rs    writing all of it anew, so that what is stale can be removed
+//!   replay.rs      reading the log on opening it
+//!   format.rs      every byte of a record
+//! ```
+//!
+//! All that is durable is in memory too, some hundred bytes a subscription. What is deliberately
+//! absent: threads, time, and deciding when something is worth writing.
+
+mod format;
+mod replay;
+mod snapshot;
+mod standing;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use self::replay::{Opened, replay};
+use self::snapshot::Generations;
+pub use self::standing::{Change, Exception, Floor, Standing, Tally};
+use self::state::State;
+use super::files::Files;
+use super::log::{Batch, Log, LogError, LogOptions, Poison, ReadError, Recovery};
+
+/// How much memory the batch keeps between writes.
+const BATCH_BYTES_KEPT: usize = 1 << 20;
+
+/// What is durable of all subscriptions, and the writing end of its log. See the [module](self).
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sluicegate_channels::disk::files::Disk;
+/// use sluicegate_channels::disk::progress::{
+///     Change, Floor, Progress, ProgressOptions, Standing, Tally,
+/// };
+///
+/// # let dir = std::env::temp_dir().join(format!("progress-example-{}", std::process::id()));
+/// let open = || Progress::open(Arc::new(Disk), &dir, ProgressOptions::default());
+/// let (mut progress, recovered) = open()?;
+/// let idle = Standing {
+///     number: recovered.next_number,
+///     name: "default/orders/1".into(),
+///     began: 0,
+///     reads_on_from: 0,
+///     is_idle: true,
+///     exceptions: Vec::new(),
+///     tally: Tally::default(),
+///     is_paused: false,
+/// };
+/// let now_ms = 1_700_000_000_000;
+/// progress.write(None, vec![Change::Put(idle)], now_ms)?;
+/// let floor = Floor { offset: 1_000, count: 900 };
+/// progress.write(Some(floor), Vec::new(), now_ms)?;
+/// assert!(!progress.needs(0..1_000) && progress.needs(1_000..2_000));
+/// progress.close()?;
+///
+/// let (_, recovered) = open()?;
+/// assert_eq!(recovered.standings[0].reads_on_from, 1_000);
+/// # std::fs::remove_dir_all(dir)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Progress {
+    log: Log,
+    dir: PathBuf,
+    segment_bytes: u64,
+    state: State,
+    generations: Generations,
+    /// Kept for its memory.
+    batch: Batch,
+}
+
+/// How progress is kept.
+#[derive(Clone, Debug)]
+pub struct ProgressOptions {
+    /// How long a segment's file is, as in [`LogOptions`]. Default 4 MiB. Half of it is written
+    /// between two snapshots, or more where a snapshot is large.
+    pub segment_bytes: u64,
+    /// As in [`LogOptions`].
+    pub salts: fastrand::Rng,
+}
+
+impl Default for ProgressOptions {
+    fn default() -> Self {
+        ProgressOptions {
+            segment_bytes: 4 << 20,
+            salts: fastrand::Rng::new(),
+        }
+    }
+}
+
+/// What opening found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// Where idle subscriptions stand.
+    pub floor: Floor,
+    /// All standings by their numbers; idle ones are raised to the floor.
+    pub standings: Vec<Standing>,
+    /// Above every number that was ever written, deleted ones too.
+    pub next_number: u64,
+    /// Subscriptions of which nothing is left but their number, lowest first.
+    pub missing: Vec<u64>,
+    /// Subscriptions whose standing is known to be older than the last that was written, lowest
+    /// first. Where there is damage, others may be so too.
+    pub outdated: Vec<u64>,
+    /// What the log found, with all damage to it.
+    pub recovery: Recovery,
+}
+
+/// Why progress could not be opened. Nothing is lost by that, and it may be tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgressError {
+    /// The log could not be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Another version of the program wrote it.
+    #[error(
+        "cannot read the standing of a subscription in version {found}, at offset {offset} of the \
+         progress log: this program reads version 1; run the one that wrote it, or a later one"
+    )]
+    Version {
+        /// The offset of the record in the progress log.
+        offset: u64,
+        /// Its version.
+        found: u8,
+    },
+}
+
+impl Progress {
+    /// Opens what is in `dir`, which is made if it is not there, and reads all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ProgressError`]. Damage is none: what is left is read, and what is known of the rest is in
+    /// [`Recovered`].
+    pub fn open(
+        files: Arc<dyn Files>,
+        dir: &Path,
+        options: ProgressOptions,
+    ) -> Result<(Self, Recovered), ProgressError> {
+        let log_options = LogOptions {
+            segment_bytes: options.segment_bytes,
+            salts: options.salts,
+            ..LogOptions::default()
+        };
+        let (log, recovery) = Log::open(files, dir, log_options)?;
+        let Opened {
+            state,
+            generations,
+            recovered,
+        } = replay(&log, recovery)?;
+        let progress = Progress {
+            log,
+            dir: dir.to_owned(),
+            segment_bytes: options.segment_bytes,
+            state,
+            generations,
+            batch: Batch::new(),
+        };
+        Ok((progress, recovered))
+    }
+
+    /// Makes the changes, in their order, and moves the floor, all of it or nothing, with one sync.
+    /// With nothing to change nothing is written. The floor must never be below the one there is.
+    ///
+    /// Now and then this also makes a snapshot, which takes longer.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::NoSpace`] and [`LogError::Io`]: nothing is changed, and the same may be asked
+    /// again; the latter also for a standing that contradicts itself or is larger than 16 MiB.
+    /// [`LogError::Poisoned`]: what is durable of it is found out when it is opened anew.
+    pub fn write(
+        &mut self,
+        floor: Option<Floor>,
+        changes: Vec<Change>,
+        now_ms: i64,
+    ) -> Result<(), LogError> {
+        let floor = floor.filter(|it| *it != self.state.floor);
+        if floor.is_none() && changes.is_empty() {
+            return Ok(());
+        }
+        self.fill(floor, &changes, now_ms)?;
+        self.append()?;
+        self.generations.written_bytes += self.batch.size_bytes() as u64;
+        changes.into_iter().for_each(|it| self.state.apply(it));
+        self.state.floor = floor.unwrap_or(self.state.floor);
+        self.refresh(now_ms);
+        if self.batch.size_bytes() > BATCH_BYTES_KEPT {
+            self.batch = Batch::new();
+        }
+        Ok(())
+    }
+
+    /// Whether a segment with events at these offsets must stay: whether the floor stands, or anyone
+    /// reads on from, below its end, or has an exception in it. This goes by what is durable.
+    #[must_use]
+    pub fn needs(&self, offsets: Range<u64>) -> bool {
+        self.state.needs(&offsets)
+    }
+
+    /// Where idle subscriptions stand.
+    #[must_use]
+    pub fn floor(&self) -> Floor {
+        self.state.floor
+    }
+
+    /// The standing of this number as it was last written, or raised to the floor when this was opened.
+    /// See [`Standing::stands_at`] for where it stands now.
+    #[must_use]
+    pub fn standing(&self, number: u64) -> Option<&Standing> {
+        self.state.standings.get(&number)
+    }
+
+    /// What has poisoned the log, if anything has.
+    #[must_use]
+    pub fn poison(&self) -> Option<&Poison> {
+        self.log.poison()
+    }
+
+    /// Ends the log, so that opening it is quick and finds nothing to mend. Dropping it without this is
+    /// safe all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Poisoned`]. What was written is durable all the same.
+    pub fn close(self) -> Result<(), LogError> {
+        self.log.close()
+    }
+
+    fn fill(
+        &mut self,
+        floor: Option<Floor>,
+        changes: &[Change],
+        now_ms: i64,
+    ) -> Result<(), LogError> {
+        for change in changes {
+            if let Change::Put(standing) = change
+                && let Some(fault) = standing.fault()
+            {
+                let fault = format!("standing {} is not valid: {fault}", standing.number);
+                return Err(refused(&self.dir, fault));
+            }
+        }
+        let encode = |change: &Change| match change {
+            Change::Put(standing) => format::standing(standing),
+            Change::Delete(number) => format::deleted(*number),
+        };
+        let floor = floor.map(|it| format::floor(it, &self.state.busy_after(changes)));
+        let records = changes.iter().map(encode).chain(floor);
+        fill(&mut self.batch, &self.dir, records, now_ms)
+    }
+
+    fn append(&mut self) -> Result<(), LogError> {
+        let mut appended = self.log.append(&mut self.batch);
+        if let Err(LogError::NoSpace { .. }) = appended
+            && self.give_up_the_one_before()
+        {
+            appended = self.log.append(&mut self.batch);
+        }
+        appended?;
+        self.log.sync()?;
+        Ok(())
+    }
+}
+
+/// Puts records into a batch, all joined.
+fn fill(
+    batch: &mut Batch,
+    dir: &Path,
+    records: impl Iterator<Item = Vec<u8>>,
+    now_ms: i64,
+) -> Result<(), LogError> {
+    batch.clear();
+    for record in records {
+        let added = batch.push_joined(now_ms, &[&record]);
+        added.map_err(|it| refused(dir, it.to_string()))?;
+    }
+    Ok(())
+}
+
+fn refused(dir: &Path, why: String) -> LogError {
+    LogError::Io {
+        what: "write progress in",
+        path: dir.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidInput, why),
+    }
+}

@@ -1,0 +1,139 @@
+//! Reading the log on opening it.
+
+use super::super::files::is_broken;
+use super::super::log::{Damage, DamageKind, Item, Log, ReadError, Reader, Recovery};
+use super::format::{self, NoRecord, Record};
+use super::snapshot::{Generations, RECORD_BYTES_MIN, record_bytes};
+use super::state::{Replay, State};
+use super::{ProgressError, Recovered};
+
+/// How often reading a place is tried before it is taken for damage.
+const TRIES: u32 = 3;
+
+/// What the log holds.
+pub(super) struct Opened {
+    pub(super) state: State,
+    pub(super) generations: Generations,
+    pub(super) recovered: Recovered,
+}
+
+/// Reads all of a log that was just opened.
+pub(super) fn replay(log: &Log, recovery: Recovery) -> Result<Opened, ProgressError> {
+    let mut reading = Reading {
+        replay: Replay::default(),
+        generations: Generations::default(),
+        recovery,
+    };
+    let mut reader = log.readers().reader(0);
+    let mut failures = 0;
+    loop {
+        match reader.read() {
+            Ok(None) => break,
+            Ok(Some(Item::Record(record))) => {
+                reading.record(record.offset, record.payload, log)?;
+                failures = 0;
+            }
+            Ok(Some(Item::Damaged(damage))) => {
+                reading.note(damage);
+                failures = 0;
+            }
+            Err(error) => {
+                failures += 1;
+                again(&mut reader, error, failures)?;
+            }
+        }
+    }
+    Ok(reading.end(log))
+}
+
+/// A bad sector costs what it held; a device that fails otherwise may be well the next time.
+fn again(reader: &mut Reader, error: ReadError, failures: u32) -> Result<(), ProgressError> {
+    if !is_broken(&error.source) || failures > 2 * TRIES {
+        return Err(ProgressError::Read(error));
+    }
+    if failures >= TRIES {
+        reader.pass_over();
+    }
+    Ok(())
+}
+
+struct Reading {
+    replay: Replay,
+    generations: Generations,
+    recovery: Recovery,
+}
+
+impl Reading {
+    fn record(&mut self, offset: u64, payload: &[u8], log: &Log) -> Result<(), ProgressError> {
+        match format::decode(payload) {
+            Ok(record) => {
+                if matches!(record, Record::Snapshot { .. }) {
+                    self.generations.begin(offset);
+                }
+                self.generations.written_bytes += record_bytes(payload.len());
+                self.replay.apply(record);
+            }
+            Err(NoRecord::Version(found)) => return Err(ProgressError::Version { offset, found }),
+            // Its checksum is right, so it was written so, and reading it will never go better.
+            Err(NoRecord::Malformed(_)) => {
+                let segments = log.segments();
+                let segment = segments.iter().rfind(|it| it.base <= offset);
+                self.note(Damage {
+                    kind: DamageKind::Records,
+                    segment: segment.map_or(0, |it| it.base),
+                    bytes: 0..0,
+                    offsets: offset..offset + 1,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a damage that opening the log has not found yet.
+    fn note(&mut self, damage: Damage) {
+        if !self.recovery.damage.contains(&damage) {
+            self.recovery.damage.push(damage);
+        }
+    }
+
+    fn end(self, log: &Log) -> Opened {
+        let Reading {
+            mut replay,
+            mut generations,
+            recovery,
+        } = self;
+        // Each record that is gone may have given a number.
+        let torn = recovery.torn_bytes.div_ceil(RECORD_BYTES_MIN);
+        let damaged = recovery.damage.iter().map(|it| &it.offsets);
+        let damaged = damaged.map(|it| it.end.saturating_sub(it.start));
+        let lost = damaged.fold(torn, u64::saturating_add);
+        replay.state.next_number = replay.state.next_number.saturating_add(lost);
+        if !recovery.damage.is_empty() {
+            replay.end_namesakes();
+        }
+        generations.opened(&log.segments(), !recovery.damage.is_empty());
+
+        let Replay {
+            mut state,
+            missing,
+            outdated,
+        } = replay;
+        let floor = state.floor;
+        for standing in state.standings.values_mut() {
+            standing.reads_on_from = standing.stands_at(floor);
+        }
+        let recovered = Recovered {
+            floor,
+            standings: state.standings.values().cloned().collect(),
+            next_number: state.next_number,
+            missing: missing.into_iter().collect(),
+            outdated: outdated.into_iter().collect(),
+            recovery,
+        };
+        Opened {
+            state,
+            generations,
+            recovered,
+        }
+    }
+}

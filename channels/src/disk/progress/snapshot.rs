@@ -1,0 +1,130 @@
+//! Writing everything anew now and then, so that what is stale can be removed.
+//!
+//! A snapshot is one joined batch at the start of a fresh segment. With it there is a new
+//! *generation*: the one before is kept until the next snapshot, so that a record of a snapshot that
+//! is damaged falls back to an earlier one; those before that are removed. Where there is no room for
+//! anything else, the generation before is given up too.
+//!
+//! A snapshot is never needed for what was asked: without room for one, ordinary writes go on in
+//! what room their segment has, and it is tried again after some more of them.
+
+use super::super::log::{LogError, SegmentInfo};
+use super::{Progress, format};
+use crate::telemetry;
+
+/// What the log adds to a record, and the least that one takes up.
+pub(super) const RECORD_BYTES_MIN: u64 = 32;
+/// A snapshot is made once this many times its size was written since the last one began.
+const STALE_TIMES: u64 = 3;
+/// A snapshot is made when the log is opened with more segments of one generation than this: each
+/// start of the process has made one, however little is in it.
+const SEGMENTS_MAX: usize = 16;
+/// What part of a segment is written before the next try to make a snapshot.
+const TRY_AGAIN_PARTS: u64 = 16;
+
+/// How many bytes of the log a record takes up.
+pub(super) fn record_bytes(payload_bytes: usize) -> u64 {
+    RECORD_BYTES_MIN + payload_bytes.next_multiple_of(8) as u64
+}
+
+/// Where the present generation begins, and how far it has gone.
+#[derive(Debug, Default)]
+pub(super) struct Generations {
+    /// The offset of the latest snapshot's first record; 0 if there is none.
+    from: u64,
+    /// What was written from there on.
+    pub(super) written_bytes: u64,
+    /// How much must be written before it is looked whether a snapshot is due.
+    look_at_bytes: u64,
+    /// Whether one is due, however little is stale.
+    is_due: bool,
+    has_failed: bool,
+}
+
+impl Generations {
+    /// The record at `offset` begins a snapshot.
+    pub(super) fn begin(&mut self, offset: u64) {
+        *self = Generations {
+            from: offset,
+            ..Generations::default()
+        };
+    }
+
+    /// All was read. Behind damage a snapshot puts what is left where it is whole.
+    pub(super) fn opened(&mut self, segments: &[SegmentInfo], is_damaged: bool) {
+        let of_this = segments.iter().filter(|it| it.end > self.from);
+        self.is_due = is_damaged || of_this.count() > SEGMENTS_MAX;
+    }
+}
+
+impl Progress {
+    /// Makes a snapshot if one is due. That it can't be made harms nobody.
+    pub(super) fn refresh(&mut self, now_ms: i64) {
+        let generations = &self.generations;
+        let least = generations.look_at_bytes.max(self.segment_bytes / 2);
+        if !generations.is_due && generations.written_bytes < least {
+            return;
+        }
+        if let Err(error) = self.snapshot(now_ms) {
+            if !std::mem::replace(&mut self.generations.has_failed, true) {
+                telemetry::no_snapshot(&error);
+            }
+            let generations = &mut self.generations;
+            let part = self.segment_bytes / TRY_AGAIN_PARTS;
+            generations.look_at_bytes = generations.written_bytes + part;
+            generations.is_due = false;
+        }
+    }
+
+    fn snapshot(&mut self, now_ms: i64) -> Result<(), LogError> {
+        self.fill_with_all(now_ms)?;
+        let size_bytes = self.batch.size_bytes() as u64;
+        let stale_enough = size_bytes.saturating_mul(STALE_TIMES);
+        if !self.generations.is_due && self.generations.written_bytes < stale_enough {
+            self.generations.look_at_bytes = stale_enough;
+            return Ok(());
+        }
+
+        // One that does not fit a common segment gets one of its own when it is appended.
+        if size_bytes < self.segment_bytes / 2 {
+            self.log.roll(now_ms)?;
+        }
+        let offsets = self.log.append(&mut self.batch)?;
+        self.log.sync()?;
+        let before = self.generations.from;
+        self.generations.begin(offsets.start);
+        self.generations.written_bytes = size_bytes;
+        self.remove_before(before);
+        Ok(())
+    }
+
+    fn fill_with_all(&mut self, now_ms: i64) -> Result<(), LogError> {
+        let state = &self.state;
+        let numbers = state.standings.keys().copied();
+        let busy = state.busy_after(&[]);
+        let begin = format::snapshot(state.next_number, numbers);
+        let floor = format::floor(state.floor, &busy);
+        let standings = state.standings.values().map(format::standing);
+        let records = [begin, floor].into_iter().chain(standings);
+        super::fill(&mut self.batch, &self.dir, records, now_ms)
+    }
+
+    /// Removes the segments all of whose records lie before an offset, as far as that is possible
+    /// now, and says whether any were. What is left is removed the next time.
+    fn remove_before(&mut self, offset: u64) -> bool {
+        let segments = self.log.segments();
+        let mut has_removed = false;
+        for (segment, next) in segments.iter().zip(segments.iter().skip(1)) {
+            if next.base > offset || self.log.remove_segment(segment.base).is_err() {
+                break;
+            }
+            has_removed = true;
+        }
+        has_removed
+    }
+
+    /// Gives up the generation before, for want of room, and says whether there was one.
+    pub(super) fn give_up_the_one_before(&mut self) -> bool {
+        self.remove_before(self.generations.from)
+    }
+}

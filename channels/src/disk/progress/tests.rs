@@ -1,0 +1,4 @@
+//! What progress promises, on a simulated disk.
+
+mod support;
+mod writing;
