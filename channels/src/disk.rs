@@ -1,10 +1,11 @@
-//! The disk channel, being prepared: its lowest parts stand, and no channel uses them yet.
+//! The disk channel, being prepared: its lower parts stand, and no channel uses them yet.
 //!
 //! ```text
 //!   files      the seam to the file system: nothing else here touches one, so that tests can
 //!              put in every fault a disk has
 //!   log        an append-only log of byte records in segments, which knows nothing of events
 //!   progress   where each subscription stands, in such a log
+//!   kept       moved deferrals and parked events, whole, with their state, in another
 //!   compact    numbers and texts in as few bytes as can be
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 mod compact;
 pub mod files;
+pub mod kept;
 pub mod log;
 pub mod progress;
 #[cfg(feature = "contract")]

@@ -1,8 +1,8 @@
 //! Numbers and texts in as few bytes as can be, for the records of the disk channel.
 //!
 //! A *number* is seven bits a byte, the lowest first, in as few bytes as can be. A *signed* number
-//! is folded into one, so that what is near zero is short. A *text* is its length in bytes as a number,
-//! and then its bytes. *Rising* numbers are their count, the first, and what each is above the one
+//! is folded into one, so that what is near zero is short. A *text*, as other *bytes*, is its length in
+//! bytes as a number, and then its bytes. *Rising* numbers are their count, the first, and what each is above the one
 //! before.
 //!
 //! Reading believes nothing: a count is taken for true only as far as there are bytes for it, and
@@ -34,8 +34,12 @@ pub(super) fn put_signed(out: &mut Vec<u8>, number: i64) {
 }
 
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
-    put_number(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
+    put_bytes(out, text.as_bytes());
+}
+
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_number(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
 }
 
 /// Puts numbers of which each is above the one before.
@@ -93,10 +97,19 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn text(&mut self) -> Result<&'a str, Malformed> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Malformed("a text is not UTF-8"))
+    }
+
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
         let length = self.count(1)?;
-        let (text, rest) = self.0.split_at(length);
+        let (bytes, rest) = self.0.split_at(length);
         self.0 = rest;
-        std::str::from_utf8(text).map_err(|_| Malformed("a text is not UTF-8"))
+        Ok(bytes)
+    }
+
+    /// Everything that is left.
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.0
     }
 
     /// A count of things that take up at least `least_bytes` each, all of which are still to come.

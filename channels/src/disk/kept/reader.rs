@@ -1,0 +1,108 @@
+//! Events and reasons, by key.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use sluicegate_event::{Event, StoredError, stored};
+
+use super::super::log::{Item, ReadError, Readers};
+use super::KeptKey;
+use super::KeptState;
+use super::error::KeptReadError;
+use super::index::{Index, Place};
+use super::record::{Entry, Record};
+use crate::ParkReason;
+
+/// How often a record is looked for that is always somewhere else by then. Compaction moves a record
+/// once while all of the log is rewritten, so twice is rare.
+const TRIES: usize = 8;
+
+/// Reads what is kept, by key, so that a compaction moves nothing away under its hands. Clones are
+/// of the same store; it may outlive the [`Kept`](super::Kept) that it came from.
+#[derive(Clone, Debug)]
+pub struct KeptReader {
+    readers: Readers,
+    index: Arc<RwLock<Index>>,
+}
+
+impl KeptReader {
+    pub(super) fn new(readers: Readers, index: Arc<RwLock<Index>>) -> Self {
+        KeptReader { readers, index }
+    }
+
+    /// The event of this offset; `None` if nobody keeps it, or if damage has taken it, which comes to
+    /// the same: whoever has an entry for it ends that as lost.
+    ///
+    /// # Errors
+    ///
+    /// [`KeptReadError`]: it cannot be read now, and is not lost.
+    pub fn event(&self, offset: u64) -> Result<Option<Event>, KeptReadError> {
+        let payload = self.payload(|index| index.event(offset))?;
+        let stored = payload.as_ref().and_then(|it| match Record::decode(it) {
+            Ok(Record::Event { offset: at, event }) if at == offset => Some(it.slice_ref(event)),
+            Ok(_) | Err(_) => None,
+        });
+        match stored.map(stored::decode) {
+            Some(Ok(event)) => Ok(Some(event)),
+            Some(Err(error @ StoredError::UnknownVersion { .. })) => {
+                Err(KeptReadError::Event(error))
+            }
+            Some(Err(_)) | None => Ok(None),
+        }
+    }
+
+    /// Why an event is parked; `None` if it is not, or if damage has taken the reason.
+    ///
+    /// # Errors
+    ///
+    /// [`KeptReadError`]: it cannot be read now, and is not lost.
+    pub fn reason(&self, key: KeptKey) -> Result<Option<ParkReason>, KeptReadError> {
+        let payload = self.payload(|index| index.entry(key))?;
+        let record = payload.as_ref().map(|it| Record::decode(it));
+        let Some(Ok(Record::Entry(Entry { state, .. }))) = record else {
+            return Ok(None);
+        };
+        Ok(match state {
+            KeptState::Parked { reason, .. } => Some(reason.to_owned()),
+            KeptState::Moved { .. } => None,
+        })
+    }
+
+    /// The record that stands where `find` says, until that is so.
+    fn payload(
+        &self,
+        find: impl Fn(&Index) -> Option<Place>,
+    ) -> Result<Option<Bytes>, KeptReadError> {
+        let find = || find(&self.index.read());
+        let mut place = find();
+        for _ in 0..TRIES {
+            let Some(Place { at, .. }) = place else {
+                return Ok(None);
+            };
+            if let Some(payload) = self.record(at)? {
+                return Ok(Some(payload));
+            }
+            let now = find();
+            if now == place {
+                return Ok(None);
+            }
+            place = now;
+        }
+        Ok(None)
+    }
+
+    fn record(&self, at: u64) -> Result<Option<Bytes>, ReadError> {
+        let mut reader = self.readers.reader(at);
+        while reader.position() == at {
+            match reader.read()? {
+                Some(Item::Record(record)) if record.offset == at => {
+                    return Ok(Some(Bytes::copy_from_slice(record.payload)));
+                }
+                Some(Item::Damaged(_)) => {}
+                Some(Item::Record(_)) | None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}
