@@ -25,8 +25,10 @@ mod body;
 mod config;
 mod dead_letters;
 mod filter_words;
+mod find;
 pub mod guard;
 mod listing;
+mod pausing;
 mod watches;
 
 pub use guard::Guard;
@@ -60,6 +62,8 @@ impl Admin {
             .route(api::CONFIG, get(config::show))
             .route(api::BROKERS, get(listing::brokers))
             .route(api::TRIGGERS, get(listing::triggers))
+            .route(api::TRIGGERS_PAUSE, post(pausing::pause))
+            .route(api::TRIGGERS_RESUME, post(pausing::resume))
             .route(api::DEAD_LETTERS, get(dead_letters::list))
             .route(api::DEAD_LETTERS_REDRIVE, post(dead_letters::redrive))
             .route(api::DEAD_LETTERS_DISCARD, post(dead_letters::discard))
@@ -99,7 +103,7 @@ async fn no_route() -> Response {
 async fn no_method() -> Response {
     refuse(
         Refusal::new(Problem::MethodNotAllowed, "the path takes another method")
-            .hint("lists are read with GET; redrive, discard and watches are begun with POST"),
+            .hint("lists are read with GET; what does something is asked for with POST"),
     )
 }
 

@@ -11,6 +11,7 @@
 //! |---|---|---|
 //! | [`BROKERS`] | GET | [`List`] of [`Broker`] |
 //! | [`TRIGGERS`] | GET | [`List`] of [`Trigger`] |
+//! | [`TRIGGERS_PAUSE`], [`TRIGGERS_RESUME`] | POST [`TriggerRef`] | [`Pausing`] |
 //! | [`DEAD_LETTERS`] | GET, with [`DeadLetterQuery`] | [`List`] of [`DeadLetter`], paged |
 //! | [`DEAD_LETTERS_REDRIVE`], [`DEAD_LETTERS_DISCARD`] | POST [`DeadLetterRef`] | [`DeadLetterDone`] |
 //! | [`WATCHES`] | POST [`WatchRequest`] | [`Watch`] |
@@ -48,7 +49,10 @@ pub use dead_letter::{
     DeadEvent, DeadLetter, DeadLetterDone, DeadLetterQuery, DeadLetterRef, DeadReason,
 };
 pub use time::Time;
-pub use trigger::{Books, Delivering, DeliveringState, Delivery, DeliveryFormat, Trigger};
+pub use trigger::{
+    Books, Delivering, DeliveringState, Delivery, DeliveryFormat, PausedBy, Pausing, Trigger,
+    TriggerRef,
+};
 pub use watch::{
     Watch, WatchAttempt, WatchReport, WatchRequest, WatchedFailure, WatchedState, WatchedTrigger,
 };
@@ -57,6 +61,10 @@ pub use watch::{
 pub const BROKERS: &str = "/api/v1/brokers";
 /// Lists triggers.
 pub const TRIGGERS: &str = "/api/v1/triggers";
+/// Stops handing out events to one trigger.
+pub const TRIGGERS_PAUSE: &str = "/api/v1/triggers:pause";
+/// Takes back what `:pause` did.
+pub const TRIGGERS_RESUME: &str = "/api/v1/triggers:resume";
 /// Lists dead letters.
 pub const DEAD_LETTERS: &str = "/api/v1/dead-letters";
 /// Makes one dead letter pending again.

@@ -25,12 +25,14 @@ pub mod exit;
 pub mod explain;
 pub mod get;
 pub mod new;
+pub mod pause;
 mod reasons;
 pub mod run;
 pub mod send;
 mod serve;
 pub mod sink;
 pub mod table;
+mod triggers;
 pub mod validate;
 pub mod version;
 pub mod yaml;
@@ -107,6 +109,10 @@ pub enum Verb {
     Eval(eval::EvalArgs),
     /// List brokers, triggers or dead letters of a server
     Get(get::GetArgs),
+    /// Stop delivering to a subscriber; what is accepted meanwhile waits
+    Pause(pause::PauseArgs),
+    /// Go on delivering after a pause
+    Resume(pause::ResumeArgs),
     /// Print a completion script for a shell
     Completion(completion::CompletionArgs),
     /// Print what this build is
@@ -159,6 +165,8 @@ fn execute(cli: Cli) -> Exit {
         Verb::Send(args) => until_interrupted(Box::pin(send::execute(&args, &mut console))),
         Verb::Sink(args) => until_interrupted(Box::pin(sink::execute(&args, &mut console))),
         Verb::Get(args) => until_interrupted(Box::pin(get::execute(&args, &mut console))),
+        Verb::Pause(args) => until_interrupted(Box::pin(pause::pause(&args, &mut console))),
+        Verb::Resume(args) => until_interrupted(Box::pin(pause::resume(&args, &mut console))),
     };
     match done {
         Ok(()) => Exit::Done,

@@ -46,6 +46,8 @@ pub enum Problem {
     NoObject,
     /// The body or the query of a call of the admin API is not what the path takes.
     BadCall,
+    /// A call of the admin API asks for something that a manifest forbids.
+    Manifest,
 }
 
 /// One row of the table.
@@ -77,6 +79,7 @@ impl Problem {
         Problem::NoObject,
         Problem::BadCall,
         Problem::NoSpace,
+        Problem::Manifest,
     ];
 
     const fn row(self) -> Row {
@@ -207,6 +210,14 @@ impl Problem {
                 "disk full",
                 "The disk under the broker's store has less room than is kept free; send again after \
                  Retry-After.",
+            ),
+            Problem::Manifest => (
+                "W053",
+                StatusCode::CONFLICT,
+                "manifest",
+                "a manifest says otherwise",
+                "A call of the admin API asks for something that a manifest forbids, and no call \
+                 changes manifests.",
             ),
         };
         Row {

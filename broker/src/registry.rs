@@ -14,6 +14,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -62,6 +63,8 @@ pub struct RunningBroker {
 pub struct TriggerView {
     /// As it was written.
     pub trigger: Trigger,
+    /// Where it was written.
+    pub file: PathBuf,
     /// Whether it is ready, and if not, why.
     pub condition: Condition,
     /// Retry, backoff, timeout and format in effect.

@@ -31,4 +31,7 @@ pub struct Plan {
     pub in_flight_max: NonZeroU32,
     /// The hop limit of the broker.
     pub hops_max: u8,
+    /// Whether the trigger as written takes nothing for now. What is under way goes on; what waits
+    /// stays in the channel.
+    pub paused: bool,
 }

@@ -6,8 +6,8 @@
 //! that one that hangs delays no delivery. Where nobody answers, the worker takes one event in 30 s
 //! ([`breaker`](crate::breaker)). Nothing that happens to one event ends the worker.
 //!
-//! What it leaves out: pausing and deleting, which the channel does; resolving addresses, which
-//! come with the [`Plan`].
+//! A paused [`Plan`] has it take nothing more until another plan says so. What it leaves out: pausing
+//! by command and deleting, which the channel does; resolving addresses, which come with the plan.
 
 mod window;
 
@@ -114,6 +114,7 @@ pub struct Stopped {
 ///     delivery: EffectiveDelivery::of(&DeliverySpec::default(), &DeliverySpec::default()),
 ///     in_flight_max: 64.try_into()?,
 ///     hops_max: 32,
+///     paused: false,
 /// };
 /// // Kept by whoever runs the trigger: to edit it, and to stop it.
 /// let (edits, plan) = watch::channel(Arc::new(plan));
@@ -198,7 +199,7 @@ impl Worker {
         let mut is_plan_kept = true;
         orders.mark_changed();
         loop {
-            let limit = job.as_ref().and_then(|job| {
+            let limit = job.as_ref().filter(|job| !job.plan.paused).and_then(|job| {
                 let dead_letters_max = delivery.sink_places_free(job);
                 window.room(
                     job.plan.in_flight_max,

@@ -5,8 +5,8 @@ use axum::extract::State;
 use sluicegate_channels::{SubscriptionStatus, Timestamp};
 use sluicegate_resources::ObjectName;
 
-use super::Admin;
-use crate::api::{self, Delivering, DeliveringState};
+use super::{Admin, pausing};
+use crate::api::{self, Delivering, DeliveringState, PausedBy};
 use crate::registry::{Condition, RunningBroker, Standing, TriggerView};
 
 pub(super) async fn brokers(State(admin): State<Admin>) -> Json<api::List<api::Broker>> {
@@ -79,6 +79,7 @@ fn describe(
     let uri = |target: &sluicegate_dispatcher::Target| target.uri.to_string();
     let (waiting, deferred, in_flight) =
         status.map_or((0, 0, 0), |it| (it.waiting, it.deferred, it.leased));
+    let paused_by = pausing::paused_by(view, status);
     api::Trigger {
         namespace: trigger.metadata.name.namespace.clone(),
         name: trigger.metadata.name.name.clone(),
@@ -95,8 +96,9 @@ fn describe(
         ready: view.condition.is_ready(),
         reason: view.condition.reason().map(str::to_owned),
         message: view.condition.message().map(str::to_owned),
-        delivering: delivering(view),
-        paused: trigger.settings.paused,
+        delivering: delivering(view, &paused_by),
+        paused: !paused_by.is_empty(),
+        paused_by,
         books: status.map(|it| it.books.into()).unwrap_or_default(),
         filter_errors: status.map_or(0, |it| it.undecided),
         waiting,
@@ -110,13 +112,16 @@ fn describe(
     }
 }
 
-fn delivering(view: &TriggerView) -> Delivering {
+fn delivering(view: &TriggerView, paused_by: &[PausedBy]) -> Delivering {
     match &view.service {
-        _ if view.trigger.settings.paused => Delivering {
-            state: DeliveringState::Paused,
-            reason: None,
-            detail: None,
-        },
+        _ if !paused_by.is_empty() => {
+            let words: Vec<String> = paused_by.iter().map(ToString::to_string).collect();
+            Delivering {
+                state: DeliveringState::Paused,
+                reason: None,
+                detail: Some(words.join(" and ")),
+            }
+        }
         Some(service) if service.plan.subscriber.is_some() => service.observer.delivering(),
         Some(_) | None => Delivering {
             state: DeliveringState::No,

@@ -1,5 +1,6 @@
 //! A trigger: what it wants, where it sends, how that goes.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct Trigger {
     pub delivering: Delivering,
     /// Whether someone stopped it.
     pub paused: bool,
+    /// Who did; empty while nobody has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused_by: Vec<PausedBy>,
     /// In which state each accepted event is. The terms add up to `accepted`.
     pub books: Books,
     /// Those of the filtered events on which the filter failed: an expression in it could not be
@@ -60,6 +64,52 @@ pub struct Trigger {
     pub delivery: Delivery,
 }
 
+/// Who stopped a trigger. It goes on once nobody does any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PausedBy {
+    /// Its manifest, by the annotation `sluicegate.dev/paused`. No command ends that.
+    Manifest,
+    /// A command. The broker's channel keeps that, as well as it keeps events.
+    Command,
+    /// What an older reader makes of a newer word.
+    #[serde(other)]
+    Unknown,
+}
+
+impl fmt::Display for PausedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PausedBy::Manifest => "by its manifest",
+            PausedBy::Command => "by command",
+            PausedBy::Unknown => "by something unknown",
+        })
+    }
+}
+
+/// Names one trigger: the body of `:pause` and `:resume`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TriggerRef {
+    /// The trigger's namespace.
+    pub namespace: String,
+    /// The trigger's name.
+    pub trigger: String,
+}
+
+/// How a trigger stands after a `:pause` or `:resume`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pausing {
+    /// Whether someone stops it now.
+    pub paused: bool,
+    /// Who does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused_by: Vec<PausedBy>,
+    /// Events accepted and not yet ended for it.
+    pub lag: u64,
+}
+
 /// Whether a subscriber takes what it is sent. It never decides `ready`, yet tells why nothing
 /// arrives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +120,8 @@ pub struct Delivering {
     /// `SubscriberRefusing` while nobody answers and only probes are sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What the last attempt met, such as `503` or `connection refused`.
+    /// What the last attempt met, such as `503` or `connection refused`; who stopped it, when
+    /// someone did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }

@@ -66,6 +66,8 @@ pub struct Objects {
     pub brokers: BTreeMap<ObjectName, Broker>,
     /// By namespace and name.
     pub triggers: BTreeMap<ObjectName, Trigger>,
+    /// Where each trigger stands.
+    pub trigger_files: BTreeMap<ObjectName, PathBuf>,
     /// By namespace and name.
     pub broker_configs: BTreeMap<ObjectName, BrokerConfig>,
 }
@@ -118,7 +120,12 @@ impl Catalog {
         for known in self.known.values() {
             match known.object.clone() {
                 Object::Broker(it) => drop(objects.brokers.insert(it.metadata.name.clone(), it)),
-                Object::Trigger(it) => drop(objects.triggers.insert(it.metadata.name.clone(), it)),
+                Object::Trigger(it) => {
+                    let name = &it.metadata.name;
+                    let file = known.file.clone();
+                    objects.trigger_files.insert(name.clone(), file);
+                    objects.triggers.insert(name.clone(), it);
+                }
                 Object::BrokerConfig(it) => {
                     drop(objects.broker_configs.insert(it.metadata.name.clone(), it));
                 }

@@ -141,6 +141,7 @@ impl Operator {
             .collect();
         let view = |(name, condition): (ObjectName, Condition)| {
             let trigger = objects.triggers.get(&name)?.clone();
+            let file = objects.trigger_files.get(&name).cloned();
             let service = self.triggers.get(&name).map(|state| state.service.clone());
             let delivery = match &service {
                 Some(service) => service.plan.delivery.clone(),
@@ -150,6 +151,7 @@ impl Operator {
                 name,
                 Arc::new(TriggerView {
                     trigger,
+                    file: file.unwrap_or_default(),
                     condition,
                     delivery,
                     service,

@@ -9,7 +9,7 @@ use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
 
 use super::failure::Failure;
-use super::{Registry, TriggerView};
+use super::{Registry, Table, TriggerView};
 use crate::api::{WatchedFailure, WatchedState};
 use crate::ingress::Accepted;
 use crate::watch_list::{Judged, WatchList};
@@ -53,6 +53,7 @@ impl Accepted for Watching {
             Claim::Wanted => wanted.push(key),
             Claim::Undecided => undecided.push(key),
         });
+        let paused = self.paused_by_command(&table);
         let wanting = triggers.iter().filter(|view| is_one_of(view, &wanted));
         let failing = triggers.iter().filter(|view| is_one_of(view, &undecided));
         let failures = failing.clone().take(FAILURES_MAX);
@@ -62,12 +63,24 @@ impl Accepted for Watching {
             Judged {
                 triggers_total: triggers.len(),
                 wanted: wanting
-                    .map(|view| (view.trigger.metadata.name.clone(), state_of(view)))
+                    .map(|view| (view.trigger.metadata.name.clone(), state_of(view, &paused)))
                     .collect(),
                 failed_total: failing.count(),
                 failed: failures.map(|view| failure_of(view, event)).collect(),
             },
         );
+    }
+}
+
+impl Watching {
+    /// Asked of the channel, which alone knows; watched events are rare.
+    fn paused_by_command(&self, table: &Table) -> Vec<SubscriptionKey> {
+        let Some(broker) = table.brokers.get(&self.broker) else {
+            return Vec::new();
+        };
+        let subscriptions = broker.channel.describe().subscriptions;
+        let paused = subscriptions.iter().filter(|it| it.paused);
+        paused.map(|it| it.key).collect()
     }
 }
 
@@ -86,12 +99,12 @@ fn is_one_of(view: &TriggerView, wanted: &[SubscriptionKey]) -> bool {
     view.key().is_some_and(|key| wanted.contains(&key))
 }
 
-fn state_of(view: &TriggerView) -> WatchedState {
+fn state_of(view: &TriggerView, paused: &[SubscriptionKey]) -> WatchedState {
     let unresolved = view
         .service
         .as_ref()
         .is_none_or(|service| service.plan.subscriber.is_none());
-    if view.trigger.settings.paused || unresolved {
+    if view.trigger.settings.paused || unresolved || is_one_of(view, paused) {
         WatchedState::Waiting
     } else {
         WatchedState::Matched

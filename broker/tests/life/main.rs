@@ -21,5 +21,6 @@ mod stopping;
 /// The admin listener.
 mod dead_letters;
 mod metrics;
+mod pausing;
 mod routes;
 mod watches;

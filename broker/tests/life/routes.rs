@@ -6,8 +6,9 @@ use crate::http::{Answer, ask};
 use crate::program::{Folder, Server, broker, trigger};
 
 /// Method, path and body of a request that each route takes, with the status of its answer.
-fn routes() -> [(&'static str, &'static str, String, u16); 13] {
+fn routes() -> [(&'static str, &'static str, String, u16); 15] {
     let letter = json!({"namespace": "shop", "trigger": "a", "position": "7"}).to_string();
+    let named = json!({"namespace": "shop", "trigger": "a"}).to_string();
     let watch = json!({"id": "1", "source": "/test"}).to_string();
     let none = String::new;
     [
@@ -19,6 +20,8 @@ fn routes() -> [(&'static str, &'static str, String, u16); 13] {
         ("GET", "/api/v1/brokers", none(), 200),
         ("GET", "/api/v1/config", none(), 200),
         ("GET", "/api/v1/triggers", none(), 200),
+        ("POST", "/api/v1/triggers:pause", named.clone(), 200),
+        ("POST", "/api/v1/triggers:resume", named, 200),
         ("GET", "/api/v1/dead-letters", none(), 200),
         ("POST", "/api/v1/dead-letters:redrive", letter.clone(), 404),
         ("POST", "/api/v1/dead-letters:discard", letter, 404),

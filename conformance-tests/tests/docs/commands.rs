@@ -68,7 +68,7 @@ fn every_flag_of_an_example_is_one_of_its_command() {
                 let words: Vec<&str> = line.split_whitespace().collect();
                 let verb = words.first().copied().unwrap_or_default();
                 let mut chain = vec![verb];
-                if verb == "new" || verb == "get" {
+                if ["new", "get", "dead", "pause", "resume"].contains(&verb) {
                     chain.extend(words.get(1));
                 }
                 let help = help(&chain);

@@ -22,5 +22,6 @@ mod hostile_producers;
 mod hostile_subscribers;
 mod lifecycle;
 mod memory_channel;
+mod pausing;
 mod replies;
 mod scene;

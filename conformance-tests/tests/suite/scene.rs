@@ -103,6 +103,17 @@ impl Scene {
         self
     }
 
+    /// The same with annotations. [`Scene::edit_trigger`] takes them away.
+    pub(crate) fn annotated_trigger(self, name: &str, annotations: Value, spec: Value) -> Self {
+        let mut scene = self.trigger(name, spec);
+        if let Some(Value::Object(trigger)) = scene.objects.last_mut()
+            && let Some(Value::Object(metadata)) = trigger.get_mut("metadata")
+        {
+            metadata.insert("annotations".to_owned(), annotations);
+        }
+        scene
+    }
+
     fn trigger_object(&self, name: &str, spec: Value) -> Value {
         let mut whole = json!({
             "broker": "broker",

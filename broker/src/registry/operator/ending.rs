@@ -114,13 +114,16 @@ impl Operator {
         if doubtful.peek().is_none() {
             return false;
         }
-        let unresolved: Vec<SubscriptionKey> = self
+        let resting: Vec<SubscriptionKey> = self
             .triggers
             .values()
-            .filter(|state| state.service.plan.subscriber.is_none())
+            .filter(|state| {
+                let plan = &state.service.plan;
+                plan.subscriber.is_none() || plan.paused
+            })
             .map(|state| state.service.key)
             .collect();
-        doubtful.any(|it| it.leased > 0 || !unresolved.contains(&it.key))
+        doubtful.any(|it| it.leased > 0 || !resting.contains(&it.key))
     }
 
     /// Ends every worker, giving attempts that run `grace` to end, and closes every channel. Gives

@@ -42,6 +42,11 @@ impl Subscribers {
         self.reactions.lock().insert(host.to_owned(), reaction);
     }
 
+    /// How many sends there were.
+    fn sent(&self) -> usize {
+        self.sent.lock().len()
+    }
+
     /// The ids that were sent to `url`.
     fn sent_to(&self, url: &str) -> Vec<String> {
         let sent = self.sent.lock();
@@ -177,6 +182,15 @@ impl Bench {
         let status = table.brokers[&view.broker()].channel.describe();
         let found = status.subscriptions.into_iter().find(|it| it.key == key);
         found.unwrap()
+    }
+
+    /// As a command does.
+    async fn pause(&self, trigger: &str, paused: bool) {
+        let view = self.trigger(trigger);
+        let table = self.registry.table();
+        let channel = &table.brokers[&view.broker()].channel;
+        let service = view.service.as_ref().unwrap();
+        channel.pause(&service.subscription, paused).await;
     }
 
     fn books(&self, trigger: &str) -> Books {

@@ -179,9 +179,6 @@ impl Operator {
             deferred_max: DEFERRED_MAX,
         };
         let subscription = channel.subscribe(spec).await?;
-        if trigger.settings.paused {
-            channel.pause(&subscription_name, true).await;
-        }
         let observer = Arc::new(TriggerObserver::new(
             name.clone(),
             trigger.broker.clone(),
@@ -256,10 +253,6 @@ impl TriggerState {
             edits.add(broker_of(trigger), &self.matcher, self.service.key, filter);
         }
         let name = &self.service.subscription;
-        let paused = trigger.settings.paused;
-        if self.trigger.settings.paused != paused {
-            self.channel.pause(name, paused).await;
-        }
         if *self.service.plan != plan {
             let exhausted = exhausted(&plan);
             let plan = Arc::new(plan);

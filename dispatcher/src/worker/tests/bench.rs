@@ -348,6 +348,7 @@ fn plan() -> Plan {
         },
         in_flight_max: NonZeroU32::new(64).unwrap(),
         hops_max: 32,
+        paused: false,
     }
 }
 

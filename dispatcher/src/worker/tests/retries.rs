@@ -232,6 +232,22 @@ async fn nothing_is_attempted_while_the_subscriber_is_unresolved() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_paused_plan_takes_nothing_and_lets_what_it_sends_end() {
+    let bench = Setup::new(|_| {})
+        .start(|_| Reaction::After(Duration::from_secs(2), 200))
+        .await;
+    bench.post(&["a"]).await;
+    bench.pass(Duration::from_secs(1)).await;
+    bench.edit(|plan| plan.paused = true);
+    bench.post(&["b"]).await;
+    bench.pass(HOUR).await;
+    assert_eq!((bench.sent().len(), bench.books().delivered), (1, 1));
+    bench.edit(|plan| plan.paused = false);
+    bench.pass(Duration::from_secs(3)).await;
+    assert_eq!((bench.books().delivered, bench.books().pending), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_panics_three_times_is_parked_and_harms_no_other() {
     // G17.
     let setup = Setup::new(|plan| {

@@ -62,12 +62,48 @@ async fn a_paused_trigger_collects_and_goes_on_when_resumed() {
     for name in ["a", "b"] {
         bench.assert_sent(&format!("http://{name}/"), &[]);
         assert_eq!(bench.status(name).waiting, 1);
-        assert!(bench.status(name).paused);
+        assert!(!bench.status(name).paused, "that is for commands");
     }
     bench.apply(&[&orders, &trigger("a"), &trigger("b")]).await;
     pass(5).await;
     bench.assert_sent("http://a/", &["1"]);
     bench.assert_sent("http://b/", &["1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_goes_on_once_neither_its_manifest_nor_a_command_pauses_it() {
+    let mut bench = Bench::new();
+    let orders = broker("orders");
+    for (id, lifted_first) in [("1", "the command"), ("2", "the manifest")] {
+        bench.apply(&[&orders, &paused("a")]).await;
+        bench.pause("a", true).await;
+        bench.send("orders", id).await.unwrap();
+        match lifted_first {
+            "the command" => bench.pause("a", false).await,
+            _ => bench.apply(&[&orders, &trigger("a")]).await,
+        }
+        pass(60_000).await;
+        assert_eq!(bench.books("a").pending, 1, "{lifted_first} alone");
+        bench.apply(&[&orders, &trigger("a")]).await;
+        bench.pause("a", false).await;
+        pass(5).await;
+        assert_eq!(bench.books("a").pending, 0, "{lifted_first} first");
+    }
+    bench.assert_sent("http://a/", &["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_edit_of_a_manifest_ends_what_a_command_paused() {
+    let mut bench = Bench::new();
+    let orders = broker("orders");
+    bench.apply(&[&orders, &trigger("a")]).await;
+    bench.pause("a", true).await;
+    let elsewhere = trigger_with("a", OF_T, "uri: http://b/", "", "{timeout: PT1S}");
+    bench.apply(&[&orders, &elsewhere]).await;
+    bench.send("orders", "1").await.unwrap();
+    pass(60_000).await;
+    assert!(bench.status("a").paused);
+    assert_eq!((bench.books("a").pending, bench.subscribers.sent()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,131 @@
+//! A trigger as it is named on the command line, and the one of the server that is meant.
+//!
+//! `NAMESPACE/NAME` names one. So does a name alone, where no other namespace has it.
+
+use sluicegate_resources::{ObjectName, nearest};
+
+use super::arguments::{dns_label, dns_name};
+use super::client::AdminClient;
+use super::exit::{Exit, Failure};
+use crate::api::{self, List, Trigger};
+
+/// A trigger's name, perhaps with its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriggerName {
+    /// Its namespace; any when not given.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl std::fmt::Display for TriggerName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{namespace}/{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// Reads `name` or `namespace/name`; refuses what is no name.
+pub(super) fn trigger_name(text: &str) -> Result<TriggerName, String> {
+    let (namespace, name) = match text.split_once('/') {
+        Some((namespace, name)) => (Some(dns_label(namespace)?), name),
+        None => (None, text),
+    };
+    Ok(TriggerName {
+        namespace,
+        name: dns_name(name)?,
+    })
+}
+
+impl TriggerName {
+    /// The same, in this namespace where it has none.
+    pub(super) fn within(&self, namespace: Option<&str>) -> TriggerName {
+        TriggerName {
+            namespace: self.namespace.as_deref().or(namespace).map(str::to_owned),
+            name: self.name.clone(),
+        }
+    }
+
+    fn means(&self, trigger: &Trigger) -> bool {
+        let namespace = self.namespace.as_ref();
+        trigger.name == self.name && namespace.is_none_or(|it| *it == trigger.namespace)
+    }
+}
+
+/// The one trigger of the server that is meant; a failure when there is none, or more than one.
+pub(super) async fn find(
+    wanted: &TriggerName,
+    client: &AdminClient,
+) -> Result<ObjectName, Failure> {
+    let triggers: List<Trigger> = client.get(api::TRIGGERS).await?;
+    let meant: Vec<&Trigger> = triggers
+        .items
+        .iter()
+        .filter(|it| wanted.means(it))
+        .collect();
+    match *meant {
+        [] => Err(unknown(wanted, &triggers.items)),
+        [only] => Ok(ObjectName {
+            namespace: only.namespace.clone(),
+            name: only.name.clone(),
+        }),
+        [first, second, ..] => Err(Failure::usage(
+            format!("there is more than one trigger {wanted}"),
+            format!(
+                "say which, such as {}/{wanted} or {}/{wanted}",
+                first.namespace, second.namespace
+            ),
+        )),
+    }
+}
+
+/// That there is no such trigger, and which may be meant.
+pub(super) fn unknown(wanted: &TriggerName, triggers: &[Trigger]) -> Failure {
+    let same = triggers.iter().find(|it| it.name == wanted.name);
+    let namespace = wanted.namespace.as_ref();
+    let beside = triggers
+        .iter()
+        .filter(|it| namespace.is_none_or(|namespace| *namespace == it.namespace));
+    let near = || {
+        let name = nearest(&wanted.name, beside.clone().map(|it| it.name.as_str()))?;
+        beside.clone().find(|it| it.name == name)
+    };
+    let see = "list them all with `sluicegate get triggers`";
+    let next = match same.or_else(near) {
+        Some(meant) => format!("did you mean {}/{}? {see}", meant.namespace, meant.name),
+        None => see.to_owned(),
+    };
+    let message = format!("the server has nothing named {wanted} among its triggers");
+    Failure::new(Exit::Failed, message, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trigger_is_named_with_its_namespace_or_without() {
+        let named = |namespace: Option<&str>, name: &str| TriggerName {
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        };
+        assert_eq!(trigger_name("billing"), Ok(named(None, "billing")));
+        assert_eq!(
+            trigger_name("shop/billing"),
+            Ok(named(Some("shop"), "billing"))
+        );
+        for text in ["", "/billing", "shop/", "a/b/c", "Shop/billing"] {
+            assert!(trigger_name(text).is_err(), "{text}");
+        }
+        for (text, namespace, meant) in [
+            ("billing", None, "billing"),
+            ("billing", Some("shop"), "shop/billing"),
+            ("shop/billing", Some("other"), "shop/billing"),
+        ] {
+            let within = trigger_name(text).unwrap().within(namespace);
+            assert_eq!(within.to_string(), meant);
+        }
+    }
+}
