@@ -100,6 +100,12 @@ impl Batch {
         self.bytes.len()
     }
 
+    /// How many bytes a record takes up in a file, whose payload is so long.
+    #[must_use]
+    pub fn record_bytes(payload_bytes: usize) -> usize {
+        RECORD_HEADER_BYTES + padded(payload_bytes)
+    }
+
     /// Removes all records and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -117,7 +123,7 @@ impl Batch {
             return Err(too_large("records", PAYLOAD_BYTES_MAX));
         }
         let start = self.bytes.len();
-        let end = start + RECORD_HEADER_BYTES + padded(payload_bytes);
+        let end = start + Self::record_bytes(payload_bytes);
         if end > BATCH_BYTES_MAX {
             return Err(too_large("batches", BATCH_BYTES_MAX));
         }
@@ -161,7 +167,7 @@ impl Batch {
         for header in &mut self.headers {
             header.ordinal = ordinal;
             header.unsynced_bytes = short(position - at.synced);
-            let record_bytes = RECORD_HEADER_BYTES + padded(header.payload_bytes as usize);
+            let record_bytes = Self::record_bytes(header.payload_bytes as usize);
             let (record, rest) = bytes.split_at_mut(record_bytes);
             record[..RECORD_HEADER_BYTES].copy_from_slice(&header.encode(at.identity, position));
             bytes = rest;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::files::{OpenFile, OpenMode, read_full_at};
 use super::error::ReadError;
 use super::format::{Footer, IndexEntry};
-use super::report::{Damage, DamageKind};
+use super::report::{Damage, DamageKind, SegmentInfo};
 use super::scan::{Found, Scan};
 use super::segment::{Segment, State};
 use super::shared::Shared;
@@ -33,6 +33,12 @@ impl Readers {
             passes_over: false,
             place: None,
         }
+    }
+
+    /// All segments in order, as far as they are synced.
+    #[must_use]
+    pub fn segments(&self) -> Vec<SegmentInfo> {
+        self.shared.infos()
     }
 }
 

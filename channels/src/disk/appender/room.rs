@@ -1,0 +1,108 @@
+//! The owner's eye on the room there is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::disk::space::{Room, SpaceWatch};
+use crate::telemetry;
+
+/// How often it looks when nothing is appended and nothing is wrong, because others fill disks too.
+const IDLE_LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// How long after a write that found no room the room counts as short, whatever the file system
+/// says: quotas are not seen otherwise, and each failure would be told anew.
+const SHORT_FOR: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct RoomKeeper {
+    watch: SpaceWatch,
+    look_every: Duration,
+    looked_at: Instant,
+    refused_at: Option<Instant>,
+    /// Whether room is short, as told.
+    is_short: Arc<AtomicBool>,
+}
+
+impl RoomKeeper {
+    pub(super) fn new(watch: SpaceWatch, look_every: Duration) -> Self {
+        let mut keeper = RoomKeeper {
+            watch,
+            look_every,
+            looked_at: Instant::now(),
+            refused_at: None,
+            is_short: Arc::default(),
+        };
+        keeper.tell();
+        keeper
+    }
+
+    /// Whether room is short, for others to see.
+    pub(super) fn is_short(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_short)
+    }
+
+    pub(super) fn room(&self) -> Room {
+        self.watch.room()
+    }
+
+    /// Looks if it is time to.
+    pub(super) fn look_if_due(&mut self) {
+        if self.looked_at.elapsed() >= self.look_every {
+            self.look();
+        }
+    }
+
+    /// Looks. Where the file system does not tell, what it said before stands.
+    pub(super) fn look(&mut self) {
+        drop(self.watch.look());
+        self.looked_at = Instant::now();
+        self.refused_at = self.refused_at.filter(|it| it.elapsed() < SHORT_FOR);
+        self.tell();
+    }
+
+    /// A write has found no room, whatever was seen before.
+    pub(super) fn write_was_refused(&mut self) {
+        self.refused_at = Some(Instant::now());
+        self.look();
+    }
+
+    /// Whether a segment that is not needed yet may be given its room: not where a write has just
+    /// found none.
+    pub(super) fn may_prepare(&self) -> bool {
+        self.refused_at.is_none() && self.room() == Room::Enough
+    }
+
+    /// What is done while nobody waits.
+    pub(super) fn rest(&self) {
+        if self.watch.lacks_reserve() && self.may_prepare() {
+            self.watch.restore_reserve();
+        }
+    }
+
+    /// How long the owner may wait for appends before it looks again.
+    pub(super) fn patience(&self) -> Duration {
+        let is_fine = !self.is_short.load(Ordering::Relaxed) && !self.watch.lacks_reserve();
+        if is_fine {
+            IDLE_LOOK_EVERY
+        } else {
+            self.look_every
+        }
+    }
+
+    fn tell(&mut self) {
+        let is_short = self.refused_at.is_some() || self.room() != Room::Enough;
+        if self.is_short.swap(is_short, Ordering::Relaxed) == is_short {
+            return;
+        }
+        let (dir, free) = (self.watch.dir(), self.watch.space().free_bytes);
+        let needed = self.watch.needed_bytes();
+        if is_short {
+            telemetry::room_is_short(dir, free, needed);
+        } else {
+            telemetry::room_is_enough(dir, free, needed);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! How much room there is where a broker's files lie, who may still take some, and the reserve that
+//! lets it drain when there is none.
+//!
+//! ```text
+//!  free      ... ─────── needed ─────────── half of it ─────────────── 0
+//!  producers ... ────────┤ refused
+//!  replies   ... ─────────────────────────────┤ refused
+//!  cursors, kept events: always, and when the disk is full all the same, from the reserve
+//! ```
+//!
+//! A disk must not fill up: what is stored could then not be settled, moved or parked either, and
+//! so nothing would ever make room again. So producers are refused while there is a little left,
+//! and replies, without which what is stored cannot be settled, when half of that is gone. Another
+//! program may fill the disk all the same. Therefore the *reserve*: a file that holds nothing but
+//! room, which is removed when cursors or kept events meet a full disk, and made anew once there is
+//! enough.
+//!
+//! One thread looks, that of the [appender](super::appender); everybody else goes by what it saw
+//! last. What is deliberately absent: removing events to make room, which is for retention.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::files::{Files, OpenMode, Space};
+use crate::Admission;
+
+/// The file of the reserve.
+const RESERVE: &str = "reserve";
+
+/// How much room is kept free.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpaceOptions {
+    /// What producers leave free, in percent of the file system. Default 5.
+    pub free_percent: u8,
+    /// What they leave free at least, in bytes. Default 512 MiB.
+    pub free_bytes_min: u64,
+    /// How large the reserve is; 0 for none. Default 64 MiB.
+    pub reserve_bytes: u64,
+}
+
+impl Default for SpaceOptions {
+    fn default() -> Self {
+        SpaceOptions {
+            free_percent: 5,
+            free_bytes_min: 512 << 20,
+            reserve_bytes: 64 << 20,
+        }
+    }
+}
+
+impl SpaceOptions {
+    fn needed_bytes(&self, total_bytes: u64) -> u64 {
+        let share = total_bytes / 100 * u64::from(self.free_percent);
+        share.max(self.free_bytes_min)
+    }
+}
+
+/// Who may still take room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Everybody.
+    Enough,
+    /// Replies.
+    Low,
+    /// Nobody who appends.
+    Short,
+}
+
+impl Room {
+    /// Whether there is room for who appends as `admission`.
+    #[must_use]
+    pub fn admits(self, admission: Admission) -> bool {
+        match (self, admission) {
+            (Room::Enough, Admission::Ingress | Admission::Internal)
+            | (Room::Low, Admission::Internal) => true,
+            (Room::Low, Admission::Ingress)
+            | (Room::Short, Admission::Ingress | Admission::Internal) => false,
+        }
+    }
+}
+
+/// The room where a broker's files lie. Clones are the same. See the [module](self).
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sluicegate_channels::Admission;
+/// use sluicegate_channels::disk::simulated::SimulatedDisk;
+/// use sluicegate_channels::disk::space::{SpaceOptions, SpaceWatch};
+///
+/// let disk = SimulatedDisk::new(1);
+/// disk.limit(Some(1_000));
+/// let options = SpaceOptions { free_percent: 10, free_bytes_min: 0, reserve_bytes: 50 };
+/// let watch = SpaceWatch::open(Arc::new(disk.clone()), "/data".as_ref(), options)?;
+/// assert!(watch.room().admits(Admission::Ingress) && watch.has_reserve());
+///
+/// disk.limit(Some(60));
+/// watch.look()?;
+/// assert!(!watch.room().admits(Admission::Ingress));
+/// assert!(watch.give_back_reserve(), "there are 50 bytes to go on with");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SpaceWatch {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    files: Arc<dyn Files>,
+    dir: PathBuf,
+    options: SpaceOptions,
+    free_bytes: AtomicU64,
+    total_bytes: AtomicU64,
+    /// Whether the reserve is there. Held while it is made or removed.
+    has_reserve: Mutex<bool>,
+}
+
+impl SpaceWatch {
+    /// Looks how much room there is in `dir`, which exists, and makes the reserve if there is
+    /// enough.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if it does not tell. That there is no room is none.
+    pub fn open(files: Arc<dyn Files>, dir: &Path, options: SpaceOptions) -> io::Result<Self> {
+        let space = files.space(dir)?;
+        let kept = files.open(&dir.join(RESERVE), OpenMode::Write);
+        let kept_bytes = kept.and_then(|it| it.len()).unwrap_or(0);
+        let is_kept = kept_bytes > 0 && kept_bytes == options.reserve_bytes;
+        let watch = SpaceWatch {
+            shared: Arc::new(Shared {
+                files,
+                dir: dir.to_owned(),
+                options,
+                free_bytes: AtomicU64::new(space.free_bytes),
+                total_bytes: AtomicU64::new(space.total_bytes),
+                has_reserve: Mutex::new(is_kept),
+            }),
+        };
+        if kept_bytes > 0 && !is_kept {
+            // It is of another size than is wanted now.
+            drop(watch.shared.remove_reserve());
+        }
+        watch.restore_reserve();
+        Ok(watch)
+    }
+
+    /// Where it looks.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    /// What was free when it last looked.
+    #[must_use]
+    pub fn space(&self) -> Space {
+        Space {
+            free_bytes: self.shared.free_bytes.load(Ordering::Relaxed),
+            total_bytes: self.shared.total_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What must be free for producers to be taken from.
+    #[must_use]
+    pub fn needed_bytes(&self) -> u64 {
+        self.shared.options.needed_bytes(self.space().total_bytes)
+    }
+
+    /// Who may take room, by what was free when it last looked.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        let (free, needed) = (self.space().free_bytes, self.needed_bytes());
+        if free >= needed {
+            Room::Enough
+        } else if free >= needed / 2 {
+            Room::Low
+        } else {
+            Room::Short
+        }
+    }
+
+    /// Looks anew.
+    ///
+    /// # Errors
+    ///
+    /// The system's; what it saw before then stands.
+    pub fn look(&self) -> io::Result<Room> {
+        let space = self.shared.files.space(&self.shared.dir)?;
+        let shared = &self.shared;
+        shared.free_bytes.store(space.free_bytes, Ordering::Relaxed);
+        shared
+            .total_bytes
+            .store(space.total_bytes, Ordering::Relaxed);
+        Ok(self.room())
+    }
+
+    /// Whether the reserve is there.
+    #[must_use]
+    pub fn has_reserve(&self) -> bool {
+        *self.shared.has_reserve.lock()
+    }
+
+    /// Whether the reserve is wanted and not there.
+    #[must_use]
+    pub fn lacks_reserve(&self) -> bool {
+        self.shared.options.reserve_bytes > 0 && !self.has_reserve()
+    }
+
+    /// Gives the reserve back to the file system, for whoever must write and cannot, and says
+    /// whether there was anything to give, so that trying again is worthwhile.
+    #[must_use]
+    pub fn give_back_reserve(&self) -> bool {
+        let mut has_reserve = self.shared.has_reserve.lock();
+        let gives = *has_reserve && self.shared.remove_reserve().is_ok();
+        *has_reserve &= !gives;
+        gives
+    }
+
+    /// Makes the reserve if it is not there and there is enough room besides, by what was free when
+    /// it last looked, and says whether it is there. It takes as long as giving a file its room.
+    pub fn restore_reserve(&self) -> bool {
+        let reserve_bytes = self.shared.options.reserve_bytes;
+        let mut has_reserve = self.shared.has_reserve.lock();
+        let wanted = self.needed_bytes().saturating_add(reserve_bytes);
+        if !*has_reserve && reserve_bytes > 0 && self.space().free_bytes >= wanted {
+            *has_reserve = self.shared.make_reserve().is_ok();
+        }
+        *has_reserve
+    }
+}
+
+impl Shared {
+    fn make_reserve(&self) -> io::Result<()> {
+        let file = self
+            .files
+            .open(&self.dir.join(RESERVE), OpenMode::Create)
+            .and_then(|file| file.allocate(self.options.reserve_bytes));
+        if file.is_err() {
+            // A reserve that is there in part is worth nothing, and takes up room.
+            drop(self.remove_reserve());
+        }
+        file
+    }
+
+    fn remove_reserve(&self) -> io::Result<()> {
+        self.files.remove(&self.dir.join(RESERVE))
+    }
+}
