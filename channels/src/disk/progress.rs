@@ -50,6 +50,9 @@ use super::log::{Batch, Log, LogError, LogOptions, Poison, ReadError, Recovery};
 
 /// How much memory the batch keeps between writes.
 const BATCH_BYTES_KEPT: usize = 1 << 20;
+/// The bounds of a segment's length are those of the log.
+const SEGMENT_BYTES_MIN: u64 = 8 << 10;
+const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
 /// What is durable of all subscriptions, and the writing end of its log. See the [module](self).
 ///
@@ -168,8 +171,11 @@ impl Progress {
         dir: &Path,
         options: ProgressOptions,
     ) -> Result<(Self, Recovered), ProgressError> {
+        let segment_bytes = options
+            .segment_bytes
+            .clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX);
         let log_options = LogOptions {
-            segment_bytes: options.segment_bytes,
+            segment_bytes,
             salts: options.salts,
             ..LogOptions::default()
         };
@@ -182,7 +188,7 @@ impl Progress {
         let progress = Progress {
             log,
             dir: dir.to_owned(),
-            segment_bytes: options.segment_bytes,
+            segment_bytes,
             state,
             generations,
             batch: Batch::new(),
@@ -207,11 +213,13 @@ impl Progress {
         now_ms: i64,
     ) -> Result<(), LogError> {
         let floor = floor.filter(|it| *it != self.state.floor);
+        debug_assert!(floor.is_none_or(|it| it.offset >= self.state.floor.offset));
         if floor.is_none() && changes.is_empty() {
             return Ok(());
         }
         self.fill(floor, &changes, now_ms)?;
-        self.append()?;
+        self.log.append(&mut self.batch)?;
+        self.log.sync()?;
         self.generations.written_bytes += self.batch.size_bytes() as u64;
         changes.into_iter().for_each(|it| self.state.apply(it));
         self.state.floor = floor.unwrap_or(self.state.floor);
@@ -279,18 +287,6 @@ impl Progress {
         let floor = floor.map(|it| format::floor(it, &self.state.busy_after(changes)));
         let records = changes.iter().map(encode).chain(floor);
         fill(&mut self.batch, &self.dir, records, now_ms)
-    }
-
-    fn append(&mut self) -> Result<(), LogError> {
-        let mut appended = self.log.append(&mut self.batch);
-        if let Err(LogError::NoSpace { .. }) = appended
-            && self.give_up_the_one_before()
-        {
-            appended = self.log.append(&mut self.batch);
-        }
-        appended?;
-        self.log.sync()?;
-        Ok(())
     }
 }
 

@@ -2,8 +2,7 @@
 //!
 //! A snapshot is one joined batch at the start of a fresh segment. With it there is a new
 //! *generation*: the one before is kept until the next snapshot, so that a record of a snapshot that
-//! is damaged falls back to an earlier one; those before that are removed. Where there is no room for
-//! anything else, the generation before is given up too.
+//! is damaged falls back to an earlier one; those before that are removed.
 //!
 //! A snapshot is never needed for what was asked: without room for one, ordinary writes go on in
 //! what room their segment has, and it is tried again after some more of them.
@@ -14,6 +13,8 @@ use crate::telemetry;
 
 /// What the log adds to a record, and the least that one takes up.
 pub(super) const RECORD_BYTES_MIN: u64 = 32;
+/// What a segment begins with, which holds no records.
+const SEGMENT_HEAD_BYTES: u64 = 4 << 10;
 /// A snapshot is made once this many times its size was written since the last one began.
 const STALE_TIMES: u64 = 3;
 /// A snapshot is made when the log is opened with more segments of one generation than this: each
@@ -31,14 +32,14 @@ pub(super) fn record_bytes(payload_bytes: usize) -> u64 {
 #[derive(Debug, Default)]
 pub(super) struct Generations {
     /// The offset of the latest snapshot's first record; 0 if there is none.
-    from: u64,
+    pub(super) from: u64,
     /// What was written from there on.
     pub(super) written_bytes: u64,
     /// How much must be written before it is looked whether a snapshot is due.
     look_at_bytes: u64,
     /// Whether one is due, however little is stale.
     is_due: bool,
-    has_failed: bool,
+    pub(super) has_failed: bool,
 }
 
 impl Generations {
@@ -61,19 +62,27 @@ impl Progress {
     /// Makes a snapshot if one is due. That it can't be made harms nobody.
     pub(super) fn refresh(&mut self, now_ms: i64) {
         let generations = &self.generations;
-        let least = generations.look_at_bytes.max(self.segment_bytes / 2);
-        if !generations.is_due && generations.written_bytes < least {
+        let half = if generations.is_due {
+            0
+        } else {
+            self.room_bytes() / 2
+        };
+        if generations.written_bytes < half.max(generations.look_at_bytes) {
             return;
         }
         if let Err(error) = self.snapshot(now_ms) {
             if !std::mem::replace(&mut self.generations.has_failed, true) {
                 telemetry::no_snapshot(&error);
             }
+            let part = self.room_bytes() / TRY_AGAIN_PARTS;
             let generations = &mut self.generations;
-            let part = self.segment_bytes / TRY_AGAIN_PARTS;
             generations.look_at_bytes = generations.written_bytes + part;
-            generations.is_due = false;
         }
+    }
+
+    /// What a segment has room for, but for the few bytes that it ends with.
+    fn room_bytes(&self) -> u64 {
+        self.segment_bytes.saturating_sub(SEGMENT_HEAD_BYTES)
     }
 
     fn snapshot(&mut self, now_ms: i64) -> Result<(), LogError> {
@@ -86,7 +95,7 @@ impl Progress {
         }
 
         // One that does not fit a common segment gets one of its own when it is appended.
-        if size_bytes < self.segment_bytes / 2 {
+        if size_bytes < self.room_bytes() / 2 {
             self.log.roll(now_ms)?;
         }
         let offsets = self.log.append(&mut self.batch)?;
@@ -110,21 +119,13 @@ impl Progress {
     }
 
     /// Removes the segments all of whose records lie before an offset, as far as that is possible
-    /// now, and says whether any were. What is left is removed the next time.
-    fn remove_before(&mut self, offset: u64) -> bool {
+    /// now. What is left is removed the next time.
+    fn remove_before(&mut self, offset: u64) {
         let segments = self.log.segments();
-        let mut has_removed = false;
         for (segment, next) in segments.iter().zip(segments.iter().skip(1)) {
             if next.base > offset || self.log.remove_segment(segment.base).is_err() {
                 break;
             }
-            has_removed = true;
         }
-        has_removed
-    }
-
-    /// Gives up the generation before, for want of room, and says whether there was one.
-    pub(super) fn give_up_the_one_before(&mut self) -> bool {
-        self.remove_before(self.generations.from)
     }
 }

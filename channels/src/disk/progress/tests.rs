@@ -1,4 +1,11 @@
 //! What progress promises, on a simulated disk.
 
+mod damage;
+mod faults;
+mod format;
+mod generations;
+mod many;
+mod model;
+mod space;
 mod support;
 mod writing;
