@@ -21,6 +21,7 @@
 #[cfg(test)]
 mod audit;
 mod dead_letters;
+mod fetching;
 mod takeable;
 mod ticket;
 mod turns;
@@ -34,7 +35,7 @@ use crate::load::Load;
 use self::dead_letters::ParkedState;
 pub(crate) use self::dead_letters::{Kinded, Parked, ParkedAgain};
 pub(crate) use self::takeable::Takeable;
-pub(crate) use self::ticket::{Again, Duty, Leased, Ticket, Why};
+pub(crate) use self::ticket::{Again, Duty, Leased, Place, Ticket, Why};
 
 /// Before every real time, so that what was handed back comes first.
 const AT_ONCE: Timestamp = Timestamp(0);
@@ -81,7 +82,7 @@ impl<P, R> Default for Queues<P, R> {
     }
 }
 
-impl<P: Copy, R: Kinded> Queues<P, R> {
+impl<P: Place, R: Kinded> Queues<P, R> {
     // ---- how things stand ----
 
     pub(crate) fn held(&self) -> Load {
@@ -119,10 +120,14 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
 
     /// The ticket of the oldest event that is neither settled nor parked.
     pub(crate) fn oldest_pending(&self) -> Option<Ticket<P>> {
-        let fresh = self.fresh.front().copied();
-        let again = self.again.values().next().map(|again| again.ticket);
-        let taken = self.taken.values().next().map(|taken| taken.ticket);
-        let leased = self.leased.values().next().map(|leased| leased.ticket);
+        let fresh = self.fresh.front().cloned();
+        let again = self.again.values().next().map(|again| again.ticket.clone());
+        let taken = self.taken.values().next().map(|taken| taken.ticket.clone());
+        let leased = self
+            .leased
+            .values()
+            .next()
+            .map(|leased| leased.ticket.clone());
         [fresh, again, taken, leased]
             .into_iter()
             .flatten()
@@ -131,7 +136,11 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
 
     /// The ticket of the oldest event of all.
     pub(crate) fn oldest(&self) -> Option<Ticket<P>> {
-        let parked = self.parked.values().next().map(|parked| parked.ticket);
+        let parked = self
+            .parked
+            .values()
+            .next()
+            .map(|parked| parked.ticket.clone());
         [self.oldest_pending(), parked]
             .into_iter()
             .flatten()
@@ -144,8 +153,13 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
     }
 
     /// When the next event comes up again; without those for the sink when `for_sink` is false.
-    pub(crate) fn next_due(&self, for_sink: bool) -> Option<Timestamp> {
-        self.first_due(for_sink).map(|(due, _)| due)
+    /// Whoever fetches an event that is due already says when it is there.
+    pub(crate) fn next_due(&self, now: Timestamp, for_sink: bool) -> Option<Timestamp> {
+        let is_fetched = |(due, offset): &(Timestamp, u64)| {
+            *due > now || self.ticket_on_agenda(*offset).place.is_here()
+        };
+        let first = self.first_due(for_sink).filter(is_fetched);
+        first.map(|(due, _)| due)
     }
 
     fn first_due(&self, for_sink: bool) -> Option<(Timestamp, u64)> {
@@ -191,20 +205,27 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
         if why == Why::Deferred {
             self.deferred.insert((due, ticket.offset));
         }
-        let again = Again { ticket, why, due };
+        let load = ticket.load();
+        let offset = ticket.offset;
+        let again = Again {
+            ticket,
+            why,
+            due,
+            is_aside: false,
+        };
         if handed_over {
-            self.sink_agenda.insert((due, ticket.offset));
-            self.taken.insert(ticket.offset, again);
+            self.sink_agenda.insert((due, offset));
+            self.taken.insert(offset, again);
         } else {
-            self.agenda.insert((due, ticket.offset));
-            self.held += ticket.load();
-            self.again.insert(ticket.offset, again);
+            self.agenda.insert((due, offset));
+            self.held += load;
+            self.again.insert(offset, again);
         }
     }
 
     // ---- out ----
 
-    fn pop_fresh(&mut self) -> Option<Ticket<P>> {
+    pub(crate) fn pop_fresh(&mut self) -> Option<Ticket<P>> {
         let ticket = self.fresh.pop_front()?;
         self.held -= ticket.load();
         if self.fresh.is_empty() && self.fresh.capacity() > KEPT_CAPACITY {
@@ -214,7 +235,7 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
     }
 
     /// Removes an event that comes up again; says whether it was handed over.
-    fn remove_again(&mut self, offset: u64) -> Option<(Ticket<P>, bool)> {
+    pub(crate) fn remove_again(&mut self, offset: u64) -> Option<(Ticket<P>, bool)> {
         let (again, handed_over) = match self.again.remove(&offset) {
             Some(again) => (again, false),
             None => (self.taken.remove(&offset)?, true),

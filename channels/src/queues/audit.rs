@@ -2,19 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use super::{Again, Kinded, ParkedState, Queues, Ticket, Why};
+use super::{Again, Kinded, ParkedState, Place, Queues, Ticket, Why};
 use crate::Timestamp;
 use crate::load::Load;
 
-impl<P: Copy, R: Kinded> Queues<P, R> {
+impl<P: Place, R: Kinded> Queues<P, R> {
     /// Every event with whether it was handed over.
     pub(crate) fn everything(&self) -> Vec<(Ticket<P>, bool)> {
-        let fresh = self.fresh.iter().map(|ticket| (*ticket, false));
-        let again = self.again.values().map(|again| (again.ticket, false));
-        let taken = self.taken.values().map(|taken| (taken.ticket, true));
+        let fresh = self.fresh.iter().map(|ticket| (ticket.clone(), false));
+        let again = self
+            .again
+            .values()
+            .map(|again| (again.ticket.clone(), false));
+        let taken = self
+            .taken
+            .values()
+            .map(|taken| (taken.ticket.clone(), true));
         let leased = self.leased.values();
-        let leased = leased.map(|leased| (leased.ticket, leased.handed_over));
-        let parked = self.parked.values().map(|parked| (parked.ticket, false));
+        let leased = leased.map(|leased| (leased.ticket.clone(), leased.handed_over));
+        let parked = self
+            .parked
+            .values()
+            .map(|parked| (parked.ticket.clone(), false));
         let pending = fresh.chain(again).chain(taken).chain(leased);
         pending.chain(parked).collect()
     }
@@ -37,7 +46,12 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
 
     fn audit_agenda(&self) {
         let entry = |(offset, again): (&u64, &Again<P>)| (again.due, *offset);
-        let agenda: BTreeSet<(Timestamp, u64)> = self.again.iter().map(entry).collect();
+        let agenda: BTreeSet<(Timestamp, u64)> = self
+            .again
+            .iter()
+            .filter(|(_, again)| !again.is_aside)
+            .map(entry)
+            .collect();
         assert_eq!(self.agenda, agenda, "the agenda");
         let parked = self.parked.iter().filter_map(|(offset, parked)| {
             let ParkedState::OnAgenda(due) = parked.state else {

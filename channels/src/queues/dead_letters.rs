@@ -1,6 +1,6 @@
 //! The parked events of one subscription, and their ways to the dead-letter sink.
 
-use super::{AT_ONCE, Queues, Ticket};
+use super::{AT_ONCE, Place, Queues, Ticket};
 use crate::{KINDS_FOR_SINK, ParkReason, Timestamp};
 
 /// What is known of why an event is parked: at least the kind.
@@ -29,6 +29,8 @@ pub(crate) struct Parked<P, R> {
 pub(super) enum ParkedState {
     Lying,
     OnAgenda(Timestamp),
+    /// Off the agenda while its event is being fetched.
+    Aside(Timestamp),
     Leased(u64),
 }
 
@@ -53,7 +55,7 @@ pub(crate) enum ParkedAgain<R> {
     },
 }
 
-impl<P: Copy, R: Kinded> Queues<P, R> {
+impl<P: Place, R: Kinded> Queues<P, R> {
     /// Parks an event that was leased for delivery.
     pub(crate) fn park(
         &mut self,
@@ -63,6 +65,7 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
         retry_at: Option<Timestamp>,
     ) {
         self.held += ticket.load();
+        let offset = ticket.offset;
         let state = ParkedState::Lying;
         let parked = Parked {
             ticket,
@@ -71,8 +74,8 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
             retry_at: None,
             state,
         };
-        self.parked.insert(ticket.offset, parked);
-        self.list_parked(ticket.offset, retry_at, retry_at);
+        self.parked.insert(offset, parked);
+        self.list_parked(offset, retry_at, retry_at);
     }
 
     /// Lays back a parked event whose try at the sink has ended.
@@ -127,7 +130,7 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
     pub(crate) fn remove_parked(&mut self, offset: u64) -> Option<Parked<P, R>> {
         let parked = self.parked.remove(&offset)?;
         match parked.state {
-            ParkedState::Lying => self.held -= parked.ticket.load(),
+            ParkedState::Lying | ParkedState::Aside(_) => self.held -= parked.ticket.load(),
             ParkedState::OnAgenda(due) => {
                 self.held -= parked.ticket.load();
                 self.sink_agenda.remove(&(due, offset));

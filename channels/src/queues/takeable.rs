@@ -3,7 +3,7 @@
 use std::collections::{btree_map, vec_deque};
 use std::iter::Peekable;
 
-use super::{Again, Kinded, Parked, Queues, Ticket};
+use super::{Again, Kinded, Parked, Place, Queues, Ticket};
 
 /// Merges the three queues, each of which is in order already.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(crate) struct Takeable<'a, P, R> {
     parked: Peekable<btree_map::Values<'a, u64, Parked<P, R>>>,
 }
 
-impl<'a, P: Copy, R: Kinded> Takeable<'a, P, R> {
+impl<'a, P: Place, R: Kinded> Takeable<'a, P, R> {
     pub(crate) fn new(queues: &'a Queues<P, R>) -> Self {
         Takeable {
             fresh: queues.fresh.iter().peekable(),
@@ -28,7 +28,7 @@ impl<'a, P: Copy, R: Kinded> Takeable<'a, P, R> {
     }
 }
 
-impl<P: Copy, R: Kinded> Iterator for Takeable<'_, P, R> {
+impl<P: Place, R: Kinded> Iterator for Takeable<'_, P, R> {
     type Item = Ticket<P>;
 
     fn next(&mut self) -> Option<Ticket<P>> {
@@ -40,11 +40,11 @@ impl<P: Copy, R: Kinded> Iterator for Takeable<'_, P, R> {
         if oldest.is_none() {
             None
         } else if oldest == fresh {
-            self.fresh.next().copied()
+            self.fresh.next().cloned()
         } else if oldest == again {
-            self.again.next().map(|again| again.ticket)
+            self.again.next().map(|again| again.ticket.clone())
         } else {
-            self.parked.next().map(|parked| parked.ticket)
+            self.parked.next().map(|parked| parked.ticket.clone())
         }
     }
 }

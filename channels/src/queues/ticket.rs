@@ -3,6 +3,19 @@
 use crate::Timestamp;
 use crate::load::Load;
 
+/// Where a store has an event.
+pub(crate) trait Place: Clone {
+    /// Whether it is in memory, to be handed out at once.
+    fn is_here(&self) -> bool;
+}
+
+/// A slot of a store that has everything in memory.
+impl Place for usize {
+    fn is_here(&self) -> bool {
+        true
+    }
+}
+
 /// One event of one subscription.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket<P> {
@@ -44,8 +57,10 @@ pub(crate) enum Why {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Again<P> {
     pub(crate) ticket: Ticket<P>,
-    pub(super) why: Why,
-    pub(super) due: Timestamp,
+    pub(crate) why: Why,
+    pub(crate) due: Timestamp,
+    /// Off the agenda while its event is being fetched.
+    pub(super) is_aside: bool,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Whose turn it is, and the leases that come of it.
 
 use super::dead_letters::ParkedState;
-use super::{AT_ONCE, Duty, Kinded, Leased, ON_AGENDA, Queues, Ticket};
+use super::{AT_ONCE, Duty, Kinded, Leased, ON_AGENDA, Place, Queues, Ticket};
 use crate::Timestamp;
 
 /// What [`Queues::ready`] found, for [`Queues::hand_out`].
@@ -25,7 +25,7 @@ impl Ready {
     }
 }
 
-impl<P: Copy, R: Kinded> Queues<P, R> {
+impl<P: Place, R: Kinded> Queues<P, R> {
     /// What comes next, if anything is ready now; nothing for the sink when `for_sink` is false.
     pub(crate) fn ready(
         &self,
@@ -37,7 +37,10 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
             .fresh
             .front()
             .filter(|_| self.deferred.len() < deferred_max);
-        let due = self.first_due(for_sink).filter(|(due, _)| *due <= now);
+        let due = self.first_due(for_sink).filter(|(due, offset)| {
+            // What is being waited for to be fetched holds up nothing.
+            *due <= now && self.ticket_on_agenda(*offset).place.is_here()
+        });
         match (fresh, due) {
             (None, None) => None,
             (Some(fresh), None) => Some(Ready::Fresh {
@@ -56,11 +59,11 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
         }
     }
 
-    fn ticket_on_agenda(&self, offset: u64) -> Ticket<P> {
+    pub(super) fn ticket_on_agenda(&self, offset: u64) -> &Ticket<P> {
         let pending = self.again.get(&offset).or_else(|| self.taken.get(&offset));
         pending
-            .map(|again| again.ticket)
-            .or_else(|| Some(self.parked.get(&offset)?.ticket))
+            .map(|again| &again.ticket)
+            .or_else(|| Some(&self.parked.get(&offset)?.ticket))
             .expect(ON_AGENDA)
     }
 
@@ -72,29 +75,30 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
                     .pop_fresh()
                     .expect("what is ready was found in the queue");
                 self.fresh_has_the_turn = false;
-                (ticket, self.lease(ticket, false, token))
+                (ticket.clone(), self.lease(ticket, false, token))
             }
             Ready::Again { due, offset, .. } => {
                 self.fresh_has_the_turn = true;
                 if let Some((ticket, handed_over)) = self.remove_again(offset) {
-                    return (ticket, self.lease(ticket, handed_over, token));
+                    return (ticket.clone(), self.lease(ticket, handed_over, token));
                 }
                 self.sink_agenda.remove(&(due, offset));
                 let parked = self.parked.get_mut(&offset).expect(ON_AGENDA);
                 parked.state = ParkedState::Leased(token);
                 self.held -= parked.ticket.load();
-                (parked.ticket, Duty::Parked)
+                (parked.ticket.clone(), Duty::Parked)
             }
         }
     }
 
     fn lease(&mut self, ticket: Ticket<P>, handed_over: bool, token: u64) -> Duty {
+        let offset = ticket.offset;
         let leased = Leased {
             ticket,
             handed_over,
             token,
         };
-        self.leased.insert(ticket.offset, leased);
+        self.leased.insert(offset, leased);
         if handed_over {
             Duty::HandedOver
         } else {
@@ -121,6 +125,6 @@ impl<P: Copy, R: Kinded> Queues<P, R> {
         self.parked
             .get(&offset)
             .filter(|parked| parked.state == ParkedState::Leased(token))
-            .map(|parked| (parked.ticket, Duty::Parked))
+            .map(|parked| (parked.ticket.clone(), Duty::Parked))
     }
 }

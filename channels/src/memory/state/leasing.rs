@@ -37,7 +37,7 @@ impl State {
             Some(kept) => kept.clone_from(waker),
             none => *none = Some(waker.clone()),
         }
-        let due = subscribed.queues.next_due(limit.dead_letters_max > 0);
+        let due = subscribed.queues.next_due(now, limit.dead_letters_max > 0);
         Next::Wait(due.filter(|_| !subscribed.paused))
     }
 
