@@ -22,6 +22,7 @@
 mod audit;
 mod dead_letters;
 mod fetching;
+mod listing;
 mod takeable;
 mod ticket;
 mod turns;
@@ -34,8 +35,10 @@ use crate::load::Load;
 #[cfg(test)]
 use self::dead_letters::ParkedState;
 pub(crate) use self::dead_letters::{Kinded, Parked, ParkedAgain};
+pub(crate) use self::listing::page;
 pub(crate) use self::takeable::Takeable;
 pub(crate) use self::ticket::{Again, Duty, Leased, Place, Ticket, Why};
+pub(crate) use self::turns::Ready;
 
 /// Before every real time, so that what was handed back comes first.
 const AT_ONCE: Timestamp = Timestamp(0);
@@ -232,6 +235,32 @@ impl<P: Place, R: Kinded> Queues<P, R> {
             self.fresh = VecDeque::new();
         }
         Some(ticket)
+    }
+
+    /// The newest of those that were never handed out.
+    pub(crate) fn pop_newest(&mut self) -> Option<Ticket<P>> {
+        let ticket = self.fresh.pop_back()?;
+        self.held -= ticket.load();
+        if self.fresh.capacity() > KEPT_CAPACITY && self.fresh.len() < self.fresh.capacity() / 4 {
+            self.fresh.shrink_to(self.fresh.len() * 2);
+        }
+        Some(ticket)
+    }
+
+    /// The ticket of an event that comes up again or is parked.
+    pub(crate) fn ticket(&self, offset: u64) -> Option<&Ticket<P>> {
+        let again = self.again.get(&offset).map(|again| &again.ticket);
+        again.or_else(|| Some(&self.parked.get(&offset)?.ticket))
+    }
+
+    /// The ticket of an event whose lease is in force.
+    pub(crate) fn leased_ticket(&self, offset: u64, token: u64) -> Option<&Ticket<P>> {
+        let leased = self.leased.get(&offset).filter(|it| it.token == token);
+        if let Some(leased) = leased {
+            return Some(&leased.ticket);
+        }
+        let parked = self.parked.get(&offset)?;
+        parked.is_leased_by(token).then_some(&parked.ticket)
     }
 
     /// Removes an event that comes up again; says whether it was handed over.

@@ -56,3 +56,71 @@ pub(crate) fn room_is_enough(dir: &Path, free_bytes: u64, needed_bytes: u64) {
         "there is room on the disk again: events are taken"
     );
 }
+
+/// Something of a store could not be read, and is tried again.
+pub(crate) fn cannot_read(error: &(dyn std::error::Error + 'static), offset: u64) {
+    tracing::warn!(error, offset, "cannot read from the store, trying again");
+}
+
+/// A record that passed its checksum holds no event.
+pub(crate) fn cannot_decode(error: &(dyn std::error::Error + 'static), offset: u64) {
+    tracing::error!(error, offset, "a stored event cannot be read and is lost");
+}
+
+/// Damage was met while reading.
+pub(crate) fn damaged(damage: &crate::disk::log::Damage) {
+    tracing::error!(
+        segment = damage.segment,
+        first_offset = damage.offsets.start,
+        offsets = damage.offsets.end - damage.offsets.start,
+        kind = ?damage.kind,
+        "events are lost to damage of the store; what follows them is delivered"
+    );
+}
+
+/// What opening a log found, if it is worth telling.
+pub(crate) fn recovered(dir: &std::path::Path, what: &str, recovery: &crate::disk::log::Recovery) {
+    let dir = dir.display();
+    if !recovery.was_closed && recovery.segments > 0 {
+        tracing::info!(
+            %dir,
+            log = what,
+            records = recovery.records,
+            cut_bytes = recovery.torn_bytes,
+            "the store had not been closed and was put in order"
+        );
+    }
+    for damage in &recovery.damage {
+        tracing::error!(
+            %dir,
+            log = what,
+            segment = damage.segment,
+            first_offset = damage.offsets.start,
+            offsets = damage.offsets.end - damage.offsets.start,
+            kind = ?damage.kind,
+            "the store is damaged; what is not damaged goes on"
+        );
+    }
+}
+
+/// Where subscriptions stand was damaged.
+pub(crate) fn standings_lost(dir: &std::path::Path, missing: &[u64], outdated: &[u64]) {
+    if !missing.is_empty() || !outdated.is_empty() {
+        tracing::error!(
+            dir = %dir.display(),
+            missing = missing.len(),
+            outdated = outdated.len(),
+            "where some subscriptions stand was lost: they begin anew, or get again what they had"
+        );
+    }
+}
+
+/// Progress or an entry could not be stored, and is tried again.
+pub(crate) fn not_kept(error: &crate::disk::log::LogError) {
+    tracing::warn!(%error, "cannot store how far deliveries are, trying again");
+}
+
+/// A segment that nobody needs could not be removed, and is tried again.
+pub(crate) fn not_removed(error: &crate::disk::appender::RemovalError) {
+    tracing::warn!(%error, "cannot remove events that nobody needs, trying again");
+}

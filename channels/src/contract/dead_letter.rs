@@ -22,6 +22,19 @@ pub struct ParkReason {
     pub data: bytes::Bytes,
 }
 
+impl ParkReason {
+    /// What is left of a reason whose sentence cannot be read.
+    pub(crate) fn unreadable(kind: &'static str) -> Self {
+        ParkReason {
+            kind,
+            detail: Arc::from("the reason could not be read"),
+            dest: None,
+            code: None,
+            data: bytes::Bytes::new(),
+        }
+    }
+}
+
 /// The kinds of [`ParkReason`] that a dead-letter sink is to have. The others are kept from it: an
 /// event in a loop would make another round, and a poisonous one do its harm again.
 pub const KINDS_FOR_SINK: [&str; 3] = ["exhausted", "refused", "reply"];

@@ -161,11 +161,11 @@ pub(super) async fn p23_a_parked_event_comes_back_for_its_sink(fixture: &dyn Fix
 
     let later = bench.after(WAIT);
     lease
-        .park(reason("sink"), 1, Some(later))
+        .park(reason("refused"), 1, Some(later))
         .await
         .expect("it is parked again");
     let letters = bench.dead_letters("a").await;
-    assert_eq!((letters.len(), letters[0].reason.kind), (1, "sink"));
+    assert_eq!((letters.len(), letters[0].reason.kind), (1, "refused"));
     assert_eq!(
         (letters[0].retry_at, letters[0].parked_at),
         (Some(later), parked_at)

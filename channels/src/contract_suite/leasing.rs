@@ -235,13 +235,17 @@ pub(super) async fn p17_what_is_for_the_sink_is_limited_apart(fixture: &dyn Fixt
     assert_eq!(ids(&fresh), ["4", "5", "6"]);
     settle_all(fresh);
 
-    let two = NextLimit {
-        dead_letters_max: 2,
-        ..MANY
-    };
-    let for_sink = bench.next(&mut end, two).await;
+    // A store may have to fetch them, and then hands out what it has.
+    let mut for_sink = Vec::new();
+    while for_sink.len() < 2 {
+        let limit = NextLimit {
+            dead_letters_max: 2 - for_sink.len(),
+            ..MANY
+        };
+        for_sink.extend(bench.next(&mut end, limit).await);
+    }
     assert_eq!(ids(&for_sink), ["0", "1"]);
     let is_for_sink = |lease: &Lease| matches!(lease.purpose, LeasePurpose::DeadLetter(_));
     assert!(for_sink.iter().all(is_for_sink));
-    assert_eq!(ids(&bench.next(&mut end, MANY).await), ["2", "3"]);
+    assert_eq!(ids(&bench.next_count(&mut end, 2).await), ["2", "3"]);
 }

@@ -253,6 +253,13 @@ impl Kept {
         Ok(())
     }
 
+    /// What its files take up.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        let segments = self.log.segments();
+        segments.iter().map(|segment| segment.size_bytes).sum()
+    }
+
     /// Reads events and reasons, from any thread.
     #[must_use]
     pub fn reader(&self) -> KeptReader {

@@ -250,6 +250,13 @@ impl Progress {
         self.state.standings.get(&number)
     }
 
+    /// What its files take up.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        let segments = self.log.segments();
+        segments.iter().map(|segment| segment.size_bytes).sum()
+    }
+
     /// What has poisoned the log, if anything has.
     #[must_use]
     pub fn poison(&self) -> Option<&Poison> {

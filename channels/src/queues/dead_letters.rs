@@ -35,6 +35,10 @@ pub(super) enum ParkedState {
 }
 
 impl<P, R> Parked<P, R> {
+    pub(crate) fn is_leased_by(&self, token: u64) -> bool {
+        self.state == ParkedState::Leased(token)
+    }
+
     pub(crate) fn is_leased(&self) -> bool {
         matches!(self.state, ParkedState::Leased(_))
     }

@@ -67,5 +67,5 @@ pub(crate) struct Again<P> {
 pub(crate) struct Leased<P> {
     pub(crate) ticket: Ticket<P>,
     pub(crate) handed_over: bool,
-    pub(super) token: u64,
+    pub(crate) token: u64,
 }

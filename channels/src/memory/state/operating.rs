@@ -1,13 +1,12 @@
 //! What operators do to subscriptions and dead letters, and what they are shown.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
-use std::ops::Bound;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::queues::{Parked, Ticket, Why};
 use super::super::slots::Holder;
 use super::{NAMED, State, Subscribed, wake};
+use crate::queues;
 use crate::reading::{PARTITION, position};
 use crate::{
     ChannelStatus, DeadLetter, DeadLetterKey, DurabilityClass, Exhausted, Position, Replayed,
@@ -221,8 +220,7 @@ impl State {
 
     // ---- what is shown ----
 
-    /// Merges the dead letters of the subscriptions asked for, each in order already, by position
-    /// and then by name.
+    /// By position and then by name.
     pub(in super::super) fn dead_letters(
         &self,
         name: Option<&str>,
@@ -233,41 +231,14 @@ impl State {
             .by_name
             .iter()
             .filter(|(known, _)| name.is_none_or(|name| name == &***known));
-        let mut lists: Vec<_> = asked_for
-            .filter_map(|(known, place)| {
-                let subscribed = self.subscriptions.get(*place)?;
-                let from = after.map_or(Bound::Unbounded, |after| first_after(after, known));
-                Some((
-                    known,
-                    subscribed.queues.parked.range((from, Bound::Unbounded)),
-                ))
-            })
-            .collect();
-        let mut heads = BinaryHeap::new();
-        for (index, (known, list)) in lists.iter_mut().enumerate() {
-            if let Some((offset, parked)) = list.next() {
-                heads.push(Reverse(Head {
-                    offset: *offset,
-                    name: known,
-                    index,
-                    parked,
-                }));
-            }
-        }
-        let mut letters = Vec::new();
-        while letters.len() < limit
-            && let Some(Reverse(head)) = heads.pop()
-        {
-            letters.push(self.dead_letter(head.name, head.parked));
-            if let Some((offset, parked)) = lists[head.index].1.next() {
-                heads.push(Reverse(Head {
-                    offset: *offset,
-                    parked,
-                    ..head
-                }));
-            }
-        }
-        letters
+        let parked = asked_for.filter_map(|(known, place)| {
+            let subscribed = self.subscriptions.get(*place)?;
+            Some((known, &subscribed.queues.parked))
+        });
+        let page = queues::page(parked, after, limit);
+        page.into_iter()
+            .map(|(name, parked)| self.dead_letter(name, parked))
+            .collect()
     }
 
     fn dead_letter(&self, name: &Arc<str>, parked: &Parked) -> DeadLetter {
@@ -328,49 +299,5 @@ impl State {
             stalled: queues.deferred() >= subscribed.deferred_max,
             discarded_by: subscribed.tally.discarded_by.clone(),
         }
-    }
-}
-
-/// Where the page after `after` begins in the list of `name`.
-fn first_after(after: &DeadLetterKey, name: &Arc<str>) -> Bound<u64> {
-    if *name > after.subscription {
-        Bound::Included(after.position.offset)
-    } else {
-        Bound::Excluded(after.position.offset)
-    }
-}
-
-/// The next dead letter of one list; ordered by position, then by name.
-#[derive(Clone, Copy, Debug)]
-struct Head<'a> {
-    offset: u64,
-    name: &'a Arc<str>,
-    index: usize,
-    parked: &'a Parked,
-}
-
-impl Head<'_> {
-    fn rank(&self) -> (u64, &str) {
-        (self.offset, self.name)
-    }
-}
-
-impl PartialEq for Head<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.rank() == other.rank()
-    }
-}
-
-impl Eq for Head<'_> {}
-
-impl PartialOrd for Head<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Head<'_> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.rank().cmp(&other.rank())
     }
 }

@@ -1,0 +1,247 @@
+//! The thread that stores what is kept, and how far everybody is; and tidies up.
+//!
+//! In this order, so that no crash in between costs an event: what is to be kept, and only then the
+//! progress that no longer names it; the progress, and only then the end of what was kept.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::super::kept::{Kept, KeptOp};
+use super::super::log::LogError;
+use super::super::progress::Progress;
+use super::super::state::{Pressing, Round, ToKeep};
+use super::shared::{Shared, Stage};
+use crate::{StoreError, telemetry};
+
+/// How long a cursor that has moved waits for others.
+const SAVE_AFTER: Duration = Duration::from_millis(200);
+/// How often is looked for what may be removed.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
+/// How long nothing is tried after there was no room.
+const NO_ROOM_WAIT: Duration = Duration::from_secs(1);
+/// How much of the kept log is rewritten at a time.
+const COMPACTIONS: usize = 4;
+
+pub(super) struct Keeper {
+    pub(super) shared: Arc<Shared>,
+    pub(super) progress: Progress,
+    kept: Kept,
+    pub(super) runtime: Handle,
+    tidied_at: Instant,
+    /// The newest segment of events when the floor last moved.
+    floor_segment: Option<u64>,
+    had_no_room: bool,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        progress: Progress,
+        kept: Kept,
+        runtime: Handle,
+    ) -> Self {
+        Keeper {
+            shared,
+            progress,
+            kept,
+            runtime,
+            tidied_at: Instant::now(),
+            floor_segment: None,
+            had_no_room: false,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        while self.wait() == Stage::Running {
+            let moves_floor = self.tidied_at.elapsed() >= TIDY_EVERY && self.segment_began();
+            self.work(moves_floor);
+            if self.tidied_at.elapsed() >= TIDY_EVERY {
+                self.tidy();
+                self.tidied_at = Instant::now();
+            }
+        }
+        let shared = Arc::clone(&self.shared);
+        if shared.stage() == Stage::Finishing {
+            self.work(true);
+            self.close();
+        }
+        shared.apply(|state, _| state.stop_keeping());
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) -> Stage {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.state.lock();
+        if self.had_no_room {
+            self.had_no_room = false;
+            if shared.stage() == Stage::Running {
+                let _timed_out = shared.to_keep.wait_for(&mut state, NO_ROOM_WAIT);
+            }
+            return shared.stage();
+        }
+        loop {
+            let stage = shared.stage();
+            if stage != Stage::Running {
+                return stage;
+            }
+            let patience = match state.pressing() {
+                Pressing::Now => return stage,
+                Pressing::Soon => SAVE_AFTER,
+                Pressing::Nothing => TIDY_EVERY,
+            };
+            if shared.to_keep.wait_for(&mut state, patience).timed_out() {
+                return shared.stage();
+            }
+        }
+    }
+
+    fn work(&mut self, moves_floor: bool) {
+        let (ends, puts): (Vec<_>, Vec<_>) = self
+            .shared
+            .apply(|state, _| state.take_to_keep())
+            .into_iter()
+            .partition(ToKeep::ends);
+        self.keep(puts);
+        let round = self.shared.apply(|state, _| state.take_round(moves_floor));
+        let saved = self.save(round);
+        if let Err(error) = &saved {
+            self.answer(ends, &Err(error.clone()));
+        } else {
+            self.keep(ends);
+        }
+    }
+
+    fn keep(&mut self, to_keep: Vec<ToKeep>) {
+        if to_keep.is_empty() {
+            return;
+        }
+        let ops: Vec<KeptOp> = to_keep.iter().map(|it| it.op.clone()).collect();
+        let result = self.apply_kept(&ops);
+        self.answer(to_keep, &result);
+    }
+
+    fn answer(&self, to_keep: Vec<ToKeep>, result: &Result<(), StoreError>) {
+        self.shared.apply(|state, now| {
+            for kept in to_keep {
+                state.kept(kept, result, now);
+            }
+        });
+    }
+
+    fn save(&mut self, mut round: Round) -> Result<(), StoreError> {
+        let saved = self.write_progress(&round);
+        match saved {
+            Ok(()) => {
+                round.answer();
+                // Without room these entries come up again after a restart, and are delivered again.
+                drop(self.apply_kept(&round.ends));
+                Ok(())
+            }
+            Err(error) => {
+                self.shared
+                    .apply(|state, _| state.round_failed(round, &error));
+                Err(error)
+            }
+        }
+    }
+
+    fn write_progress(&mut self, round: &Round) -> Result<(), StoreError> {
+        if round.is_empty() {
+            return Ok(());
+        }
+        let now_ms = self.now_ms();
+        self.with_reserve(|keeper| {
+            keeper
+                .progress
+                .write(round.floor, round.changes.clone(), now_ms)
+        })
+    }
+
+    fn apply_kept(&mut self, ops: &[KeptOp]) -> Result<(), StoreError> {
+        if ops.is_empty() {
+            return Ok(());
+        }
+        let now_ms = self.now_ms();
+        self.with_reserve(|keeper| keeper.kept.apply(ops, now_ms))
+    }
+
+    /// Does it, with the room set aside for this where there is none otherwise.
+    fn with_reserve(
+        &mut self,
+        mut act: impl FnMut(&mut Self) -> Result<(), LogError>,
+    ) -> Result<(), StoreError> {
+        if let Some(why) = self.shared.broken() {
+            return Err(StoreError(why.to_string()));
+        }
+        let mut result = act(self);
+        if matches!(result, Err(LogError::NoSpace { .. })) && self.shared.space.give_back_reserve()
+        {
+            result = act(self);
+        }
+        result.map_err(|error| {
+            match &error {
+                LogError::NoSpace { .. } | LogError::Io { .. } => {
+                    self.had_no_room = true;
+                    telemetry::not_kept(&error);
+                }
+                LogError::Poisoned(_)
+                | LogError::InUse(_)
+                | LogError::Version { .. }
+                | LogError::NotRemovable(_) => self.shared.break_off(&error.to_string()),
+            }
+            StoreError(error.to_string())
+        })
+    }
+
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.shared.clock.now().0).unwrap_or(i64::MAX)
+    }
+
+    // ---- tidying ----
+
+    /// Whether a new segment of events was begun, so that the one before may be removed once the
+    /// floor has moved.
+    fn segment_began(&mut self) -> bool {
+        let segments = self.shared.appender().segments();
+        let newest = segments.last().map(|segment| segment.base);
+        let began = newest != self.floor_segment;
+        self.floor_segment = newest;
+        began
+    }
+
+    fn tidy(&mut self) {
+        if self.shared.broken().is_some() {
+            return;
+        }
+        let now_ms = self.now_ms();
+        for _ in 0..COMPACTIONS {
+            match self.kept.compact(now_ms) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    telemetry::not_kept(&error);
+                    break;
+                }
+            }
+        }
+        self.remove_segments();
+        let other_bytes = self.progress.size_bytes() + self.kept.size_bytes();
+        self.shared
+            .other_bytes
+            .store(other_bytes, Ordering::Relaxed);
+    }
+
+    fn close(self) {
+        if self.shared.broken().is_some() {
+            return;
+        }
+        let closed = self.progress.close();
+        if let Err(error) = closed.and(self.kept.close()) {
+            telemetry::not_kept(&error);
+        }
+    }
+}

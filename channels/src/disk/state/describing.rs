@@ -1,0 +1,120 @@
+//! What is shown of the subscriptions.
+
+use std::sync::Arc;
+
+use super::super::kept::KeptKey;
+use super::State;
+use super::held::Parked;
+use super::subscribed::Subscribed;
+use crate::reading::position;
+use crate::{DeadLetterKey, SubscriptionKey, SubscriptionStatus, Timestamp, queues};
+
+/// A dead letter, but for what is read from the disk.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Letter {
+    pub(in super::super) key: DeadLetterKey,
+    pub(in super::super) kept: KeptKey,
+    pub(in super::super) kind: &'static str,
+    pub(in super::super) sends: u32,
+    pub(in super::super) accepted_at: Timestamp,
+    pub(in super::super) parked_at: Timestamp,
+    pub(in super::super) retry_at: Option<Timestamp>,
+}
+
+/// The key of a subscription that was not opened yet; nobody gives it.
+const NOT_OPENED: SubscriptionKey = SubscriptionKey(u64::MAX);
+
+impl State {
+    /// By position and then by name.
+    pub(in super::super) fn letters(
+        &self,
+        name: Option<&str>,
+        after: Option<&DeadLetterKey>,
+        limit: usize,
+    ) -> Vec<Letter> {
+        let asked_for = self
+            .by_name
+            .iter()
+            .filter(|(known, _)| name.is_none_or(|name| name == &***known));
+        let parked = asked_for.filter_map(|(known, place)| {
+            let subscribed = self.subscriptions.get(*place)?;
+            Some((known, &subscribed.queues.parked))
+        });
+        let page = queues::page(parked, after, limit);
+        page.into_iter()
+            .filter_map(|(name, parked)| {
+                let place = self.by_name.get(name)?;
+                let number = self.subscriptions.get(*place)?.number;
+                Some(letter(name, number, parked))
+            })
+            .collect()
+    }
+
+    /// Each subscription, by name.
+    pub(in super::super) fn statuses(&self) -> Vec<SubscriptionStatus> {
+        let named = self.by_name.values();
+        let named = named.filter_map(|place| self.subscriptions.get(*place));
+        named.map(|subscribed| self.status(subscribed)).collect()
+    }
+
+    pub(super) fn status(&self, subscribed: &Subscribed) -> SubscriptionStatus {
+        let queues = &subscribed.queues;
+        let unread = subscribed.unread(&self.counts, self.tail);
+        let oldest = queues.oldest_pending();
+        let discarded = subscribed.tally.discarded_by.iter();
+        SubscriptionStatus {
+            name: Arc::clone(&subscribed.name),
+            key: subscribed.key.unwrap_or(NOT_OPENED),
+            books: subscribed.books(&self.counts, self.tail),
+            undecided: subscribed.tally.undecided,
+            waiting: queues.waiting() as u64 + unread,
+            unread,
+            deferred: queues.deferred() as u64,
+            leased: queues.leased.len() as u64,
+            oldest_pending_accepted_at: oldest.map(|ticket| ticket.place.accepted_at),
+            next_due_at: queues.first_deferred_until(),
+            paused: subscribed.is_paused,
+            stalled: queues.deferred() >= subscribed.deferred_max,
+            discarded_by: discarded
+                .filter_map(|(reason, count)| Some((known_reason(reason)?, *count)))
+                .collect(),
+        }
+    }
+
+    /// How many events are retained, and how many were accepted since the channel was opened.
+    pub(in super::super) fn events(&self) -> (u64, u64) {
+        let all = self.counts.at(self.tail);
+        let retained = self.counts.between(&(self.counts.first()..self.tail));
+        (retained, all - self.opened_at_count)
+    }
+
+    pub(in super::super) fn lost_events(&self) -> u64 {
+        self.lost_events
+    }
+}
+
+/// The reasons that there are, as the contract has them.
+fn known_reason(reason: &str) -> Option<&'static str> {
+    ["operator", "lease", "shed"]
+        .into_iter()
+        .find(|known| *known == reason)
+}
+
+fn letter(name: &Arc<str>, number: u64, parked: &Parked) -> Letter {
+    let offset = parked.ticket.offset;
+    Letter {
+        key: DeadLetterKey {
+            subscription: Arc::clone(name),
+            position: position(offset),
+        },
+        kept: KeptKey {
+            subscription: number,
+            offset,
+        },
+        kind: parked.reason.kind,
+        sends: parked.ticket.sends,
+        accepted_at: parked.ticket.place.accepted_at,
+        parked_at: parked.parked_at,
+        retry_at: parked.retry_at,
+    }
+}

@@ -1,0 +1,140 @@
+//! Single events that are due and not in memory: what was moved or parked, what a full buffer has
+//! let go of, and what was handed out before a restart.
+
+use std::sync::Arc;
+
+use sluicegate_event::Event;
+
+use super::super::kept::KeptKey;
+use super::State;
+use super::held::{Place, Reason};
+use crate::reading::SubscriptionId;
+use crate::{ParkReason, Timestamp};
+
+/// How many events are fetched at a time for a subscription; the others wait for their turn.
+const FETCHING_MAX: usize = 64;
+
+/// An event to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Fetch {
+    pub(super) id: SubscriptionId,
+    /// Names it, where it is kept apart.
+    pub(in super::super) key: KeptKey,
+    /// Whether it is kept apart; else it is in the log of events.
+    pub(in super::super) is_kept: bool,
+    /// Whether it is parked, so that the reason is needed too.
+    pub(in super::super) is_parked: bool,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(in super::super) struct Fetched {
+    pub(in super::super) event: Arc<Event>,
+    /// Known where it was read from the log of events.
+    pub(in super::super) accepted_at: Option<Timestamp>,
+    pub(in super::super) reason: Option<ParkReason>,
+}
+
+impl State {
+    /// Asks for what is due and not in memory.
+    pub(super) fn ask_for_due(&mut self, id: SubscriptionId, for_sink: bool, now: Timestamp) {
+        loop {
+            let Some(subscribed) = self.subscribed(id) else {
+                return;
+            };
+            if subscribed.fetching >= FETCHING_MAX {
+                return;
+            }
+            let Some(ticket) = subscribed.queues.set_aside_next(now, for_sink) else {
+                return;
+            };
+            subscribed.fetching += 1;
+            let fetch = Fetch {
+                id,
+                key: KeptKey {
+                    subscription: subscribed.number,
+                    offset: ticket.offset,
+                },
+                is_kept: ticket.place.is_kept,
+                is_parked: subscribed.queues.parked.contains_key(&ticket.offset),
+            };
+            self.fetches.push_back(fetch);
+            self.woken.fetcher = true;
+        }
+    }
+
+    /// What to read next, at most so many.
+    pub(in super::super) fn take_fetches(&mut self, limit: usize) -> Vec<Fetch> {
+        let count = self.fetches.len().min(limit);
+        self.fetches.drain(..count).collect()
+    }
+
+    /// It could not be read for now.
+    pub(in super::super) fn fetch_again(&mut self, fetch: Fetch) {
+        self.fetches.push_back(fetch);
+    }
+
+    /// It was read, or is lost for good.
+    pub(in super::super) fn fetched(&mut self, fetch: Fetch, fetched: Option<Fetched>) {
+        let Some(subscribed) = self
+            .subscriptions
+            .get_mut(fetch.id.place)
+            .filter(|subscribed| subscribed.serial == fetch.id.serial)
+        else {
+            return;
+        };
+        subscribed.fetching -= 1;
+        let offset = fetch.key.offset;
+        match fetched {
+            Some(fetched) => {
+                let size_bytes = fetched.event.size_bytes() as u64;
+                let known_at = subscribed
+                    .queues
+                    .ticket(offset)
+                    .map(|ticket| ticket.place.accepted_at);
+                let place = Place {
+                    held: Some(self.buffer.hold(fetched.event, size_bytes)),
+                    accepted_at: fetched.accepted_at.or(known_at).unwrap_or_default(),
+                    is_kept: fetch.is_kept,
+                };
+                subscribed.queues.put_back(offset, place, size_bytes);
+                if let Some(parked) = subscribed.queues.parked.get_mut(&offset) {
+                    parked.reason.whole = fetched.reason.map(Box::new);
+                }
+            }
+            None => self.lose(fetch),
+        }
+        if let Some(subscribed) = self.subscribed(fetch.id) {
+            let reader = subscribed.waker.take();
+            self.woken.readers.extend(reader);
+        }
+        self.make_room();
+    }
+
+    fn lose(&mut self, fetch: Fetch) {
+        let offset = fetch.key.offset;
+        let Some(subscribed) = self.subscribed(fetch.id) else {
+            return;
+        };
+        let pending = subscribed.queues.remove_again(offset).is_some();
+        if !pending && subscribed.queues.remove_parked(offset).is_none() {
+            return;
+        }
+        subscribed.tally.expired += 1;
+        if fetch.is_kept {
+            self.kept_ends.push(fetch.key);
+        }
+        self.lost_events += 1;
+        self.must_save(fetch.id);
+    }
+}
+
+impl Reason {
+    /// What a sink is told; where damage has taken the sentence, at least the word.
+    pub(super) fn to_tell(&self) -> ParkReason {
+        match &self.whole {
+            Some(whole) => (**whole).clone(),
+            None => ParkReason::unreadable(self.kind),
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! What has to be kept before it takes effect: deferrals that are moved aside, parked events, and
+//! what operators do to dead letters.
+//!
+//! Each waits here for the thread that keeps; the event stays as it was until then. So nothing is
+//! ever shown that a crash could undo, and nobody waits for a disk while holding the state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::super::kept::{KeptKey, KeptOp, KeptState};
+use super::held::{Reason, Ticket};
+use super::subscribed::Subscribed;
+use super::{State, millis};
+use crate::queues::{Duty, ParkedAgain, Why};
+use crate::reading::{LeaseId, SubscriptionId};
+use crate::{Exhausted, KINDS_FOR_SINK, ParkReason, StoreError, Timestamp};
+
+/// When what could not be kept is handed out again: not at once, for the disk is likely full.
+const NOT_KEPT_WAIT: Duration = Duration::from_secs(1);
+
+/// The label of what an operator's command discarded.
+pub(super) const BY_THE_OPERATOR: &str = "operator";
+
+/// Something to be kept, and what then happens.
+#[derive(Debug)]
+pub(in super::super) struct ToKeep {
+    pub(in super::super) op: KeptOp,
+    then: Then,
+    answer: Option<Answer>,
+}
+
+type Answer = oneshot::Sender<Result<bool, StoreError>>;
+
+#[derive(Debug)]
+enum Then {
+    /// A lease ends: the event waits until then.
+    Move {
+        lease: LeaseId,
+        until: Timestamp,
+        sends: u32,
+    },
+    /// A lease ends: the event is a dead letter.
+    Park {
+        lease: LeaseId,
+        kind: &'static str,
+        sends: u32,
+        at: Timestamp,
+        retry_at: Option<Timestamp>,
+    },
+    /// A dead letter is pending again.
+    Redrive {
+        id: SubscriptionId,
+        offset: u64,
+        at: Timestamp,
+    },
+    /// A dead letter is done with.
+    Discard { id: SubscriptionId, offset: u64 },
+}
+
+impl ToKeep {
+    /// Whether it takes something away, which progress must not need any more by then.
+    pub(in super::super) fn ends(&self) -> bool {
+        match self.then {
+            Then::Discard { .. } => true,
+            Then::Move { .. } | Then::Park { .. } | Then::Redrive { .. } => false,
+        }
+    }
+}
+
+impl State {
+    /// Begins to move a leased event aside. What it gives is answered when it is.
+    pub(in super::super) fn begin_move(
+        &mut self,
+        lease: LeaseId,
+        until: Timestamp,
+        sends: u32,
+        answer: Answer,
+    ) {
+        let state = KeptState::Moved {
+            due_ms: millis(until),
+            sends,
+        };
+        let then = Then::Move {
+            lease,
+            until,
+            sends,
+        };
+        self.begin_ending(lease, state, then, answer);
+    }
+
+    /// Begins to park a leased event.
+    pub(in super::super) fn begin_park(
+        &mut self,
+        lease: LeaseId,
+        reason: ParkReason,
+        sends: u32,
+        retry_at: Option<Timestamp>,
+        now: Timestamp,
+        answer: Answer,
+    ) {
+        let Some(subscribed) = self.subscribed(lease.subscription) else {
+            return say(Some(answer), Ok(true));
+        };
+        let retry_at = subscribed.sink_at(reason.kind, retry_at, now);
+        let known = subscribed.queues.parked.get(&lease.offset);
+        let parked_at = known.map_or(now, |known| known.parked_at);
+        let then = Then::Park {
+            lease,
+            kind: reason.kind,
+            sends,
+            at: parked_at,
+            retry_at,
+        };
+        let state = KeptState::Parked {
+            reason,
+            sends,
+            parked_at_ms: millis(parked_at),
+            retry_at_ms: retry_at.map(millis),
+        };
+        self.begin_ending(lease, state, then, answer);
+    }
+
+    fn begin_ending(&mut self, lease: LeaseId, state: KeptState, then: Then, answer: Answer) {
+        let Some(subscribed) = self.subscribed(lease.subscription) else {
+            return say(Some(answer), Ok(true));
+        };
+        let Some(ticket) = subscribed.queues.leased_ticket(lease.offset, lease.token) else {
+            return say(Some(answer), Ok(true));
+        };
+        let held = ticket.place.held.as_ref();
+        let op = KeptOp::Put {
+            key: KeptKey {
+                subscription: subscribed.number,
+                offset: lease.offset,
+            },
+            event: held.map(|held| Arc::clone(&held.event)),
+            accepted_at_ms: millis(ticket.place.accepted_at),
+            redriven_at_ms: millis(ticket.redriven_at),
+            state,
+        };
+        self.will_keep(op, then, answer);
+    }
+
+    /// Begins to make a dead letter pending again; answers false when there is none.
+    pub(in super::super) fn begin_redrive(
+        &mut self,
+        name: &str,
+        offset: u64,
+        now: Timestamp,
+        answer: Answer,
+    ) {
+        let Some((id, key, parked_ticket)) = self.parked(name, offset) else {
+            return say(Some(answer), Ok(false));
+        };
+        let op = KeptOp::Put {
+            key,
+            event: None,
+            accepted_at_ms: millis(parked_ticket.place.accepted_at),
+            redriven_at_ms: millis(now),
+            state: KeptState::Moved {
+                due_ms: millis(now),
+                sends: 0,
+            },
+        };
+        let at = now;
+        self.will_keep(op, Then::Redrive { id, offset, at }, answer);
+    }
+
+    /// Begins to end a dead letter; answers false when there is none.
+    pub(in super::super) fn begin_discard(&mut self, name: &str, offset: u64, answer: Answer) {
+        let Some((id, key, _)) = self.parked(name, offset) else {
+            return say(Some(answer), Ok(false));
+        };
+        self.will_keep(KeptOp::End(key), Then::Discard { id, offset }, answer);
+    }
+
+    fn parked(&self, name: &str, offset: u64) -> Option<(SubscriptionId, KeptKey, Ticket)> {
+        let id = self.id_of(name)?;
+        let subscribed = self.subscriptions.get(id.place)?;
+        let parked = subscribed.queues.parked.get(&offset)?;
+        let key = KeptKey {
+            subscription: subscribed.number,
+            offset,
+        };
+        Some((id, key, parked.ticket.clone()))
+    }
+
+    fn will_keep(&mut self, op: KeptOp, then: Then, answer: Answer) {
+        if self.keeps_no_more {
+            return say(
+                Some(answer),
+                Err(StoreError("the channel is closed".to_owned())),
+            );
+        }
+        self.to_keep.push(ToKeep {
+            op,
+            then,
+            answer: Some(answer),
+        });
+        self.woken.keeper = true;
+    }
+
+    /// What is to be kept now.
+    pub(in super::super) fn take_to_keep(&mut self) -> Vec<ToKeep> {
+        std::mem::take(&mut self.to_keep)
+    }
+
+    /// Nothing is kept or stored any more; who waits for it is told.
+    pub(in super::super) fn stop_keeping(&mut self) {
+        self.keeps_no_more = true;
+        self.to_keep.clear();
+        drop(self.take_round(false));
+    }
+
+    /// It is kept, or could not be.
+    pub(in super::super) fn kept(
+        &mut self,
+        kept: ToKeep,
+        result: &Result<(), StoreError>,
+        now: Timestamp,
+    ) {
+        let done = match (kept.then, result) {
+            (
+                Then::Move {
+                    lease,
+                    until,
+                    sends,
+                },
+                Ok(()),
+            ) => self.moved(lease, until, sends),
+            (
+                Then::Park {
+                    lease,
+                    kind,
+                    sends,
+                    at,
+                    retry_at,
+                },
+                Ok(()),
+            ) => self.park(lease, kind, sends, at, retry_at),
+            (Then::Redrive { id, offset, at }, Ok(())) => self.redriven(id, offset, at),
+            (Then::Discard { id, offset }, Ok(())) => self.discarded(id, offset),
+            (Then::Move { lease, .. } | Then::Park { lease, .. }, Err(_)) => {
+                self.not_kept(lease, now)
+            }
+            (Then::Redrive { .. } | Then::Discard { .. }, Err(_)) => false,
+        };
+        say(kept.answer, result.clone().map(|()| done));
+    }
+
+    fn moved(&mut self, lease: LeaseId, until: Timestamp, sends: u32) -> bool {
+        let id = lease.subscription;
+        let Some(subscribed) = self.subscribed(id) else {
+            return true;
+        };
+        let Some((mut ticket, duty)) = subscribed.queues.end_lease(lease.offset, lease.token)
+        else {
+            return true;
+        };
+        match duty {
+            Duty::Deliver | Duty::HandedOver => {
+                ticket.is_now_kept();
+                ticket.sends = sends;
+                subscribed
+                    .queues
+                    .put_again(ticket, false, Why::Deferred, until);
+            }
+            Duty::Parked => {
+                let deferred = ParkedAgain::Deferred { until, sends };
+                subscribed.queues.lay_back(lease.offset, deferred);
+                subscribed.let_go_of_parked(lease.offset);
+            }
+        }
+        self.has_ended(id);
+        self.wake_reader(id);
+        true
+    }
+
+    fn park(
+        &mut self,
+        lease: LeaseId,
+        kind: &'static str,
+        sends: u32,
+        at: Timestamp,
+        retry_at: Option<Timestamp>,
+    ) -> bool {
+        let id = lease.subscription;
+        let Some(subscribed) = self.subscribed(id) else {
+            return true;
+        };
+        let Some((mut ticket, duty)) = subscribed.queues.end_lease(lease.offset, lease.token)
+        else {
+            return true;
+        };
+        // Its sink may have come in the meantime.
+        let retry_at = subscribed.sink_at(kind, retry_at, at);
+        let reason = Reason { kind, whole: None };
+        match duty {
+            Duty::Deliver | Duty::HandedOver => {
+                ticket.is_now_kept();
+                ticket.sends = sends;
+                subscribed.queues.park(ticket, reason, at, retry_at);
+            }
+            Duty::Parked => {
+                let parked = ParkedAgain::Parked {
+                    reason,
+                    sends,
+                    retry_at,
+                };
+                subscribed.queues.lay_back(lease.offset, parked);
+                subscribed.let_go_of_parked(lease.offset);
+            }
+        }
+        self.has_ended(id);
+        self.wake_reader(id);
+        true
+    }
+
+    /// The event is handed out again, soon.
+    fn not_kept(&mut self, lease: LeaseId, now: Timestamp) -> bool {
+        let id = lease.subscription;
+        let until = now + NOT_KEPT_WAIT;
+        let Some(subscribed) = self.subscribed(id) else {
+            return false;
+        };
+        let Some((ticket, duty)) = subscribed.queues.end_lease(lease.offset, lease.token) else {
+            return false;
+        };
+        let sends = ticket.sends;
+        match duty {
+            Duty::Deliver | Duty::HandedOver => {
+                subscribed
+                    .queues
+                    .put_again(ticket, false, Why::Deferred, until);
+            }
+            Duty::Parked => {
+                let deferred = ParkedAgain::Deferred { until, sends };
+                subscribed.queues.lay_back(lease.offset, deferred);
+            }
+        }
+        self.wake_reader(id);
+        false
+    }
+
+    /// A try at its sink that is under way ends without effect.
+    fn redriven(&mut self, id: SubscriptionId, offset: u64, at: Timestamp) -> bool {
+        let Some(subscribed) = self.subscribed(id) else {
+            return false;
+        };
+        let Some(parked) = subscribed.queues.remove_parked(offset) else {
+            return false;
+        };
+        let ticket = Ticket {
+            sends: 0,
+            redriven_at: at,
+            ..parked.ticket
+        };
+        subscribed
+            .queues
+            .put_again(ticket, false, Why::Redriven, at);
+        self.wake_reader(id);
+        true
+    }
+
+    fn discarded(&mut self, id: SubscriptionId, offset: u64) -> bool {
+        let Some(subscribed) = self.subscribed(id) else {
+            return false;
+        };
+        if subscribed.queues.remove_parked(offset).is_none() {
+            return false;
+        }
+        subscribed.discard(BY_THE_OPERATOR, 1);
+        self.must_save(id);
+        true
+    }
+}
+
+impl Ticket {
+    fn is_now_kept(&mut self) {
+        self.place.is_kept = true;
+        self.place.held = None;
+    }
+}
+
+impl Subscribed {
+    /// When what is parked now comes up for its sink. Whoever parks it without a retry time may not
+    /// know yet that there is one: the attempt began before.
+    pub(super) fn sink_at(
+        &self,
+        kind: &'static str,
+        retry_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        match self.exhausted {
+            Exhausted::HandOver => {
+                retry_at.or_else(|| KINDS_FOR_SINK.contains(&kind).then_some(now))
+            }
+            Exhausted::Discard => retry_at,
+        }
+    }
+}
+
+/// Whoever asked may be gone.
+fn say(answer: Option<Answer>, result: Result<bool, StoreError>) {
+    if let Some(answer) = answer {
+        drop(answer.send(result));
+    }
+}

@@ -1,0 +1,106 @@
+//! How events are handed out: what a reading end gets, and what it waits for.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::State;
+use super::held::Ticket;
+use super::subscribed::Subscribed;
+use crate::queues::{Duty, Ready};
+use crate::reading::{HandedOut, LeaseId, Next, SubscriptionId};
+use crate::{LeasePurpose, NextLimit, Timestamp};
+
+const HERE: &str = "what is ready is in memory";
+
+impl State {
+    /// Hands out what is ready within `limit`, or keeps `waker` to be woken when that may have
+    /// changed. Asks for more where less than is wanted is in memory.
+    pub(in super::super) fn next(
+        &mut self,
+        id: SubscriptionId,
+        limit: NextLimit,
+        waker: &Waker,
+        now: Timestamp,
+    ) -> Next {
+        if self.closed {
+            return Next::Over;
+        }
+        let for_sink = limit.dead_letters_max > 0;
+        let Some(subscribed) = self.subscribed(id) else {
+            return Next::Over;
+        };
+        if !subscribed.is_paused {
+            self.ask_for_due(id, for_sink, now);
+            let handed_out = self.hand_out(id, limit, now);
+            self.ask_for_more(id);
+            if !handed_out.is_empty() {
+                return Next::HandedOut(handed_out);
+            }
+        }
+        let Some(subscribed) = self.subscribed(id) else {
+            return Next::Over;
+        };
+        match &mut subscribed.waker {
+            Some(kept) => kept.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        let due = subscribed.queues.next_due(now, for_sink);
+        Next::Wait(due.filter(|_| !subscribed.is_paused))
+    }
+
+    fn hand_out(&mut self, id: SubscriptionId, limit: NextLimit, now: Timestamp) -> Vec<HandedOut> {
+        let mut handed_out = Vec::new();
+        let mut bytes_left = limit.bytes_max as u64;
+        let mut dead_letters_left = limit.dead_letters_max;
+        while handed_out.len() < limit.items_max.get() {
+            let token = self.serial();
+            let Some(subscribed) = self.subscribed(id) else {
+                break;
+            };
+            let deferred_max = subscribed.deferred_max;
+            let for_sink = dead_letters_left > 0;
+            let Some(ready) = subscribed.queues.ready(now, deferred_max, for_sink) else {
+                break;
+            };
+            if ready.size_bytes() > bytes_left && !handed_out.is_empty() {
+                break;
+            }
+            bytes_left = bytes_left.saturating_sub(ready.size_bytes());
+            match ready {
+                Ready::Fresh { size_bytes } => subscribed.fresh_bytes -= size_bytes,
+                Ready::Again { .. } => {}
+            }
+            let (ticket, duty) = subscribed.queues.hand_out(ready, token);
+            match duty {
+                Duty::Deliver => {}
+                Duty::HandedOver | Duty::Parked => dead_letters_left -= 1,
+            }
+            let lease = LeaseId {
+                subscription: id,
+                offset: ticket.offset,
+                token,
+            };
+            handed_out.push(subscribed.handed_out(lease, &ticket, duty));
+        }
+        handed_out
+    }
+}
+
+impl Subscribed {
+    fn handed_out(&self, id: LeaseId, ticket: &Ticket, duty: Duty) -> HandedOut {
+        let parked = self.queues.parked.get(&ticket.offset);
+        let purpose = match (duty, parked) {
+            (Duty::Parked, Some(parked)) => LeasePurpose::DeadLetter(parked.reason.to_tell()),
+            _ => LeasePurpose::Deliver,
+        };
+        let accepted_at = ticket.place.accepted_at;
+        HandedOut {
+            id,
+            event: Arc::clone(&ticket.place.held.as_ref().expect(HERE).event),
+            sends: ticket.sends,
+            accepted_at,
+            age_since: accepted_at.max(ticket.redriven_at),
+            purpose,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What progress is to say, and when.
+//!
+//! A cursor is stored soon after it has moved: when so many events have ended, or a moment after the
+//! first. Losing one costs duplicates, never an event. Whoever has nothing to do stands at the common
+//! floor, which moves now and then, together with the cursors of all who have something to do.
+
+use tokio::sync::oneshot;
+
+use super::super::kept::KeptOp;
+use super::super::progress::{Change, Floor};
+use super::State;
+use super::subscribed::Subscribed;
+use crate::StoreError;
+use crate::reading::SubscriptionId;
+
+/// After so many ends a cursor does not wait any longer.
+const ENDS_MAX: u32 = 128;
+
+/// Whose progress is to be stored.
+#[derive(Debug, Default)]
+pub(super) struct Unsaved {
+    ids: Vec<SubscriptionId>,
+    deleted: Vec<u64>,
+    answers: Vec<Answer>,
+    is_urgent: bool,
+}
+
+type Answer = oneshot::Sender<Result<(), StoreError>>;
+
+/// What is to be stored at once.
+#[derive(Debug, Default)]
+pub(in super::super) struct Round {
+    pub(in super::super) floor: Option<Floor>,
+    pub(in super::super) changes: Vec<Change>,
+    /// What may end once this is stored.
+    pub(in super::super) ends: Vec<KeptOp>,
+    ids: Vec<SubscriptionId>,
+    deleted: Vec<u64>,
+    answers: Vec<Answer>,
+}
+
+/// How pressing it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Pressing {
+    Nothing,
+    Soon,
+    Now,
+}
+
+impl State {
+    /// How pressing it is to keep or to store something.
+    pub(in super::super) fn pressing(&self) -> Pressing {
+        let unsaved = &self.unsaved;
+        if unsaved.is_urgent || !self.to_keep.is_empty() {
+            Pressing::Now
+        } else if !unsaved.ids.is_empty()
+            || !unsaved.deleted.is_empty()
+            || !self.kept_ends.is_empty()
+        {
+            Pressing::Soon
+        } else {
+            Pressing::Nothing
+        }
+    }
+
+    /// The progress of this subscription is to be stored, soon.
+    pub(super) fn must_save(&mut self, id: SubscriptionId) {
+        let Some(subscribed) = self.subscribed(id) else {
+            return;
+        };
+        if !subscribed.is_unsaved {
+            subscribed.is_unsaved = true;
+            self.woken.keeper |= self.unsaved.ids.is_empty();
+            self.unsaved.ids.push(id);
+        }
+    }
+
+    /// An event has ended for it.
+    pub(super) fn has_ended(&mut self, id: SubscriptionId) {
+        self.must_save(id);
+        let Some(subscribed) = self.subscribed(id) else {
+            return;
+        };
+        subscribed.unsaved_ends += 1;
+        if subscribed.unsaved_ends == ENDS_MAX {
+            self.unsaved.is_urgent = true;
+            self.woken.keeper = true;
+        }
+    }
+
+    /// The progress of this subscription is to be stored now; what this gives is answered then.
+    pub(super) fn save_now(
+        &mut self,
+        id: SubscriptionId,
+    ) -> oneshot::Receiver<Result<(), StoreError>> {
+        self.must_save(id);
+        let (answer, answered) = oneshot::channel();
+        self.unsaved.answers.push(answer);
+        self.unsaved.is_urgent = true;
+        self.woken.keeper = true;
+        answered
+    }
+
+    pub(super) fn has_deleted(&mut self, number: u64) {
+        self.unsaved.deleted.push(number);
+        self.woken.keeper = true;
+    }
+
+    /// Everything that is to be stored now. With `moves_floor` also everybody's place who has
+    /// something to do, for the floor says nothing of them.
+    pub(in super::super) fn take_round(&mut self, moves_floor: bool) -> Round {
+        let unsaved = std::mem::take(&mut self.unsaved);
+        let mut round = Round {
+            ids: unsaved.ids,
+            answers: unsaved.answers,
+            ..Round::default()
+        };
+        let tail = self.tail;
+        if moves_floor {
+            round.floor = Some(Floor {
+                offset: tail,
+                count: self.counts.at(tail),
+            });
+            let says_enough = |subscribed: &Subscribed| {
+                subscribed.is_unsaved || subscribed.is_saved_idle && subscribed.is_idle()
+            };
+            let all = self.subscriptions.iter();
+            let others = all.filter(|(_, subscribed)| !says_enough(subscribed));
+            round
+                .ids
+                .extend(others.map(|(place, subscribed)| subscribed.id(place)));
+        }
+        for id in &round.ids {
+            let Some(subscribed) = self
+                .subscriptions
+                .get_mut(id.place)
+                .filter(|subscribed| subscribed.serial == id.serial)
+            else {
+                continue;
+            };
+            let standing = subscribed.standing(tail);
+            subscribed.is_unsaved = false;
+            subscribed.unsaved_ends = 0;
+            subscribed.is_saved_idle = standing.is_idle;
+            round.changes.push(Change::Put(standing));
+        }
+        for number in unsaved.deleted {
+            round.changes.push(Change::Delete(number));
+            round.ends.push(KeptOp::EndAll {
+                subscription: number,
+            });
+            round.deleted.push(number);
+        }
+        round.ends.extend(self.kept_ends.drain(..).map(KeptOp::End));
+        round
+    }
+
+    /// None of it could be stored: it is to be tried again.
+    pub(in super::super) fn round_failed(&mut self, round: Round, error: &StoreError) {
+        for id in round.ids {
+            self.must_save(id);
+            if let Some(subscribed) = self.subscribed(id) {
+                subscribed.is_saved_idle = false;
+            }
+        }
+        self.unsaved.deleted.extend(round.deleted);
+        self.kept_ends
+            .extend(round.ends.iter().filter_map(|end| match end {
+                KeptOp::End(key) => Some(*key),
+                KeptOp::EndAll { .. } | KeptOp::Put { .. } => None,
+            }));
+        for answer in round.answers {
+            drop(answer.send(Err(error.clone())));
+        }
+    }
+}
+
+impl Round {
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.floor.is_none() && self.changes.is_empty()
+    }
+
+    /// It is stored.
+    pub(in super::super) fn answer(&mut self) {
+        for answer in self.answers.drain(..) {
+            drop(answer.send(Ok(())));
+        }
+    }
+}
