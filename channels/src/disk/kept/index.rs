@@ -251,3 +251,40 @@ impl Index {
         (keys, events.map(|(offset, _)| *offset).collect())
     }
 }
+
+#[cfg(test)]
+impl Index {
+    /// What does not add up, if anything does not.
+    pub(super) fn audit(&self) -> Result<(), String> {
+        let mut live: BTreeMap<u64, u64> = self.segments.keys().map(|it| (*it, 0)).collect();
+        let mut keepers: HashMap<u64, u32> = HashMap::new();
+        let entries = self.entries.values().flatten();
+        let entries = entries.inspect(|(offset, _)| *keepers.entry(**offset).or_default() += 1);
+        let entries: Vec<_> = entries.map(|(_, place)| *place).collect();
+        let events = self.events.values().filter_map(|it| it.place());
+        for place in entries.into_iter().chain(events) {
+            let segment = live.range_mut(..=place.at).next_back();
+            let (_, bytes) = segment.ok_or(format!("{place:?} stands in no segment"))?;
+            *bytes += u64::from(place.bytes);
+        }
+        for (base, found) in &self.segments {
+            let live_bytes = live.get(base).copied().unwrap_or_default();
+            if found.live_bytes != live_bytes || found.all_bytes < live_bytes {
+                return Err(format!(
+                    "{live_bytes} bytes live in {base}, told is {found:?}"
+                ));
+            }
+        }
+        for (offset, held) in &self.events {
+            if keepers.remove(offset) != Some(held.keepers) {
+                return Err(format!(
+                    "others keep the event at {offset} than {held:?} says"
+                ));
+            }
+        }
+        match keepers.into_iter().next() {
+            Some((offset, _)) => Err(format!("no event is known at {offset}")),
+            None => Ok(()),
+        }
+    }
+}

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use sluicegate_event::{Event, StoredError, stored};
 
-use super::super::log::{Item, ReadError, Readers};
-use super::KeptKey;
-use super::KeptState;
+use super::super::files::is_broken;
+use super::super::log::{Item, ReadError, Reader, Readers};
 use super::error::KeptReadError;
 use super::index::{Index, Place};
 use super::record::{Entry, Record};
+use super::{KeptKey, KeptState};
 use crate::ParkReason;
 
 /// How often a record is looked for that is always somewhere else by then. Compaction moves a record
@@ -92,17 +92,30 @@ impl KeptReader {
         Ok(None)
     }
 
+    /// A record is read together with its neighbours, so that a bad sector may stand in its way
+    /// which it does not lie in.
     fn record(&self, at: u64) -> Result<Option<Bytes>, ReadError> {
         let mut reader = self.readers.reader(at);
-        while reader.position() == at {
-            match reader.read()? {
-                Some(Item::Record(record)) if record.offset == at => {
-                    return Ok(Some(Bytes::copy_from_slice(record.payload)));
-                }
-                Some(Item::Damaged(_)) => {}
-                Some(Item::Record(_)) | None => return Ok(None),
+        match record_at(&mut reader, at) {
+            Err(error) if is_broken(&error.source) => {
+                reader.pass_over();
+                let found = record_at(&mut reader, at)?;
+                found.map(Some).ok_or(error)
             }
+            found => found,
         }
-        Ok(None)
     }
+}
+
+fn record_at(reader: &mut Reader, at: u64) -> Result<Option<Bytes>, ReadError> {
+    while reader.position() == at {
+        match reader.read()? {
+            Some(Item::Record(record)) if record.offset == at => {
+                return Ok(Some(Bytes::copy_from_slice(record.payload)));
+            }
+            Some(Item::Damaged(_)) => {}
+            Some(Item::Record(_)) | None => return Ok(None),
+        }
+    }
+    Ok(None)
 }

@@ -1,0 +1,129 @@
+//! What rots while the store is open: what can be read is, and what is lost ends as lost.
+
+use super::super::{KeptOp, KeptReadError, KeptState};
+use super::support::{
+    NOW, apply, event, has_event, keep, key, keys, moved, open, parked, put, reason, segments,
+};
+use crate::disk::log::DamageKind;
+use crate::disk::simulated::SimulatedDisk;
+
+/// Flips a bit of the first place in the oldest segment that holds this.
+fn damage(disk: &SimulatedDisk, text: &[u8]) {
+    let oldest = segments(disk).remove(0);
+    disk.tamper(&oldest, |bytes| {
+        let at = bytes.windows(text.len()).position(|it| it == text);
+        bytes[at.expect("it is there")] ^= 1;
+    });
+}
+
+#[test]
+fn a_lost_event_is_told_by_the_entry_and_can_be_given_again() {
+    let disk = SimulatedDisk::new(1);
+    let (mut kept, ..) = open(&disk);
+    keep(&mut kept, 1, 10);
+    keep(&mut kept, 1, 11);
+    kept.close().expect("it is sealed");
+    damage(&disk, b"/kept\x04test");
+    let (mut kept, entries, recovery) = open(&disk);
+    assert_eq!(recovery.damage[0].kind, DamageKind::Records);
+    assert_eq!(keys(&entries), [(1, 10), (1, 11)]);
+    assert_eq!(
+        (entries[0].size_bytes, entries[1].size_bytes > 0),
+        (0, true)
+    );
+    assert!(!has_event(&kept, 10, 100) && has_event(&kept, 11, 100));
+
+    // Without the event it goes on as it is; with it, it is whole again.
+    apply(&mut kept, &[put(key(1, 10), None, parked())]);
+    assert!(!has_event(&kept, 10, 100));
+    apply(
+        &mut kept,
+        &[put(key(2, 10), Some(event(10, 100)), parked())],
+    );
+    assert!(has_event(&kept, 10, 100));
+    apply(&mut kept, &[KeptOp::End(key(2, 10))]);
+    drop(kept);
+    let (kept, entries, _) = open(&disk);
+    assert_eq!(keys(&entries), [(1, 10), (1, 11)]);
+    assert!(has_event(&kept, 10, 100));
+}
+
+#[test]
+fn what_lies_near_a_bad_sector_is_read_all_the_same() {
+    let disk = SimulatedDisk::new(1);
+    let (mut kept, ..) = open(&disk);
+    let puts = [0, 1, 2].map(|it| put(key(1, it), Some(event(it, 9_000)), moved(NOW)));
+    apply(&mut kept, &puts);
+    disk.break_reads(&segments(&disk)[0], 8_192..8_704);
+    let error = kept.reader().event(0);
+    assert!(
+        matches!(error, Err(KeptReadError::Read(_))),
+        "it is not lost yet"
+    );
+    assert!(has_event(&kept, 1, 9_000) && has_event(&kept, 2, 9_000));
+}
+
+#[test]
+fn what_rots_while_the_store_is_open_does_not_stop_a_compaction() {
+    let check = |text: &[u8], is_event: bool| {
+        let disk = SimulatedDisk::new(1);
+        let (mut kept, ..) = open(&disk);
+        let first = put(key(2, 1_000), Some(event(1_000, 50)), parked());
+        apply(&mut kept, &[first]);
+        keep(&mut kept, 1, 1_001);
+        for offset in 0..200 {
+            keep(&mut kept, 1, offset);
+            apply(&mut kept, &[KeptOp::End(key(1, offset))]);
+        }
+        damage(&disk, text);
+        while kept.compact(NOW).expect("there is room") {}
+        assert!(segments(&disk).len() <= 2);
+        let why = kept.reader().reason(key(2, 1_000)).expect("it can be read");
+        let kind = why.as_ref().map(|it| it.kind);
+        drop(kept);
+
+        let (kept, entries, recovery) = open(&disk);
+        assert_eq!(recovery.damage, []);
+        assert_eq!(keys(&entries), [(1, 1_001), (2, 1_000)]);
+        assert!(has_event(&kept, 1_001, 100));
+        assert_eq!(has_event(&kept, 1_000, 50), !is_event);
+        if is_event {
+            assert_eq!(why, Some(reason()));
+        } else {
+            assert_eq!(kind, Some("unknown"));
+            let sends = 0;
+            let expected = KeptState::Parked {
+                reason: "unknown",
+                sends,
+                parked_at_ms: NOW,
+                retry_at_ms: None,
+            };
+            assert_eq!(entries[1].state, expected);
+        }
+    };
+    check(b"no such order", false);
+    check(&[b'x'; 40], true);
+}
+
+#[test]
+fn a_sector_that_cannot_be_read_stops_a_compaction_for_three_steps() {
+    let disk = SimulatedDisk::new(1);
+    let (mut kept, ..) = open(&disk);
+    apply(
+        &mut kept,
+        &[put(key(2, 1_000), Some(event(1_000, 50)), parked())],
+    );
+    for offset in 0..200 {
+        keep(&mut kept, 1, offset);
+        apply(&mut kept, &[KeptOp::End(key(1, offset))]);
+    }
+    disk.break_reads(&segments(&disk)[0], 4_096..4_608);
+    assert!(kept.reader().event(1_000).is_err(), "it is not lost yet");
+    for _ in 0..3 {
+        assert!(kept.compact(NOW).is_err());
+        assert_eq!(kept.entries(), 1);
+    }
+    while kept.compact(NOW).expect("it is passed over") {}
+    assert_eq!((kept.entries(), segments(&disk).len()), (1, 1));
+    assert!(!has_event(&kept, 1_000, 50), "now it is");
+}
