@@ -197,6 +197,7 @@ impl Appender {
             batch: Batch::new(),
             answers: Vec::new(),
             is_failing: false,
+            is_broken: false,
         };
         let runtime = Handle::try_current().ok();
         let thread = std::thread::Builder::new()
@@ -230,16 +231,13 @@ impl Appender {
         admission: Admission,
     ) -> Result<Vec<Position>, AppendError> {
         let size_bytes = prepared.size_bytes()?;
-        if let Some(end) = self.queue.end() {
-            return Err(end.into());
-        }
+        let place = self.queue.place(size_bytes).await?;
         if prepared.events.is_empty() {
             return Ok(Vec::new());
         }
         if !self.space.room().admits(admission) {
             return Err(self.options.no_space());
         }
-        let place = self.queue.place(size_bytes).await?;
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
             prepared,
@@ -301,6 +299,18 @@ impl Appender {
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentInfo> {
         self.readers.segments()
+    }
+
+    /// The room there is, as the owner saw it last.
+    #[must_use]
+    pub fn space(&self) -> &SpaceWatch {
+        &self.space
+    }
+
+    /// How many appends are in the queue.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.len()
     }
 
     /// Why no events are taken, when none are.

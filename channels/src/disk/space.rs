@@ -251,3 +251,114 @@ impl Shared {
         self.files.remove(&self.dir.join(RESERVE))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::simulated::{Call, Effect, SimulatedDisk};
+
+    const DIR: &str = "/data";
+
+    fn open(disk: &SimulatedDisk, options: SpaceOptions) -> io::Result<SpaceWatch> {
+        SpaceWatch::open(Arc::new(disk.clone()), Path::new(DIR), options)
+    }
+
+    fn options(free_percent: u8, free_bytes_min: u64, reserve_bytes: u64) -> SpaceOptions {
+        SpaceOptions {
+            free_percent,
+            free_bytes_min,
+            reserve_bytes,
+        }
+    }
+
+    #[test]
+    fn who_may_take_room_goes_by_the_larger_of_the_share_and_the_least() {
+        use Room::{Enough, Low, Short};
+        let gib = 1 << 30;
+        let default = || options(5, 512 << 20, 0);
+        for (total, free, wanted, expected) in [
+            (100 * gib, 5 * gib, default(), Enough),
+            (100 * gib, 5 * gib - 1_000, default(), Low),
+            (100 * gib, 5 * gib / 2 - 1_000, default(), Short),
+            (gib, gib / 2, default(), Enough),
+            (gib, gib / 2 - 1, default(), Low),
+            (gib, gib / 4, default(), Low),
+            (gib, gib / 4 - 1, default(), Short),
+            (gib, 0, default(), Short),
+            (gib, 0, options(0, 0, 0), Enough),
+        ] {
+            let disk = SimulatedDisk::new(1);
+            let watch = open(&disk, wanted).expect("it tells");
+            watch.shared.total_bytes.store(total, Ordering::Relaxed);
+            watch.shared.free_bytes.store(free, Ordering::Relaxed);
+            assert_eq!(watch.room(), expected, "{free} of {total}");
+        }
+    }
+
+    #[test]
+    fn replies_are_admitted_for_longer_than_producers() {
+        let cases = [
+            (Room::Enough, true, true),
+            (Room::Low, false, true),
+            (Room::Short, false, false),
+        ];
+        for (room, ingress, internal) in cases {
+            assert_eq!(room.admits(Admission::Ingress), ingress);
+            assert_eq!(room.admits(Admission::Internal), internal);
+        }
+    }
+
+    #[test]
+    fn a_reserve_that_cannot_be_made_whole_is_not_there_and_takes_up_nothing() {
+        let disk = SimulatedDisk::new(1);
+        disk.fail(Some(Call::Allocate), 1, Effect::NoSpace);
+        let watch = open(&disk, options(0, 0, 1_000)).expect("that is no error");
+        assert!(!watch.has_reserve() && watch.lacks_reserve());
+        assert!(!watch.give_back_reserve());
+        assert!(disk.names(Path::new(DIR)).is_empty());
+        assert!(watch.restore_reserve());
+        assert_eq!(disk.names(Path::new(DIR)), [RESERVE]);
+    }
+
+    #[test]
+    fn the_reserve_is_not_made_of_what_must_stay_free() {
+        let disk = SimulatedDisk::new(1);
+        disk.limit(Some(1_000));
+        let watch = open(&disk, options(0, 600, 401)).expect("it tells");
+        assert!(!watch.has_reserve());
+        let watch = open(&disk, options(0, 600, 400)).expect("it tells");
+        assert!(watch.has_reserve());
+        watch.look().expect("it tells");
+        assert_eq!(
+            (watch.space().free_bytes, watch.room()),
+            (600, Room::Enough)
+        );
+    }
+
+    #[test]
+    fn a_reserve_that_is_there_is_kept_and_one_of_another_size_is_not() {
+        let disk = SimulatedDisk::new(1);
+        drop(open(&disk, options(0, 0, 100)));
+        let path = Path::new(DIR).join(RESERVE);
+        for (reserve_bytes, length) in [(100, Some(100)), (50, Some(50)), (0, None)] {
+            let watch = open(&disk, options(0, 0, reserve_bytes)).expect("it tells");
+            assert_eq!(watch.has_reserve(), length.is_some());
+            assert_eq!(disk.contents(&path).map(|it| it.len()), length);
+        }
+    }
+
+    #[test]
+    fn where_the_system_does_not_tell_what_it_said_before_stands() {
+        let disk = SimulatedDisk::new(1);
+        disk.fail(Some(Call::Space), 1, Effect::Broken);
+        assert!(open(&disk, options(0, 0, 0)).is_err());
+        let watch = open(&disk, options(0, 0, 0)).expect("it tells");
+        let space = watch.space();
+        disk.limit(Some(10));
+        disk.fail(Some(Call::Space), 1, Effect::Broken);
+        assert!(watch.look().is_err());
+        assert_eq!(watch.space(), space);
+        watch.look().expect("it tells");
+        assert_eq!(watch.space().free_bytes, 10);
+    }
+}

@@ -27,6 +27,8 @@ pub(super) struct Owner {
     pub(super) answers: Vec<Unanswered>,
     /// Whether the last append failed, so that a failure that lasts is told once.
     pub(super) is_failing: bool,
+    /// Whether the log has failed for good.
+    pub(super) is_broken: bool,
 }
 
 /// An append that is being written.
@@ -57,28 +59,30 @@ impl Owner {
             if taken.is_empty() && next.work.is_none() {
                 self.room.look();
             }
-            self.commit(&mut taken);
+            let has_stored = self.commit(&mut taken);
             if let Some(work) = next.work {
                 self.work(work);
             }
             if next.is_ended {
                 return self.log.close();
             }
-            self.rest();
+            self.rest(has_stored);
         }
     }
 
-    /// Stores what was taken as one batch and answers all of it.
-    fn commit(&mut self, taken: &mut Vec<Waiting>) {
+    /// Stores what was taken as one batch, answers all of it, and says whether anything was stored.
+    fn commit(&mut self, taken: &mut Vec<Waiting>) -> bool {
         if taken.is_empty() {
-            return;
+            return false;
         }
         self.room.look_if_due();
         let stored = self.lay_out(taken);
         if stored.is_empty() {
-            return;
+            return false;
         }
-        match self.write() {
+        let written = self.write();
+        let has_stored = written.is_ok();
+        match written {
             Ok(first_offset) => self.accepted(stored, first_offset),
             Err(error) => self.refused(&error),
         }
@@ -86,6 +90,7 @@ impl Owner {
             self.batch = Batch::new();
         }
         self.batch.clear();
+        has_stored
     }
 
     /// Puts what may be stored into the batch. Offsets are counted from 0 for now.
@@ -170,16 +175,18 @@ impl Owner {
         }
     }
 
-    fn break_down(&self, why: &Arc<str>) {
-        if self.queue.end().is_none() {
+    fn break_down(&mut self, why: &Arc<str>) {
+        if !std::mem::replace(&mut self.is_broken, true) {
             telemetry::store_broken(why);
         }
         self.queue.break_down(why);
     }
 
-    /// What may wait until nobody does.
-    fn rest(&mut self) {
-        if self.room.may_prepare()
+    /// What may wait until nobody does. Room for the next segment is not taken before there is
+    /// anything to store, so that a broker without events takes up none.
+    fn rest(&mut self, has_stored: bool) {
+        if has_stored
+            && self.room.may_prepare()
             && let Err(LogError::NoSpace { .. }) = self.log.prepare()
         {
             self.room.write_was_refused();

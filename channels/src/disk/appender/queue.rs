@@ -215,6 +215,11 @@ impl Queue {
         self.bytes.close();
     }
 
+    /// How many appends are in it.
+    pub(super) fn len(&self) -> usize {
+        self.inner.lock().appends.len()
+    }
+
     /// Why nothing more is taken; `None` while it is.
     pub(super) fn end(&self) -> Option<End> {
         self.inner.lock().end.clone()

@@ -21,6 +21,8 @@ pub(super) struct RoomKeeper {
     watch: SpaceWatch,
     look_every: Duration,
     looked_at: Instant,
+    /// Whether it has looked since it rested.
+    has_looked: bool,
     refused_at: Option<Instant>,
     /// Whether room is short, as told.
     is_short: Arc<AtomicBool>,
@@ -32,6 +34,7 @@ impl RoomKeeper {
             watch,
             look_every,
             looked_at: Instant::now(),
+            has_looked: false,
             refused_at: None,
             is_short: Arc::default(),
         };
@@ -59,6 +62,7 @@ impl RoomKeeper {
     pub(super) fn look(&mut self) {
         drop(self.watch.look());
         self.looked_at = Instant::now();
+        self.has_looked = true;
         self.refused_at = self.refused_at.filter(|it| it.elapsed() < SHORT_FOR);
         self.tell();
     }
@@ -75,20 +79,20 @@ impl RoomKeeper {
         self.refused_at.is_none() && self.room() == Room::Enough
     }
 
-    /// What is done while nobody waits.
-    pub(super) fn rest(&self) {
-        if self.watch.lacks_reserve() && self.may_prepare() {
+    /// What is done while nobody waits: once for each look, since it may fail for long.
+    pub(super) fn rest(&mut self) {
+        if std::mem::take(&mut self.has_looked) && self.may_prepare() && self.watch.lacks_reserve()
+        {
             self.watch.restore_reserve();
         }
     }
 
     /// How long the owner may wait for appends before it looks again.
     pub(super) fn patience(&self) -> Duration {
-        let is_fine = !self.is_short.load(Ordering::Relaxed) && !self.watch.lacks_reserve();
-        if is_fine {
-            IDLE_LOOK_EVERY
-        } else {
+        if self.is_short.load(Ordering::Relaxed) {
             self.look_every
+        } else {
+            IDLE_LOOK_EVERY
         }
     }
 
