@@ -1,8 +1,11 @@
 //! Damage: opening never fails for it, nothing unfinished is taken for finished, and what is lost
 //! is reported.
 
-use super::super::{Change, Floor, Progress, Recovered, Standing};
-use super::support::{busy, floor, idle, name, open, put, segments, write};
+use std::sync::Arc;
+
+use super::super::{Change, Floor, Progress, Recovered, Standing, format};
+use super::support::{DIR, busy, floor, idle, name, open, put, segments, write};
+use crate::disk::log::{Batch, Log, LogOptions};
 use crate::disk::simulated::SimulatedDisk;
 
 /// A folder of two generations, and what was written at last.
@@ -308,4 +311,31 @@ fn a_number_whose_record_is_lost_is_not_given_again() {
         assert_eq!(recovered.standings, [idle(0, 0)]);
         assert!(recovered.next_number > 1, "closed: {is_closed}");
     }
+}
+
+#[test]
+fn a_record_that_makes_no_sense_is_reported_and_read_past() {
+    let disk = SimulatedDisk::new(1);
+    let (mut progress, _) = open(&disk);
+    write(&mut progress, None, vec![put(idle(0, 0))]);
+    progress.close().expect("nothing fails");
+    // The log finds nothing wrong with these.
+    let files = Arc::new(disk.clone());
+    let opened = Log::open(files, DIR.as_ref(), LogOptions::default());
+    let (mut log, _) = opened.expect("nothing fails");
+    let mut batch = Batch::new();
+    for payload in [&[][..], &[1], &[1, 9], &format::deleted(0)[..2]] {
+        batch.push(0, &[payload]).expect("it is small");
+    }
+    log.append(&mut batch).expect("nothing fails");
+    log.close().expect("nothing fails");
+
+    let (mut progress, recovered) = open(&disk);
+    let damage = recovered.recovery.damage.into_iter().map(|it| it.offsets);
+    assert_eq!(damage.collect::<Vec<_>>(), [1..2, 2..3, 3..4, 4..5]);
+    assert_eq!(recovered.standings, [idle(0, 0)]);
+    assert!(recovered.next_number >= 5, "each may have given one");
+    write(&mut progress, None, vec![put(idle(7, 0))]);
+    drop(progress);
+    assert_eq!(open(&disk).1.standings, [idle(0, 0), idle(7, 0)]);
 }
