@@ -54,7 +54,8 @@ impl Default for SpaceOptions {
 
 impl SpaceOptions {
     fn needed_bytes(&self, total_bytes: u64) -> u64 {
-        let share = total_bytes / 100 * u64::from(self.free_percent);
+        let percent = u64::from(self.free_percent);
+        let share = total_bytes / 100 * percent + total_bytes % 100 * percent / 100;
         share.max(self.free_bytes_min)
     }
 }
@@ -98,7 +99,7 @@ impl Room {
 /// let watch = SpaceWatch::open(Arc::new(disk.clone()), "/data".as_ref(), options)?;
 /// assert!(watch.room().admits(Admission::Ingress) && watch.has_reserve());
 ///
-/// disk.limit(Some(60));
+/// disk.limit(Some(52));
 /// watch.look()?;
 /// assert!(!watch.room().admits(Admission::Ingress));
 /// assert!(watch.give_back_reserve(), "there are 50 bytes to go on with");
