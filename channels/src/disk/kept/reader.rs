@@ -95,7 +95,7 @@ impl KeptReader {
     /// A record is read together with its neighbours, so that a bad sector may stand in its way
     /// which it does not lie in.
     fn record(&self, at: u64) -> Result<Option<Bytes>, ReadError> {
-        let mut reader = self.readers.reader(at);
+        let mut reader = self.readers.short_reader(at);
         match record_at(&mut reader, at) {
             Err(error) if is_broken(&error.source) => {
                 reader.pass_over();

@@ -15,6 +15,9 @@ use super::shared::Shared;
 
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 256 << 10;
+/// The same where only one record is wanted, which lies at most 64 KiB behind a place that the index
+/// knows.
+const SHORT_CHUNK_BYTES: usize = 16 << 10;
 
 /// Makes readers, from any thread. Clones are of the same log.
 #[derive(Clone, Debug)]
@@ -30,8 +33,18 @@ impl Readers {
         Reader {
             shared: Arc::clone(&self.shared),
             next: from,
+            chunk_bytes: CHUNK_BYTES,
             passes_over: false,
             place: None,
+        }
+    }
+
+    /// The same, for whoever wants the record at `from` and hardly more: it reads 16 KiB at a time.
+    #[must_use]
+    pub fn short_reader(&self, from: u64) -> Reader {
+        Reader {
+            chunk_bytes: SHORT_CHUNK_BYTES,
+            ..self.reader(from)
         }
     }
 
@@ -45,11 +58,13 @@ impl Readers {
 /// Reads records in the order of their offsets: those that are synced, those that become so while
 /// it reads, and none twice. Every one has passed its checksum.
 ///
-/// It holds one file open and 256 KiB of it, or one record if that is larger. What was removed is
+/// It holds one file open and 256 KiB of it (a [short](Readers::short_reader) one 16), or one record if
+/// that is larger. What was removed is
 /// passed over; so is a segment that is removed under its hands.
 pub struct Reader {
     shared: Arc<Shared>,
     next: u64,
+    chunk_bytes: usize,
     /// Whether what cannot be read in the present segment is taken for damage.
     passes_over: bool,
     place: Option<Place>,
@@ -208,7 +223,7 @@ impl Reader {
 
         let path = self.shared.path(segment.base);
         let place = match self.shared.files.open(&path, OpenMode::Read) {
-            Ok(file) => Place::new(&segment, file, &state, self.next, self.passes_over),
+            Ok(file) => self.place_in(&segment, file, &state),
             Err(error) if segment.with(|it| it.is_removed) => {
                 drop(error);
                 return Ok(Step::Again);
@@ -220,6 +235,43 @@ impl Reader {
         }
         self.place = Some(place.map_err(|source| ReadError { path, source })?);
         Ok(Step::Again)
+    }
+
+    /// Where the next record of a segment is, or a little before it.
+    fn place_in(
+        &self,
+        segment: &Arc<Segment>,
+        file: Box<dyn OpenFile>,
+        state: &State,
+    ) -> io::Result<Place> {
+        let mut scan = Scan::new(segment.identity, self.chunk_bytes);
+        if self.passes_over {
+            scan.pass_over_unreadable();
+        }
+        if self.next > segment.base {
+            let index = if state.has_footer {
+                match index_of(segment, &*file, state) {
+                    Err(_) if self.passes_over => Vec::new(),
+                    index => index?,
+                }
+            } else {
+                state.index.clone()
+            };
+            let is_before = |it: &IndexEntry| {
+                segment.base + u64::from(it.ordinal) <= self.next
+                    && u64::from(it.position) < state.readable
+            };
+            let behind = index.partition_point(is_before);
+            if let Some(entry) = behind.checked_sub(1).and_then(|it| index.get(it)) {
+                scan.go_to(*entry);
+            }
+        }
+        Ok(Place {
+            segment: Arc::clone(segment),
+            file,
+            scan,
+            limit: state.readable,
+        })
     }
 
     fn pass_over_segment(&mut self, segment: &Segment, state: &State) -> Step {
@@ -281,45 +333,6 @@ impl Reader {
         };
         place.segment.note_damage(&damage);
         Step::Damaged(damage)
-    }
-}
-
-impl Place {
-    fn new(
-        segment: &Arc<Segment>,
-        file: Box<dyn OpenFile>,
-        state: &State,
-        next: u64,
-        passes_over: bool,
-    ) -> io::Result<Self> {
-        let mut scan = Scan::new(segment.identity, CHUNK_BYTES);
-        if passes_over {
-            scan.pass_over_unreadable();
-        }
-        if next > segment.base {
-            let index = if state.has_footer {
-                match index_of(segment, &*file, state) {
-                    Err(_) if passes_over => Vec::new(),
-                    index => index?,
-                }
-            } else {
-                state.index.clone()
-            };
-            let is_before = |it: &IndexEntry| {
-                segment.base + u64::from(it.ordinal) <= next
-                    && u64::from(it.position) < state.readable
-            };
-            let behind = index.partition_point(is_before);
-            if let Some(entry) = behind.checked_sub(1).and_then(|it| index.get(it)) {
-                scan.go_to(*entry);
-            }
-        }
-        Ok(Place {
-            segment: Arc::clone(segment),
-            file,
-            scan,
-            limit: state.readable,
-        })
     }
 }
 

@@ -202,3 +202,25 @@ fn the_size_of_segments_is_taken_within_bounds() {
         assert_eq!(log.options.segment_bytes, expected);
     }
 }
+
+#[test]
+fn a_short_reader_reads_what_any_reader_reads() {
+    let disk = SimulatedDisk::new(0);
+    let (mut log, _) = open(&disk);
+    for length in [0, 10, 3_000, 20_000, 100_000, 10, 17_000, 16 << 10, 5] {
+        put(&mut log, length);
+    }
+    log.roll(0).expect("there is room");
+    put(&mut log, 100);
+    let readers = log.readers();
+    for from in 0..11 {
+        let (mut any, mut short) = (readers.reader(from), readers.short_reader(from));
+        loop {
+            let expected = any.read().expect("it can be read");
+            assert_eq!(short.read().expect("it can be read"), expected);
+            if expected.is_none() {
+                break;
+            }
+        }
+    }
+}
