@@ -71,6 +71,12 @@ impl Event {
         self
     }
 
+    /// The event without the attributes that say why it is a dead letter, which nobody sent.
+    #[must_use]
+    pub(crate) fn without_dead_letter_reasons(self) -> Self {
+        self.without(&["knativeerrordest", "knativeerrorcode", "knativeerrordata"])
+    }
+
     /// Reads a message in whichever of the two modes it is.
     ///
     /// # Errors

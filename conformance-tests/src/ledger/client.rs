@@ -23,9 +23,6 @@ use crate::harness::scratch_folder;
 
 /// Records on their way to the process.
 const QUEUE_RECORDS_MAX: usize = 100_000;
-/// The attributes that say why an event is a dead letter; not part of what was sent.
-const DEAD_LETTER_ATTRIBUTES: [&str; 3] =
-    ["knativeerrordest", "knativeerrorcode", "knativeerrordata"];
 
 /// The ledger's process; it ends when the last handle is dropped.
 #[derive(Clone, Debug)]
@@ -236,5 +233,5 @@ fn write_line(writer: &mut impl Write, line: &Line) -> io::Result<()> {
 }
 
 fn original(event: &Event) -> Event {
-    event.clone().without(&DEAD_LETTER_ATTRIBUTES)
+    event.clone().without_dead_letter_reasons()
 }

@@ -53,6 +53,18 @@ impl History {
         Self::default()
     }
 
+    /// The same sends, of which nothing has arrived anywhere.
+    pub(crate) fn sends_alone(&self) -> Self {
+        let mut events = self.events.clone();
+        for sent in events.values_mut() {
+            sent.pairs.clear();
+        }
+        History {
+            events,
+            ..Self::default()
+        }
+    }
+
     /// Takes one record.
     pub fn record(&mut self, record: Record) {
         match record {
@@ -191,10 +203,10 @@ impl History {
         for sent in self.events.values().filter(|sent| sent.broker == *broker) {
             match sent.status {
                 Some(202) => accepted += 1,
-                None => unknown += 1,
-                Some(_) => continue,
+                Some(status) if says_not_stored(status) => continue,
+                Some(_) | None => unknown += 1,
             }
-            wanted += u64::from(sent.status.is_some() && sent.expected.contains(trigger));
+            wanted += u64::from(sent.status == Some(202) && sent.expected.contains(trigger));
             if let Some(pair) = sent.pairs.get(trigger) {
                 taken += u64::from(pair.taken > 0);
                 dead_lettered += u64::from(pair.dead_lettered > 0 && pair.taken == 0);
@@ -268,6 +280,8 @@ impl Sent {
             judgement
                 .duplicated
                 .add(format!("{place}: taken {taken} times, dead {dead} times"));
+            let extra = u64::from(taken.saturating_sub(1) + dead.saturating_sub(1));
+            *judgement.extra.entry(trigger.clone()).or_default() += extra;
         }
         if let Some(digest) = &pair.altered {
             let sent = &self.digest;
@@ -278,8 +292,7 @@ impl Sent {
         if !self.expected.contains(trigger) && !self.optional.contains(trigger) {
             judgement.misfiltered.add(place.to_owned());
         }
-        // A 5xx leaves open whether the event was stored; a 4xx says that it was not.
-        if matches!(self.status, Some(400..=499)) {
+        if self.status.is_some_and(says_not_stored) {
             judgement
                 .invented
                 .add(format!("{place}: refused, and delivered"));
@@ -289,6 +302,11 @@ impl Sent {
 
 fn is_success(status: Option<u16>) -> bool {
     matches!(status, Some(200..=299))
+}
+
+/// Whether an answer says that the event was not stored. A 503 leaves it open, as no answer does.
+fn says_not_stored(status: u16) -> bool {
+    matches!(status, 400..=499 | 507)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What the judge says: a count and the first few examples of each kind of wrong.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// How many examples a finding keeps.
@@ -27,6 +29,10 @@ pub struct Judgement {
     pub lost: Findings,
     /// Taken twice or more.
     pub duplicated: Findings,
+    /// How often each trigger's subscriber or sink took what it had taken before: after a crash some
+    /// of that is allowed, and this says how much there was.
+    #[serde(default)]
+    pub extra: BTreeMap<String, u64>,
     /// Arrived other than sent.
     pub altered: Findings,
     /// Arrived though never sent, or though refused.
@@ -68,6 +74,15 @@ impl Judgement {
         ]
         .iter()
         .all(|findings| findings.count == 0)
+    }
+
+    /// The same where crashes allow that something was taken twice; how often is in `extra`.
+    pub fn is_clean_after_crashes(&self) -> bool {
+        let once = Judgement {
+            duplicated: Findings::default(),
+            ..self.clone()
+        };
+        once.is_clean()
     }
 
     /// Fails a test on any finding, and when fewer than `floor` events were accepted: a run that

@@ -198,6 +198,34 @@ fn a_send_without_an_answer_may_arrive_or_not() {
     }
 }
 
+/// 4xx and 507 say that nothing was stored; any other failure leaves it open.
+#[test]
+fn a_send_that_failed_may_have_been_stored_unless_its_answer_says_no() {
+    for (status, invented) in [(503, 0), (500, 0), (507, 1), (429, 1)] {
+        let sent = [intent("3", &["t"]), answer("3", status)];
+        assert!(judge(sent.clone()).is_clean(), "{status} and nowhere");
+        let judgement = judge(sent.into_iter().chain([delivery("3", "t", 200)]));
+        assert_eq!(
+            counts(&judgement),
+            [0, 0, 0, invented, 0, 0],
+            "{status}: {judgement:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_trigger_took_again_is_counted_for_it_alone() {
+    let again = [
+        delivery("1", "t", 200),
+        delivery("1", "t", 200),
+        dead_letter("1", "t", 200),
+        delivery("2", "u", 500),
+    ];
+    let judgement = judge(good().into_iter().chain(again));
+    assert_eq!(judgement.extra.get("t"), Some(&2), "{judgement:#?}");
+    assert_eq!(judgement.extra.get("u"), None, "{judgement:#?}");
+}
+
 #[test]
 fn figures_are_held_against_the_history_and_against_themselves() {
     // Accepted, filtered, delivered, dead-lettered, discarded, pending; findings.
