@@ -6,7 +6,8 @@
 //!   request exactly;
 //! - [`ledger`] is a process of its own that records every send, 202 and delivery and judges them;
 //! - [`load`] sends at a constant rate and measures from the time a send was meant to happen;
-//! - [`corpus`] holds events that must pass unaltered, and messages that must be refused.
+//! - [`corpus`] holds events that must pass unaltered, and messages that must be refused;
+//! - [`faults`] breaks what a broker with events on disk stands on, and judges what is left.
 //!
 //! What is deliberately absent: any other crate of the project. A fault in the broker's own reader
 //! of events must not hide itself, so [`event`] and [`http1`] are readers of this crate's own.
@@ -14,6 +15,7 @@
 pub mod client;
 pub mod corpus;
 pub mod event;
+pub mod faults;
 pub mod harness;
 pub mod http1;
 pub mod ledger;

@@ -4,6 +4,7 @@
 //! process in the order in which they were made. A record that does not fit is never dropped
 //! quietly: the next judgement fails.
 
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -196,6 +197,9 @@ impl Drop for Process {
         // It may have ended by itself; then there is nothing to kill, and nothing wrong.
         self.child.kill().ok();
         self.child.wait().ok();
+        if let Some(folder) = self.log.parent().filter(|_| !thread::panicking()) {
+            fs::remove_dir_all(folder).ok();
+        }
     }
 }
 

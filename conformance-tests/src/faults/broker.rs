@@ -1,0 +1,335 @@
+//! The program as faults need it: a process group that can be frozen and killed, on a folder that
+//! outlives it.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::verdict::Trouble;
+use crate::harness::{
+    Admin, Resources, TriggerStatus, binary, free_address, scratch_folder, signal,
+};
+use crate::ledger::Figures;
+
+/// How often a state is looked at while waiting for it.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// How long a start may take before the driver gives up; what it may take is the driver's affair.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+/// The exit code of a start that refuses its settings, which are ours.
+const REFUSES_SETTINGS: i32 = 78;
+/// How many lines of its output a failure shows.
+const LINES_SHOWN: usize = 12;
+
+/// Where a broker lives: settings, manifests and data, which stay from one start to the next.
+#[derive(Debug)]
+pub(super) struct Site {
+    folder: PathBuf,
+    data: PathBuf,
+    ingress: SocketAddr,
+    admin: SocketAddr,
+    settings: String,
+}
+
+impl Site {
+    /// A new one, without manifests. `settings` are lines of `sluicegate.yaml`.
+    pub(super) fn new(settings: &str) -> io::Result<Self> {
+        let folder = scratch_folder("faults")?;
+        fs::create_dir(folder.join("manifests"))?;
+        let mut site = Site {
+            data: folder.join("data"),
+            ingress: free_address()?,
+            admin: free_address()?,
+            folder,
+            settings: settings.to_owned(),
+        };
+        site.keep_data_in(site.data.clone())?;
+        Ok(site)
+    }
+
+    /// From the next start on the data is there.
+    pub(super) fn keep_data_in(&mut self, data: PathBuf) -> io::Result<()> {
+        let text = format!(
+            "listen: {}\nadmin:\n  listen: {}\nmanifests: ./manifests\ndata: {}\n{}",
+            self.ingress,
+            self.admin,
+            data.display(),
+            self.settings
+        );
+        self.data = data;
+        fs::write(self.folder.join("sluicegate.yaml"), text)
+    }
+
+    /// Writes a file of manifests.
+    pub(super) fn manifest(&self, file: &str, yaml: &str) -> io::Result<()> {
+        fs::write(self.folder.join("manifests").join(file), yaml)
+    }
+
+    /// A folder for what the driver itself writes, removed with the site.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The folder of what survives.
+    pub(super) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Where events go.
+    pub(super) fn ingress(&self) -> SocketAddr {
+        self.ingress
+    }
+
+    /// Starts the program, behind the words of `wrapper` if there are any, and waits until it is
+    /// ready.
+    pub(super) async fn start(&self, wrapper: &[OsString]) -> Result<Broker, Trouble> {
+        let mut broker = self.spawn(wrapper)?;
+        broker.await_ready().await?;
+        Ok(broker)
+    }
+
+    /// The same without waiting.
+    pub(super) fn spawn(&self, wrapper: &[OsString]) -> Result<Broker, Trouble> {
+        let output = self.folder.join("output.log");
+        let file = File::create(&output)?;
+        let mut words = wrapper.to_vec();
+        words.push(binary()?.into_os_string());
+        words.extend(["run", "--config", "sluicegate.yaml"].map(OsString::from));
+        let child = Command::new(&words[0])
+            .args(&words[1..])
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .process_group(0)
+            .spawn()?;
+        Ok(Broker {
+            child,
+            admin: Admin(self.admin),
+            output,
+            started: Instant::now(),
+            ready_after: Duration::ZERO,
+        })
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            fs::remove_dir_all(&self.folder).ok();
+        }
+    }
+}
+
+/// A running broker, and whatever it was started behind; the group is killed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Broker {
+    child: Child,
+    admin: Admin,
+    output: PathBuf,
+    started: Instant,
+    /// How long it took to become ready.
+    pub(super) ready_after: Duration,
+}
+
+impl Broker {
+    pub(super) fn admin(&self) -> Admin {
+        self.admin
+    }
+
+    async fn await_ready(&mut self) -> Result<(), Trouble> {
+        while !self.is_ready().await {
+            if let Some(status) = self.exited()? {
+                let tail = self.tail();
+                let what = format!("it ended at its start with {status}:\n{tail}");
+                return Err(if status.code() == Some(REFUSES_SETTINGS) {
+                    Trouble::run(what)
+                } else {
+                    Trouble::broken(what)
+                });
+            }
+            if self.started.elapsed() > START_PATIENCE {
+                let tail = self.tail();
+                return Err(Trouble::broken(format!(
+                    "not ready after {START_PATIENCE:?}:\n{tail}"
+                )));
+            }
+            sleep(POLL_INTERVAL).await;
+        }
+        self.ready_after = self.started.elapsed();
+        Ok(())
+    }
+
+    /// Whether it says that it is ready.
+    pub(super) async fn is_ready(&self) -> bool {
+        let answer = self.admin.get("/readyz").await;
+        answer.is_ok_and(|answer| answer.status() == Some(200))
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn exited(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Stops the program where it stands, and waits until each of its threads has stopped. What it
+    /// was started behind goes on: a tracer must see the signal to let it happen.
+    pub(super) async fn freeze(&self) -> Result<(), Trouble> {
+        signal(self.program()?, "STOP")?;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.threads()?.iter().all(|thread| is_stopped(thread)) {
+            if Instant::now() > deadline {
+                return Err(Trouble::run("a thread does not stop"));
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// The `stat` of each thread of the program itself.
+    fn threads(&self) -> io::Result<Vec<String>> {
+        let folder = format!("/proc/{}/task", self.program()?);
+        let threads = fs::read_dir(folder)?;
+        Ok(threads
+            .flatten()
+            .filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok())
+            .collect())
+    }
+
+    /// The program's own process: the child of the wrapper, where there is one.
+    fn program(&self) -> io::Result<u32> {
+        let id = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        let first = children.split_whitespace().next();
+        Ok(first.and_then(|it| it.parse().ok()).unwrap_or(id))
+    }
+
+    /// What the program holds now.
+    pub(super) fn resources(&self) -> io::Result<Resources> {
+        Resources::of(self.program()?)
+    }
+
+    /// Kills every process of it, and says by which signal it ended.
+    pub(super) async fn kill(&mut self) -> Result<Option<i32>, Trouble> {
+        self.kill_group().ok();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.exited()? {
+                return Ok(status.signal());
+            }
+            if Instant::now() > deadline {
+                return Err(Trouble::run("it runs on after SIGKILL"));
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    fn kill_group(&self) -> io::Result<()> {
+        let group = format!("-{}", self.child.id());
+        let status = Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status()?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("cannot kill the group {group}")))
+    }
+
+    /// What it has written since its start.
+    pub(super) fn output(&self) -> String {
+        let bytes = fs::read(&self.output).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn tail(&self) -> String {
+        let output = self.output();
+        let lines: Vec<&str> = output.lines().collect();
+        lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
+    }
+
+    /// Every trigger of the namespace.
+    pub(super) async fn triggers(&self, namespace: &str) -> Result<Vec<TriggerStatus>, Trouble> {
+        let triggers = self.admin.triggers(namespace).await;
+        triggers.map_err(|error| Trouble::broken(format!("no list of triggers: {error}")))
+    }
+
+    /// Waits until nothing is pending for any trigger but those that are `held`, and gives the
+    /// figures of all.
+    pub(super) async fn quiet(
+        &mut self,
+        namespace: &str,
+        held: &[&str],
+        patience: Duration,
+    ) -> Result<Vec<Figures>, Trouble> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.exited()? {
+                let tail = self.tail();
+                return Err(Trouble::broken(format!("it ended with {status}:\n{tail}")));
+            }
+            let triggers = self.triggers(namespace).await?;
+            let is_quiet = |it: &TriggerStatus| it.books.pending == 0;
+            let mut awaited = triggers.iter().filter(|it| !held.contains(&&*it.name));
+            if !triggers.is_empty() && awaited.all(is_quiet) {
+                return Ok(triggers.into_iter().map(figures).collect());
+            }
+            if Instant::now() > deadline {
+                let books: Vec<_> = triggers.iter().map(|it| (&it.name, it.books)).collect();
+                return Err(Trouble::broken(format!(
+                    "events are still pending after {patience:?}: {books:?}"
+                )));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to kill, and nothing wrong.
+        self.kill_group().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn figures(trigger: TriggerStatus) -> Figures {
+    Figures {
+        trigger: trigger.name,
+        broker: trigger.broker,
+        books: trigger.books,
+        leaving: Vec::new(),
+    }
+}
+
+/// Whether a line of `/proc/PID/task/TID/stat` is that of a thread that a signal or a tracer has
+/// stopped, or that has ended. The name in parentheses may hold anything.
+fn is_stopped(stat: &str) -> bool {
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
+    matches!(state, Some('T' | 't' | 'Z' | 'X'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_stopped_by_its_state_and_not_by_its_name() {
+        for (stat, expected) in [
+            ("12 (sluicegate) T 1 12", true),
+            ("12 (a) T b) S 1 12", false),
+            ("12 (x) t 1", true),
+            ("12 (x) D 1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_stopped(stat), expected, "{stat}");
+        }
+    }
+}

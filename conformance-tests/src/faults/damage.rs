@@ -1,0 +1,460 @@
+//! D6: bits flip and files are cut short while the broker is stopped.
+//!
+//! A store is filled once; each trial does harm to a copy of it, starts the broker on that, and looks
+//! at what arrives. Where in a file an event lies is found by its id, which stands there as text; so
+//! nothing in here knows the format.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::broker::{Broker, Site};
+use super::peer::{Manner, Peer, Recorder};
+use super::power::files_below;
+use super::scene::{BROKER, Disk, Habit, NAMESPACE, event, id, write};
+use super::traffic::Traffic;
+use super::verdict::{Trouble, Verdict};
+use crate::harness::seed;
+use crate::ledger::{Figures, History, Judgement, Term};
+
+/// Events in the store.
+const EVENTS: u64 = 400;
+/// Small segments, so that there are several.
+const SEGMENT_BYTES: u64 = 64 << 10;
+/// How long a trial's events may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The trigger for which every event is pending.
+const HELD: &str = "held";
+/// The trigger whose events are dead letters without a sink.
+const PARKED: &str = "parked";
+
+/// Flips bits and cuts files.
+#[derive(Clone, Copy, Debug)]
+pub struct Damage {
+    /// Trials with one flipped bit, anywhere in all files.
+    pub flips: u64,
+    /// Trials with a file that ends too early, half of them within the last records of events.
+    pub cuts: u64,
+}
+
+impl Damage {
+    /// # Errors
+    ///
+    /// When the run cannot go on.
+    pub async fn run(&self, verdict: &mut Verdict) -> Result<(), Trouble> {
+        let mut trials = Trials::new(verdict).await?;
+        let mut random = fastrand::Rng::with_seed(seed());
+        // The control: without harm nothing is missing.
+        trials.run(None, verdict).await?;
+        for number in 0..self.flips + self.cuts {
+            if verdict.has_enough() {
+                return Ok(());
+            }
+            let is_flip = number < self.flips;
+            let harm = trials.harm(is_flip, number % 2 == 0, &mut random)?;
+            trials.run(Some(harm), verdict).await?;
+        }
+        verdict.floor("trials", trials.run, self.flips + self.cuts + 1);
+        verdict.figure("trials that lost an event", trials.losing);
+        verdict.figure("trials whose damage was shown", trials.shown);
+        let floor = (self.flips + self.cuts) / 10;
+        verdict.floor(
+            "trials that hit something",
+            trials.losing.max(trials.shown),
+            floor,
+        );
+        Ok(())
+    }
+}
+
+/// What is done to one file.
+#[derive(Clone, Debug)]
+struct Harm {
+    /// Below the folder of data.
+    file: PathBuf,
+    kind: HarmKind,
+}
+
+#[derive(Clone, Debug)]
+enum HarmKind {
+    /// The bit of this number in this byte.
+    Flip { byte: u64, bit: u8 },
+    /// The file ends here.
+    Cut { length: u64 },
+}
+
+struct Trials {
+    site: Site,
+    peer: Peer,
+    /// What was sent, and nothing that arrived.
+    sent: History,
+    judge: Arc<Mutex<History>>,
+    template: PathBuf,
+    run: u64,
+    losing: u64,
+    shown: u64,
+}
+
+impl Trials {
+    /// Fills a store, kills its broker, and keeps what is left.
+    async fn new(verdict: &mut Verdict) -> Result<Self, Trouble> {
+        let disk = Disk {
+            segment_bytes: Some(SEGMENT_BYTES),
+            ..Disk::default()
+        };
+        let judge: Arc<Mutex<History>> = Arc::default();
+        let recorder = Recorder::Judge(Arc::clone(&judge));
+        let mut site = Site::new(&disk.settings())?;
+        let peer = Peer::start(recorder.clone()).await?;
+        let habits = [
+            Habit::all(HELD, Manner::Hang),
+            Habit::one(PARKED, "poison", Manner::Answer(400)),
+        ];
+        write(&site, &peer, &habits)?;
+        let template = site.folder().join("template");
+        site.keep_data_in(template.clone())?;
+        let mut broker = site.start(&[]).await?;
+        let traffic = Traffic {
+            to: site.ingress(),
+            path: format!("/{NAMESPACE}/{BROKER}"),
+            broker: BROKER.to_owned(),
+            producers: 4,
+            per_second: None,
+            plan: Arc::new(|number| {
+                let event = event(number, 100);
+                let mut expected = vec![HELD.to_owned()];
+                if event.get("type") == "poison" {
+                    expected.push(PARKED.to_owned());
+                }
+                (event, expected)
+            }),
+            recorder,
+            next: Arc::new(AtomicU64::new(0)),
+        };
+        let sent = traffic.begin(EVENTS).finish().await;
+        verdict.floor("events in the store", sent.accepted, EVENTS);
+        broker.quiet(NAMESPACE, &[HELD], PATIENCE).await?;
+        broker.kill().await?;
+        peer.subscribe(HELD, Manner::Take);
+        let sent = judge.lock().sends_alone();
+        Ok(Trials {
+            site,
+            peer,
+            sent,
+            judge,
+            template,
+            run: 0,
+            losing: 0,
+            shown: 0,
+        })
+    }
+
+    /// Some harm: at a random place that holds something, or within the last records of events.
+    fn harm(
+        &self,
+        is_flip: bool,
+        is_at_the_end: bool,
+        random: &mut fastrand::Rng,
+    ) -> Result<Harm, Trouble> {
+        let mut files = Vec::new();
+        for path in files_below(&self.template) {
+            let used = used_bytes(&fs::read(&path)?);
+            let is_wanted = is_flip || !is_at_the_end || is_of(&path, "events");
+            if used > 0 && is_wanted {
+                files.push((path, used));
+            }
+        }
+        let (path, used) = if !is_flip && is_at_the_end {
+            // Names rise with the offsets, so the last is the newest.
+            files
+                .pop()
+                .ok_or_else(|| Trouble::run("the store has no log of events"))?
+        } else {
+            let all: u64 = files.iter().map(|(_, used)| used).sum();
+            let mut place = random.u64(0..all.max(1));
+            let mut chosen = None;
+            for (path, used) in files {
+                if place < used {
+                    chosen = Some((path, used));
+                    break;
+                }
+                place -= used;
+            }
+            chosen.ok_or_else(|| Trouble::run("the store has no files"))?
+        };
+        let file = path
+            .strip_prefix(&self.template)
+            .unwrap_or(&path)
+            .to_owned();
+        let kind = match (is_flip, is_at_the_end) {
+            (true, _) => HarmKind::Flip {
+                byte: random.u64(0..used),
+                bit: random.u8(0..8),
+            },
+            (false, true) => HarmKind::Cut {
+                length: random.u64(used.saturating_sub(1_000)..used),
+            },
+            (false, false) => HarmKind::Cut {
+                length: random.u64(0..used),
+            },
+        };
+        Ok(Harm { file, kind })
+    }
+
+    /// Starts the broker on a harmed copy, and judges what arrives.
+    async fn run(&mut self, harm: Option<Harm>, verdict: &mut Verdict) -> Result<(), Trouble> {
+        self.run += 1;
+        let name = format!("{harm:?}");
+        let data = self.site.folder().join("trial");
+        copy_folder(&self.template, &data)?;
+        let mut may_lose = MayLose::default();
+        if let Some(harm) = &harm {
+            may_lose = harm.may_lose(&self.template)?;
+            harm.apply(&data)?;
+        }
+        *self.judge.lock() = self.sent.clone();
+        self.site.keep_data_in(data.clone())?;
+        let (judgement, shown) = match self.outcome().await {
+            Ok(outcome) => outcome,
+            Err(Trouble::Broken(why)) => {
+                verdict.found(format!("{name}: {why}"));
+                fs::remove_dir_all(&data)?;
+                return Ok(());
+            }
+            Err(trouble) => return Err(trouble),
+        };
+        fs::remove_dir_all(&data)?;
+        self.losing += u64::from(judgement.lost.count > 0);
+        self.shown += u64::from(shown);
+        let wrong = [
+            &judgement.altered,
+            &judgement.invented,
+            &judgement.misfiltered,
+        ];
+        verdict.require(wrong.iter().all(|it| it.count == 0), || {
+            format!("{name}: {judgement:?}")
+        });
+        let lost = &judgement.lost;
+        let is_allowed = lost.count <= may_lose.count
+            && (may_lose.ids.is_empty() || lost.examples.iter().all(|it| may_lose.allows(it)));
+        verdict.require(is_allowed, || {
+            format!("{name}: undamaged events are lost, {may_lose:?} may be: {lost:?}")
+        });
+        verdict.require(lost.count == 0 || shown || may_lose.is_at_the_end, || {
+            format!("{name}: {} lost, and no damage is shown", lost.count)
+        });
+        Ok(())
+    }
+
+    /// What arrived, and whether damage was shown.
+    async fn outcome(&self) -> Result<(Judgement, bool), Trouble> {
+        self.peer.forget(HELD);
+        let mut broker = self.site.start(&[]).await?;
+        let mut figures = broker.quiet(NAMESPACE, &[], PATIENCE).await?;
+        for figures in &mut figures {
+            leave_parked(figures);
+        }
+        let judgement = self.judge.lock().judge(&figures);
+        let shown = shows_damage(&broker).await?;
+        broker.kill().await?;
+        Ok((judgement, shown))
+    }
+}
+
+fn leave_parked(figures: &mut Figures) {
+    if figures.trigger == PARKED {
+        figures.leaving = vec![Term::Parked];
+    }
+}
+
+/// Whether metrics or the log tell of damage.
+async fn shows_damage(broker: &Broker) -> Result<bool, Trouble> {
+    let answer = broker.admin().get("/metrics").await?;
+    let metrics = String::from_utf8_lossy(&answer.body).into_owned();
+    let is_shown = |line: &str| {
+        let is_of_damage = !line.starts_with('#') && line.contains("damage");
+        is_of_damage
+            && line
+                .rsplit(' ')
+                .next()
+                .is_some_and(|value| !matches!(value, "0" | "0.0"))
+    };
+    Ok(metrics.lines().any(is_shown) || broker.output().contains("damage"))
+}
+
+/// What harm may cost.
+#[derive(Debug, Default)]
+struct MayLose {
+    /// Pairs of an event and a trigger.
+    count: u64,
+    /// Of which events; none named where any may be.
+    ids: Vec<String>,
+    /// Where what is missing can't be told from a write that a crash has cut short.
+    is_at_the_end: bool,
+}
+
+impl MayLose {
+    fn allows(&self, example: &str) -> bool {
+        self.ids.iter().any(|id| example.contains(id.as_str()))
+    }
+}
+
+impl Harm {
+    fn may_lose(&self, template: &Path) -> Result<MayLose, Trouble> {
+        let bytes = fs::read(template.join(&self.file))?;
+        let places = places(&bytes);
+        if is_of(&self.file, "kept") {
+            // A parked event is stored whole, in one record; a cut takes those behind it.
+            let count = match self.kind {
+                HarmKind::Flip { .. } => 1,
+                HarmKind::Cut { length } => {
+                    places.iter().filter(|it| it.1.end as u64 > length).count() as u64 + 1
+                }
+            };
+            return Ok(MayLose {
+                count,
+                ..MayLose::default()
+            });
+        }
+        if !is_of(&self.file, "events") {
+            return Ok(MayLose::default());
+        }
+        let hit = match self.kind {
+            HarmKind::Flip { byte, .. } => hit_by_flip(&places, byte),
+            HarmKind::Cut { length } => hit_by_cut(&places, length),
+        };
+        let last = places.iter().map(|(number, _)| *number).max();
+        // Each is wanted by one trigger, or by two.
+        let most = match self.kind {
+            HarmKind::Flip { .. } => 1,
+            HarmKind::Cut { .. } => hit.len() as u64,
+        };
+        Ok(MayLose {
+            count: 2 * most,
+            is_at_the_end: matches!(self.kind, HarmKind::Cut { .. })
+                || hit.iter().any(|number| Some(*number) == last),
+            ids: hit.into_iter().map(id).collect(),
+        })
+    }
+
+    fn apply(&self, data: &Path) -> io::Result<()> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(data.join(&self.file))?;
+        match self.kind {
+            HarmKind::Flip { byte, bit } => {
+                let mut one = [0];
+                file.read_exact_at(&mut one, byte)?;
+                file.write_all_at(&[one[0] ^ 1 << bit], byte)
+            }
+            HarmKind::Cut { length } => file.set_len(length),
+        }
+    }
+}
+
+/// An event's number and where its id stands.
+type Found = (u64, Range<usize>);
+
+/// Every id in a file, in the order of its bytes.
+fn places(bytes: &[u8]) -> Vec<Found> {
+    let ids = (0..EVENTS).map(|number| (number, id(number)));
+    let prefix = id(0);
+    let common = prefix.len() - 10;
+    let length = prefix.len();
+    let by_text: std::collections::HashMap<String, u64> =
+        ids.map(|(number, text)| (text, number)).collect();
+    let mut found = Vec::new();
+    for (at, window) in bytes.windows(length).enumerate() {
+        if window[..common] == prefix.as_bytes()[..common]
+            && let Some(&number) = std::str::from_utf8(window)
+                .ok()
+                .and_then(|text| by_text.get(text))
+        {
+            found.push((number, at..at + length));
+        }
+    }
+    found
+}
+
+/// The record that holds a byte is that of the last id before it, or of the first behind it.
+fn hit_by_flip(places: &[Found], byte: u64) -> Vec<u64> {
+    let before = places.iter().rfind(|(_, at)| at.start as u64 <= byte);
+    let behind = places.iter().find(|(_, at)| at.end as u64 > byte);
+    let mut hit: Vec<u64> = before
+        .into_iter()
+        .chain(behind)
+        .map(|(number, _)| *number)
+        .collect();
+    hit.dedup();
+    hit
+}
+
+/// The record that holds the last byte, and all behind it.
+fn hit_by_cut(places: &[Found], length: u64) -> Vec<u64> {
+    let behind = places.partition_point(|(_, at)| (at.end as u64) < length);
+    let first = behind.saturating_sub(1);
+    places[first..].iter().map(|(number, _)| *number).collect()
+}
+
+/// How much of a file holds something: what is behind was taken ahead.
+fn used_bytes(bytes: &[u8]) -> u64 {
+    let end = bytes.iter().rposition(|&byte| byte != 0);
+    end.map_or(0, |at| at as u64 + 1)
+}
+
+fn is_of(path: &Path, folder: &str) -> bool {
+    path.parent().is_some_and(|it| it.ends_with(folder))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    for file in files_below(from) {
+        let target = to.join(file.strip_prefix(from).unwrap_or(&file));
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::copy(&file, target)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three records of a header, an id and data.
+    fn file() -> Vec<u8> {
+        let record = |number| format!("[head-{number}]{}[data-{number}]", id(number));
+        (0..3).map(record).collect::<String>().into_bytes()
+    }
+
+    #[test]
+    fn what_a_flip_hits_is_the_event_before_it_or_behind_it() {
+        let bytes = file();
+        let places = places(&bytes);
+        assert_eq!(places.len(), 3);
+        let end = bytes.len() as u64 - 1;
+        assert_eq!(hit_by_flip(&places, 0), [0]);
+        assert_eq!(hit_by_flip(&places, places[1].1.start as u64), [1]);
+        assert_eq!(hit_by_flip(&places, places[1].1.start as u64 - 1), [0, 1]);
+        assert_eq!(hit_by_flip(&places, end), [2]);
+    }
+
+    #[test]
+    fn what_a_cut_hits_is_the_record_it_is_in_and_all_behind() {
+        let bytes = file();
+        let places = places(&bytes);
+        assert_eq!(hit_by_cut(&places, 0), [0, 1, 2]);
+        assert_eq!(hit_by_cut(&places, places[1].1.end as u64), [0, 1, 2]);
+        assert_eq!(hit_by_cut(&places, places[2].1.start as u64), [1, 2]);
+        assert_eq!(hit_by_cut(&places, bytes.len() as u64), [2]);
+        assert_eq!(used_bytes(&[1, 0, 2, 0, 0]), 3);
+    }
+}
