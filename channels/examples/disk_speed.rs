@@ -6,6 +6,7 @@
 //! $ cargo run --release -p sluicegate-channels --example disk_speed [FOLDER] [BACKLOG]
 //! ```
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,11 +43,17 @@ struct Cost {
 }
 
 impl Cost {
-    fn print(&self, what: &str) {
+    fn print(&self, what: &str) -> Result<(), Failure> {
         let per_second = self.events as f64 / self.wall.as_secs_f64();
         let cpu_us = self.cpu.as_secs_f64() * 1e6 / self.events as f64;
-        println!("{what:<44} {per_second:>9.0}/s   {cpu_us:>6.2} us CPU each");
+        say(&format!(
+            "{what:<44} {per_second:>9.0}/s   {cpu_us:>6.2} us CPU each"
+        ))
     }
+}
+
+fn say(line: &str) -> Result<(), Failure> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
 #[tokio::main]
@@ -66,31 +73,31 @@ async fn measure(folder: &Path, backlog: u64) -> Result<(), Failure> {
     let channel = open(folder)?;
     append_for(&channel, SECONDS, None)
         .await?
-        .print("appended, nobody subscribes");
+        .print("appended, nobody subscribes")?;
 
     let reader = drain(&channel).await?;
     let (appended, live) = tokio::join!(
         append_for(&channel, SECONDS, None),
         reader.rate_for(SECONDS)
     );
-    appended?.print("appended and settled");
-    println!("{:<44} {live:>9.0}/s", "  of which settled");
+    appended?.print("appended and settled")?;
+    say(&format!("{:<44} {live:>9.0}/s", "  of which settled"))?;
 
     channel.pause("all", true).await;
     append_for(&channel, Duration::MAX, Some(backlog))
         .await?
-        .print("appended to a paused one");
-    println!(
+        .print("appended to a paused one")?;
+    say(&format!(
         "resident with a backlog of {backlog}: {} MiB",
         resident_mib()
-    );
+    ))?;
     drop(reader);
     channel.shutdown().await;
     drop(channel);
 
     let started = Instant::now();
     let channel = open(folder)?;
-    println!("opened in {:?}", started.elapsed());
+    say(&format!("opened in {:?}", started.elapsed()))?;
     channel.pause("all", false).await;
     let reader = drain(&channel).await?;
     let stop = AtomicBool::new(false);
@@ -105,11 +112,11 @@ async fn measure(folder: &Path, backlog: u64) -> Result<(), Failure> {
         settled as f64 / started.elapsed().as_secs_f64()
     });
     appended?;
-    println!(
+    say(&format!(
         "{:<44} {drained:>9.0}/s",
         "backlog settled while 5,000/s come in"
-    );
-    println!("resident: {} MiB", resident_mib());
+    ))?;
+    say(&format!("resident: {} MiB", resident_mib()))?;
     drop(reader);
     channel.shutdown().await;
     Ok(())
