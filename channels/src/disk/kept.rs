@@ -48,7 +48,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use sluicegate_event::Event;
+use sluicegate_event::{Event, stored};
 
 use self::compaction::Compacting;
 pub use self::error::{KeptError, KeptReadError};
@@ -58,6 +58,9 @@ pub use self::reader::KeptReader;
 use super::files::Files;
 use super::log::{Batch, Log, LogError, LogOptions, Poison, Recovery};
 use crate::ParkReason;
+
+/// How large a batch is whose memory is kept for the next.
+const BATCH_BYTES_KEPT: usize = 1 << 20;
 
 /// Names an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,6 +135,18 @@ pub enum KeptOp {
         /// Its number.
         subscription: u64,
     },
+}
+
+impl KeptOp {
+    /// About how much it writes, so that whoever has much to do can do it in parts.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        let event = match self {
+            KeptOp::Put { event, .. } => event.as_deref(),
+            KeptOp::End(_) | KeptOp::EndAll { .. } => None,
+        };
+        event.map_or(0, stored::encoded_len) + 512
+    }
 }
 
 /// How the store is kept.
@@ -234,6 +249,8 @@ impl Kept {
     }
 
     /// Does all of `ops`, in their order, durably, or nothing. What changes nothing writes nothing.
+    /// What they write lies in one segment, which is made as large as that takes, so a few mebibytes
+    /// at a time are best; see [`KeptOp::size_bytes`].
     ///
     /// # Errors
     ///
@@ -250,6 +267,9 @@ impl Kept {
         }
         let offsets = self.write()?;
         self.index.write().change(&plan, offsets.start);
+        if self.batch.size_bytes() > BATCH_BYTES_KEPT {
+            self.batch = Batch::new();
+        }
         Ok(())
     }
 

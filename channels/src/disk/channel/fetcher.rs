@@ -268,7 +268,7 @@ impl Fetcher {
             Ok((None, _)) => Ok(None),
             Err(error) => {
                 telemetry::cannot_read(&error, fetch.key.offset);
-                if self.failures >= TRIES {
+                if self.failures >= TRIES && error.is_damage() {
                     Ok(None)
                 } else {
                     Err(())

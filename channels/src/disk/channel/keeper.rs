@@ -23,6 +23,8 @@ const SAVE_AFTER: Duration = Duration::from_millis(200);
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 /// How long nothing is tried after there was no room.
 const NO_ROOM_WAIT: Duration = Duration::from_secs(1);
+/// How much is kept at a time, but for a single event that is larger.
+const WRITE_BYTES_MAX: usize = 4 << 20;
 /// How much of the kept log is rewritten at a time.
 const COMPACTIONS: usize = 4;
 
@@ -115,13 +117,14 @@ impl Keeper {
         }
     }
 
-    fn keep(&mut self, to_keep: Vec<ToKeep>) {
-        if to_keep.is_empty() {
-            return;
+    fn keep(&mut self, mut to_keep: Vec<ToKeep>) {
+        while !to_keep.is_empty() {
+            let rest = to_keep.split_off(one_write(to_keep.iter().map(|it| it.op.size_bytes())));
+            let ops: Vec<KeptOp> = to_keep.iter().map(|it| it.op.clone()).collect();
+            let result = self.apply_kept(&ops);
+            self.answer(to_keep, &result);
+            to_keep = rest;
         }
-        let ops: Vec<KeptOp> = to_keep.iter().map(|it| it.op.clone()).collect();
-        let result = self.apply_kept(&ops);
-        self.answer(to_keep, &result);
     }
 
     fn answer(&self, to_keep: Vec<ToKeep>, result: &Result<(), StoreError>) {
@@ -243,5 +246,34 @@ impl Keeper {
         if let Err(error) = closed.and(self.kept.close()) {
             telemetry::not_kept(&error);
         }
+    }
+}
+
+/// How many of operations of these sizes are stored at once: a thousand leases may hold a mebibyte
+/// each, and a log takes only so much in one write.
+fn one_write(sizes_bytes: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0;
+    let fits = |it: &usize| {
+        bytes += it;
+        bytes <= WRITE_BYTES_MAX
+    };
+    sizes_bytes.take_while(fits).count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_at_once_is_bounded_and_never_nothing() {
+        let check = |sizes_bytes: &[usize], expected| {
+            let found = one_write(sizes_bytes.iter().copied());
+            assert_eq!(found, expected, "{sizes_bytes:?}");
+        };
+        check(&[1], 1);
+        check(&[WRITE_BYTES_MAX, 1], 1);
+        check(&[WRITE_BYTES_MAX + 1, 1], 1);
+        check(&[1 << 20; 5], 4);
+        check(&[500; 1_000], 1_000);
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sluicegate_event::StoredError;
 
+use super::super::files::is_broken;
 use super::super::log::{LogError, ReadError, TooLarge};
 use super::KeptKey;
 
@@ -39,6 +40,18 @@ pub enum KeptReadError {
     /// A later program wrote it.
     #[error(transparent)]
     Event(StoredError),
+}
+
+impl KeptReadError {
+    /// Whether a sector is bad, which hardly gets better: whoever has tried a few times may take it
+    /// for lost. Nothing else ever is.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            KeptReadError::Read(error) => is_broken(&error.source),
+            KeptReadError::Event(_) => false,
+        }
+    }
 }
 
 /// Why operations can never be done.

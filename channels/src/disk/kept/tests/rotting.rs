@@ -1,11 +1,11 @@
 //! What rots while the store is open: what can be read is, and what is lost ends as lost.
 
-use super::super::{KeptOp, KeptReadError, KeptState};
+use super::super::{KeptOp, KeptState};
 use super::support::{
     NOW, apply, event, has_event, keep, key, keys, moved, open, parked, put, reason, segments,
 };
 use crate::disk::log::DamageKind;
-use crate::disk::simulated::SimulatedDisk;
+use crate::disk::simulated::{Call, Effect, SimulatedDisk};
 
 /// Flips a bit of the first place in the oldest segment that holds this.
 fn damage(disk: &SimulatedDisk, text: &[u8]) {
@@ -55,12 +55,21 @@ fn what_lies_near_a_bad_sector_is_read_all_the_same() {
     let puts = [0, 1, 2].map(|it| put(key(1, it), Some(event(it, 9_000)), moved(NOW)));
     apply(&mut kept, &puts);
     disk.break_reads(&segments(&disk)[0], 8_192..8_704);
-    let error = kept.reader().event(0);
-    assert!(
-        matches!(error, Err(KeptReadError::Read(_))),
-        "it is not lost yet"
-    );
+    let error = kept.reader().event(0).expect_err("it is not lost yet");
+    assert!(error.is_damage(), "{error}");
     assert!(has_event(&kept, 1, 9_000) && has_event(&kept, 2, 9_000));
+}
+
+/// A reader that cannot open a file knows nothing of what is in it.
+#[test]
+fn what_cannot_be_read_for_another_reason_is_no_damage() {
+    let disk = SimulatedDisk::new(1);
+    let (mut kept, ..) = open(&disk);
+    keep(&mut kept, 1, 0);
+    disk.fail(Some(Call::Open), 1, Effect::NoSpace);
+    let error = kept.reader().event(0).expect_err("the file is not open");
+    assert!(!error.is_damage(), "{error}");
+    assert!(has_event(&kept, 0, 100));
 }
 
 #[test]
