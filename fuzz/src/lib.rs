@@ -1,4 +1,5 @@
-//! What must hold for any input, one module for each place where text from outside is read.
+//! What must hold for any input, one module for each place where text from outside, or what lies in a
+//! store, is read.
 //!
 //! A property is a function of some bytes that panics, with a sentence, when it does not hold. Two
 //! kinds of runs feed it: the targets of cargo-fuzz in `fuzz_targets/`, for as long as one likes, and a
@@ -14,6 +15,7 @@ pub mod cesql_parse;
 pub mod http_binary;
 pub mod http_structured;
 pub mod manifests;
+pub mod stored;
 
 mod message;
 
@@ -27,7 +29,7 @@ pub struct Target {
 }
 
 /// Every target, with what is shipped as its subject.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target {
         name: "cesql_parse",
         check: |input| cesql_parse::check(input, &cesql_parse::Subject::OURS),
@@ -47,5 +49,9 @@ pub const TARGETS: [Target; 5] = [
     Target {
         name: "http_structured",
         check: |input| http_structured::check(input, &http_structured::Subject::OURS),
+    },
+    Target {
+        name: "stored",
+        check: |input| stored::check(input, &stored::Subject::OURS),
     },
 ];

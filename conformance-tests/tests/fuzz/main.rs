@@ -65,6 +65,11 @@ fn any_structured_message_is_an_event_that_passes_unaltered_or_is_refused() {
     holds("http_structured");
 }
 
+#[test]
+fn any_bytes_in_a_store_are_an_event_that_passes_unaltered_or_are_refused() {
+    holds("stored");
+}
+
 /// A property that no libFuzzer target runs, or a target that no test runs, would be forgotten.
 #[test]
 fn each_property_has_a_target_a_corpus_a_dictionary_and_a_test() {

@@ -5,7 +5,9 @@
 use sluicegate_event::{Decoded, Encode, decode, encode};
 use sluicegate_filter::Filter;
 use sluicegate_filter::cesql::{ErrorKind, Expression, Value};
-use sluicegate_fuzz::{cesql_evaluate, cesql_parse, http_binary, http_structured, manifests};
+use sluicegate_fuzz::{
+    cesql_evaluate, cesql_parse, http_binary, http_structured, manifests, stored,
+};
 
 use crate::EXECUTIONS;
 use crate::corpus::Corpus;
@@ -225,4 +227,45 @@ fn a_broken_reader_or_writer_of_structured_messages_is_found() {
             check(it, &writes_another);
         },
     );
+}
+
+#[test]
+fn a_broken_reader_or_writer_of_a_store_is_found() {
+    use sluicegate_event::stored::{decode, encode};
+    use stored::{Subject, check};
+    let ours = Subject::OURS;
+
+    let panics = Subject {
+        decode: |bytes| {
+            let is_struck = bytes.windows(2).any(|pair| pair == [0x32, 0x80]);
+            assert!(!is_struck, "planted");
+            decode(bytes)
+        },
+        ..ours
+    };
+    found_by_chance("stored", "a panic at a long JSON value", |it| {
+        check(it, &panics);
+    });
+    let reads_on_past_the_end = Subject {
+        decode: |bytes| {
+            let end = bytes.iter().rposition(|byte| *byte != 0x30);
+            let whole = end.map_or(0, |end| (end + 2).min(bytes.len()));
+            decode(bytes.slice(..whole))
+        },
+        ..ours
+    };
+    found("stored", "what is behind the end passed over", |it| {
+        check(it, &reads_on_past_the_end);
+    });
+    let loses_an_attribute = Subject {
+        encode: |event, out| {
+            let mut event = event.clone();
+            event.remove_extension("ext");
+            encode(&event, out);
+        },
+        ..ours
+    };
+    found_by_chance("stored", "an attribute that is not written", |it| {
+        check(it, &loses_an_attribute);
+    });
 }
