@@ -49,8 +49,8 @@ pub(super) use self::ending::Ending;
 pub(super) use self::fetching::{Fetch, Fetched};
 use self::held::{Buffer, Held};
 pub(super) use self::keeping::ToKeep;
-use self::saving::Unsaved;
 pub(super) use self::saving::{Pressing, Round};
+use self::saving::{Saves, Unsaved};
 use self::subscribed::{Subscribed, wake};
 pub(super) use self::sweeping::{SweepPlan, Swept};
 use super::kept::KeptKey;
@@ -76,6 +76,7 @@ pub(super) struct State {
     /// Entries that are done with, to be ended once progress does not need them.
     kept_ends: Vec<KeptKey>,
     unsaved: Unsaved,
+    saves: Saves,
     next_number: u64,
     next_serial: u64,
     keys_epoch: u64,
@@ -113,6 +114,7 @@ impl State {
             to_keep: Vec::new(),
             kept_ends: Vec::new(),
             unsaved: Unsaved::default(),
+            saves: Saves::default(),
             next_number,
             next_serial: 0,
             keys_epoch: 0,

@@ -139,9 +139,10 @@ impl Keeper {
         let saved = self.write_progress(&round);
         match saved {
             Ok(()) => {
-                round.answer();
+                let ends = std::mem::take(&mut round.ends);
+                self.shared.apply(|state, _| state.round_saved(round));
                 // Without room these entries come up again after a restart, and are delivered again.
-                drop(self.apply_kept(&round.ends));
+                drop(self.apply_kept(&ends));
                 Ok(())
             }
             Err(error) => {

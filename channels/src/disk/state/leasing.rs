@@ -29,7 +29,8 @@ impl State {
         let Some(subscribed) = self.subscribed(id) else {
             return Next::Over;
         };
-        if !subscribed.is_paused {
+        let is_held_back = subscribed.is_paused || self.is_ahead_of_its_progress(id);
+        if !is_held_back {
             self.ask_for_due(id, for_sink, now);
             let handed_out = self.hand_out(id, limit, now);
             self.ask_for_more(id);
@@ -45,7 +46,7 @@ impl State {
             none => *none = Some(waker.clone()),
         }
         let due = subscribed.queues.next_due(now, for_sink);
-        Next::Wait(due.filter(|_| !subscribed.is_paused))
+        Next::Wait(due.filter(|_| !is_held_back))
     }
 
     fn hand_out(&mut self, id: SubscriptionId, limit: NextLimit, now: Timestamp) -> Vec<HandedOut> {

@@ -15,6 +15,9 @@ use crate::reading::SubscriptionId;
 
 /// After so many ends a cursor does not wait any longer.
 const ENDS_MAX: u32 = 128;
+/// After so many that are not stored nothing more is handed out, for a crash would have all of them
+/// delivered again (G3).
+const UNSAVED_MAX: u32 = 256;
 
 /// Whose progress is to be stored.
 #[derive(Debug, Default)]
@@ -23,6 +26,15 @@ pub(super) struct Unsaved {
     deleted: Vec<u64>,
     answers: Vec<Answer>,
     is_urgent: bool,
+}
+
+/// Whether what is to be stored can be stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Saves {
+    #[default]
+    Well,
+    /// Not now. To deliver goes before not to deliver twice.
+    Badly,
 }
 
 type Answer = oneshot::Sender<Result<(), StoreError>>;
@@ -82,7 +94,7 @@ impl State {
             return;
         };
         subscribed.unsaved_ends += 1;
-        if subscribed.unsaved_ends == ENDS_MAX {
+        if subscribed.unsaved_ends >= ENDS_MAX {
             self.unsaved.is_urgent = true;
             self.woken.keeper = true;
         }
@@ -140,7 +152,7 @@ impl State {
             };
             let standing = subscribed.standing(tail);
             subscribed.is_unsaved = false;
-            subscribed.unsaved_ends = 0;
+            subscribed.saving_ends = std::mem::take(&mut subscribed.unsaved_ends);
             subscribed.is_saved_idle = standing.is_idle;
             round.changes.push(Change::Put(standing));
         }
@@ -155,12 +167,40 @@ impl State {
         round
     }
 
+    /// Whether more of its events have ended than a crash may have delivered again.
+    pub(super) fn is_ahead_of_its_progress(&mut self, id: SubscriptionId) -> bool {
+        let saves = self.saves;
+        let subscribed = self.subscribed(id);
+        let unsaved = subscribed.map_or(0, |it| it.unsaved_ends + it.saving_ends);
+        saves == Saves::Well && unsaved >= UNSAVED_MAX
+    }
+
+    /// It is stored.
+    pub(in super::super) fn round_saved(&mut self, round: Round) {
+        self.saves = Saves::Well;
+        for id in round.ids {
+            let was_ahead = self.is_ahead_of_its_progress(id);
+            if let Some(subscribed) = self.subscribed(id) {
+                subscribed.saving_ends = 0;
+            }
+            if was_ahead {
+                self.wake_reader(id);
+            }
+        }
+        for answer in round.answers {
+            drop(answer.send(Ok(())));
+        }
+    }
+
     /// None of it could be stored: it is to be tried again.
     pub(in super::super) fn round_failed(&mut self, round: Round, error: &StoreError) {
+        self.saves = Saves::Badly;
         for id in round.ids {
             self.must_save(id);
             if let Some(subscribed) = self.subscribed(id) {
                 subscribed.is_saved_idle = false;
+                subscribed.unsaved_ends += std::mem::take(&mut subscribed.saving_ends);
+                self.wake_reader(id);
             }
         }
         self.unsaved.deleted.extend(round.deleted);
@@ -179,11 +219,7 @@ impl Round {
     pub(in super::super) fn is_empty(&self) -> bool {
         self.floor.is_none() && self.changes.is_empty()
     }
-
-    /// It is stored.
-    pub(in super::super) fn answer(&mut self) {
-        for answer in self.answers.drain(..) {
-            drop(answer.send(Ok(())));
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

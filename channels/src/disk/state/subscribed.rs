@@ -49,8 +49,10 @@ pub(super) struct Subscribed {
     pub(super) fetching: usize,
     pub(super) tally: Tally,
     pub(super) queues: Queues,
-    /// How many events have ended since its progress was last stored.
+    /// How many events have ended since its progress was last taken to be stored.
     pub(super) unsaved_ends: u32,
+    /// How many had ended by then, while it is being stored.
+    pub(super) saving_ends: u32,
     /// Whether its progress is to be stored.
     pub(super) is_unsaved: bool,
     /// Whether what is stored of it says that it is idle.

@@ -43,6 +43,7 @@ impl State {
             tally: standing.tally.clone(),
             queues: Queues::default(),
             unsaved_ends: 0,
+            saving_ends: 0,
             is_unsaved: false,
             is_saved_idle: standing.is_idle,
         });
@@ -172,6 +173,7 @@ impl State {
             tally: Tally::default(),
             queues: Queues::default(),
             unsaved_ends: 0,
+            saving_ends: 0,
             is_unsaved: false,
             is_saved_idle: false,
         })
