@@ -85,7 +85,7 @@ use std::pin::Pin;
 use sluicegate_event::Event;
 
 pub use self::appending::{Admission, AppendError, Position, StoreError};
-pub use self::dead_letter::{DeadLetter, DeadLetterKey, KINDS_FOR_SINK, ParkReason};
+pub use self::dead_letter::{DeadLetter, DeadLetterKey, KINDS, KINDS_FOR_SINK, ParkReason};
 pub use self::lease::{Lease, LeaseControl, LeasePurpose, Settled};
 pub use self::retained::{Replayed, Retained, RetainedPage};
 pub use self::status::{ChannelStatus, DiskStatus, DurabilityClass, Refuses, SubscriptionStatus};

@@ -32,9 +32,9 @@ pub use books::Books;
 pub use clock::{Clock, Timestamp};
 pub use contract::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, Claim, DeadLetter, DeadLetterKey,
-    DiskStatus, DurabilityClass, Exhausted, KINDS_FOR_SINK, Lease, LeaseControl, LeasePurpose,
-    Matcher, NextLimit, ParkReason, Position, Refuses, Replayed, Retained, RetainedPage, SeekError,
-    Settled, Start, StoreError, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
-    SubscriptionStatus,
+    DiskStatus, DurabilityClass, Exhausted, KINDS, KINDS_FOR_SINK, Lease, LeaseControl,
+    LeasePurpose, Matcher, NextLimit, ParkReason, Position, Refuses, Replayed, Retained,
+    RetainedPage, SeekError, Settled, Start, StoreError, SubscribeError, Subscription,
+    SubscriptionKey, SubscriptionSpec, SubscriptionStatus,
 };
 pub use memory::{MemoryChannel, MemoryOptions, WhenFull};

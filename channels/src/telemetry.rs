@@ -120,6 +120,17 @@ pub(crate) fn not_kept(error: &crate::disk::log::LogError) {
     tracing::warn!(%error, "cannot store how far deliveries are, trying again");
 }
 
+/// Records of what is kept could not be read when they were to be written anew.
+pub(crate) fn kept_lost(segment: u64, entries: usize, events: usize) {
+    tracing::error!(
+        segment,
+        entries,
+        events,
+        "deferred or parked events are damaged: the entries are parked with an unknown reason, \
+         and the events are lost"
+    );
+}
+
 /// A segment that nobody needs could not be removed, and is tried again.
 pub(crate) fn not_removed(error: &crate::disk::appender::RemovalError) {
     tracing::warn!(%error, "cannot remove events that nobody needs, trying again");

@@ -59,3 +59,21 @@ pub(crate) fn annotated(
     }
     Ok(event)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn every_kind_is_one_that_a_store_knows() {
+        let kinds = [
+            kind::EXHAUSTED,
+            kind::REFUSED,
+            kind::REPLY,
+            kind::LOOP,
+            kind::POISON,
+            kind::SHED,
+        ];
+        assert_eq!(kinds, sluicegate_channels::KINDS);
+    }
+}

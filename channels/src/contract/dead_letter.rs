@@ -35,6 +35,10 @@ impl ParkReason {
     }
 }
 
+/// Every kind of [`ParkReason`] there is. A store reads a kind that is none of them, as a later program
+/// may have written, as `unknown`.
+pub const KINDS: [&str; 6] = ["exhausted", "refused", "reply", "loop", "poison", "shed"];
+
 /// The kinds of [`ParkReason`] that a dead-letter sink is to have. The others are kept from it: an
 /// event in a loop would make another round, and a poisonous one do its harm again.
 pub const KINDS_FOR_SINK: [&str; 3] = ["exhausted", "refused", "reply"];

@@ -12,6 +12,7 @@ use super::index::Index;
 use super::plan::{Change, Plan, Records};
 use super::record::{self, Entry, Reason, Record};
 use super::{Kept, KeptKey, KeptState};
+use crate::telemetry;
 
 /// The most that one step writes, but for a last record that is longer.
 const WRITTEN_BYTES_MAX: usize = 1 << 20;
@@ -106,6 +107,7 @@ impl Kept {
         }
         let plan = records.plan;
         self.write_anew(&plan)?;
+        telemetry::kept_lost(segment.start, plan.changes.len(), events.len());
         let mut index = self.index.write();
         for offset in events {
             index.lose_event(offset);

@@ -12,7 +12,7 @@ use super::error::KeptReadError;
 use super::index::{Index, Place};
 use super::record::{Entry, Record};
 use super::{KeptKey, KeptState};
-use crate::ParkReason;
+use crate::{ParkReason, telemetry};
 
 /// How often a record is looked for that is always somewhere else by then. Compaction moves a record
 /// once while all of the log is rewritten, so twice is rare.
@@ -48,7 +48,11 @@ impl KeptReader {
             Some(Err(error @ StoredError::UnknownVersion { .. })) => {
                 Err(KeptReadError::Event(error))
             }
-            Some(Err(_)) | None => Ok(None),
+            Some(Err(error)) => {
+                telemetry::cannot_decode(&error, offset);
+                Ok(None)
+            }
+            None => Ok(None),
         }
     }
 

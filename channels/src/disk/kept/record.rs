@@ -29,7 +29,7 @@ use sluicegate_event::{Event, stored};
 
 use super::super::compact::{Input, Malformed, put_bytes, put_number, put_signed, put_text};
 use super::{KeptKey, KeptState};
-use crate::ParkReason;
+use crate::{KINDS, ParkReason};
 
 /// The version that is written, and the only one there has been.
 const VERSION: u8 = 1;
@@ -39,9 +39,7 @@ const KIND_BYTES_MAX: usize = 64;
 const TEXT_BYTES_MAX: usize = 8 << 10;
 const DATA_BYTES_MAX: usize = 768;
 
-/// Every kind of reason there is; see `dead_letter::kind` of the dispatcher.
-const KINDS: [&str; 6] = ["exhausted", "refused", "reply", "loop", "poison", "shed"];
-/// What a kind reads as that is not among them.
+/// What a kind reads as that is not among [`KINDS`].
 const UNKNOWN: &str = "unknown";
 
 mod tag {
