@@ -19,12 +19,14 @@
 //!
 //! The thread waits on a disk, so it is none of the runtime's. It is woken once for a batch, and
 //! does nothing for an event that could be done before: producers encode and match in their own
-//! tasks. Segments are removed, and anything else is done with the log, by the same thread between
-//! two batches ([`Appender::with_log`]).
+//! tasks. Where those that it has just answered come back at once, it waits for most of them, so
+//! that they share a sync (`gathering.rs`). Segments are removed, and anything else is done with
+//! the log, by the same thread between two batches ([`Appender::with_log`]).
 //!
 //! What is deliberately absent: who wants an event, what is kept of it in memory, and when a
 //! segment may go.
 
+mod gathering;
 mod owner;
 mod prepared;
 mod queue;
@@ -43,6 +45,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use self::gathering::Gathering;
 use self::owner::Owner;
 pub use self::prepared::{Answers, Prepared, PreparedEvent, Stored};
 use self::queue::{End, Queue, Waiting};
@@ -192,6 +195,7 @@ impl Appender {
             queue: Arc::clone(&queue),
             options: options.clone(),
             room,
+            gathering: Gathering::default(),
             clock,
             accept,
             batch: Batch::new(),

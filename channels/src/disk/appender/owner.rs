@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::gathering::Gathering;
 use super::prepared::{Prepared, Stored};
 use super::queue::{Answer, Queue, Waiting, Work};
 use super::room::RoomKeeper;
@@ -20,6 +22,7 @@ pub(super) struct Owner {
     pub(super) queue: Arc<Queue>,
     pub(super) options: AppenderOptions,
     pub(super) room: RoomKeeper,
+    pub(super) gathering: Gathering,
     pub(super) clock: Clock,
     pub(super) accept: Arc<dyn Accept>,
     /// What is being written, and what is kept from batch to batch to be filled again.
@@ -55,7 +58,11 @@ impl Owner {
         let _last_word = LastWord(Arc::clone(&self.queue));
         let mut taken = Vec::new();
         loop {
-            let next = self.queue.take(&mut taken, self.room.patience());
+            let more = self.gathering.patience();
+            let next = self.queue.take(&mut taken, self.room.patience(), more);
+            if next.waited_in_vain {
+                self.gathering.was_in_vain();
+            }
             if taken.is_empty() && next.work.is_none() {
                 self.room.look();
             }
@@ -80,8 +87,11 @@ impl Owner {
         if stored.is_empty() {
             return false;
         }
+        let began = Instant::now();
         let written = self.write();
         let has_stored = written.is_ok();
+        let (took, queued) = (began.elapsed(), self.queue.len());
+        self.gathering.committed(took, self.answers.len(), queued);
         match written {
             Ok(first_offset) => self.accepted(stored, first_offset),
             Err(error) => self.refused(&error),

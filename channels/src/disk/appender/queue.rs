@@ -8,10 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::AppenderOptions;
+use super::gathering::Patience;
 use super::prepared::Prepared;
 use crate::disk::log::Log;
 use crate::{Admission, AppendError, Position};
@@ -60,6 +61,8 @@ pub(super) struct Next {
     pub(super) work: Option<Work>,
     /// Nothing is left and nothing will come.
     pub(super) is_ended: bool,
+    /// More appends were waited for than came.
+    pub(super) waited_in_vain: bool,
 }
 
 pub(super) struct Queue {
@@ -79,6 +82,8 @@ struct Inner {
     appends: VecDeque<Waiting>,
     work: VecDeque<Work>,
     end: Option<End>,
+    /// How many appends wake the owner, where it waits for more than one.
+    wakes_at: usize,
 }
 
 impl fmt::Debug for Queue {
@@ -125,8 +130,11 @@ impl Queue {
             return Err(end.clone().into());
         }
         inner.appends.push_back(waiting);
+        let wakes = inner.appends.len() >= inner.wakes_at;
         drop(inner);
-        self.filled.notify_one();
+        if wakes {
+            self.filled.notify_one();
+        }
         place.append.forget();
         place.bytes.forget();
         Ok(())
@@ -146,12 +154,13 @@ impl Queue {
     }
 
     /// Takes appends for one batch, oldest first, and one piece of other work. Waits no longer than
-    /// `patience` for any.
-    pub(super) fn take(&self, taken: &mut Vec<Waiting>, patience: Duration) -> Next {
+    /// `idle` for any, and then for as many as `more` says.
+    pub(super) fn take(&self, taken: &mut Vec<Waiting>, idle: Duration, more: Patience) -> Next {
         let mut inner = self.inner.lock();
         if inner.is_empty() && !inner.is_closed() {
-            self.filled.wait_for(&mut inner, patience);
+            self.filled.wait_for(&mut inner, idle);
         }
+        let waited_in_vain = self.wait_for_more(&mut inner, more);
         let (mut events, mut bytes, mut permits) = (0, 0, 0);
         while let Some(first) = inner.appends.front() {
             events += first.prepared.events.len();
@@ -169,7 +178,23 @@ impl Queue {
         self.appends.add_permits(taken.len());
         self.bytes.add_permits(permits);
         self.work.add_permits(usize::from(work.is_some()));
-        Next { work, is_ended }
+        Next {
+            work,
+            is_ended,
+            waited_in_vain,
+        }
+    }
+
+    /// Waits until there are as many appends, if there are any, and says whether that was in vain.
+    fn wait_for_more(&self, inner: &mut MutexGuard<'_, Inner>, more: Patience) -> bool {
+        let has_enough = inner.appends.is_empty() || inner.appends.len() >= more.appends;
+        if has_enough || !inner.work.is_empty() || inner.end.is_some() || more.at_most.is_zero() {
+            return false;
+        }
+        inner.wakes_at = more.appends;
+        let waited = self.filled.wait_for(inner, more.at_most);
+        inner.wakes_at = 0;
+        waited.timed_out()
     }
 
     /// Takes nothing more, and wakes who waits for room. What is in the queue stays.

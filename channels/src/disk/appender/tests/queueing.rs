@@ -1,6 +1,10 @@
 //! Who waits for room in the queue, and in which order.
 
+use std::time::Duration;
+
 use super::super::AppenderOptions;
+use super::super::gathering::Patience;
+use super::super::queue::{Queue, Waiting};
 use super::support::{Bench, Gated, offsets, poll, prepared, reopened, soon, start};
 use crate::disk::simulated::SimulatedDisk;
 use crate::{Admission, AppendError, BoxFuture, Position};
@@ -138,4 +142,54 @@ async fn closing_refuses_who_waits_for_room_and_stores_what_is_queued() {
         let found: Vec<_> = reopened(&files.disk).into_values().collect();
         assert_eq!(found, ["before", "first", "queued"]);
     }
+}
+
+fn pushed(queue: &Queue, id: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let place = runtime.expect("it can be made").block_on(queue.place(100));
+    let (answer, _) = tokio::sync::oneshot::channel();
+    let waiting = Waiting {
+        prepared: prepared(&[id], 0),
+        size_bytes: 100,
+        admission: Admission::Ingress,
+        answer,
+    };
+    let place = place.expect("there is room");
+    queue.push(place, waiting).expect("it is open");
+}
+
+type Act = fn(&Queue);
+
+#[test]
+fn a_wait_for_more_ends_with_those_that_come_with_the_end_or_with_its_time() {
+    const LONG: Duration = Duration::from_secs(20);
+    let cases: [(&str, Act, Duration, usize, bool); 4] = [
+        ("they come", |queue| pushed(queue, "b"), LONG, 2, false),
+        ("it is closed", Queue::close, LONG, 1, false),
+        ("something else is to be done", worked, LONG, 1, false),
+        ("nobody comes", |_| (), Duration::from_millis(1), 1, true),
+    ];
+    for (what, act, at_most, expected, in_vain) in cases {
+        let queue = Queue::new(&AppenderOptions::default());
+        pushed(&queue, "a");
+        let (mut taken, began) = (Vec::new(), tokio::time::Instant::now());
+        let next = std::thread::scope(|scope| {
+            scope.spawn(|| act(&queue));
+            let more = Patience {
+                appends: 2,
+                at_most,
+            };
+            queue.take(&mut taken, LONG, more)
+        });
+        assert_eq!(taken.len(), expected, "{what}");
+        assert_eq!(next.waited_in_vain, in_vain, "{what}");
+        assert!(began.elapsed() < LONG / 2, "{what}");
+    }
+}
+
+fn worked(queue: &Queue) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("it can be made");
+    let work = queue.push_work(Box::new(|_| ()));
+    runtime.block_on(work).expect("it is open");
 }

@@ -9,6 +9,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use super::super::gathering::Gathering;
 use super::super::owner::Owner;
 use super::super::queue::{Queue, Waiting};
 use super::super::room::RoomKeeper;
@@ -132,6 +133,7 @@ fn stored(disk: &SimulatedDisk, appends: usize) {
         queue,
         room: RoomKeeper::new(watch(disk), options.look_every),
         options,
+        gathering: Gathering::default(),
         clock: Clock::anchored_at(std::time::UNIX_EPOCH),
         accept: Arc::new(Accepted::default()),
         batch: Batch::new(),
