@@ -42,7 +42,7 @@ impl Gathering {
         };
     }
 
-    /// What to wait for once there is anything.
+    /// What to wait for before the next batch.
     pub(super) fn patience(&self) -> Patience {
         Patience {
             appends: self.wanted,

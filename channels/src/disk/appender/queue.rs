@@ -80,6 +80,9 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Inner {
     appends: VecDeque<Waiting>,
+    /// Of all of them.
+    events: usize,
+    bytes: usize,
     work: VecDeque<Work>,
     end: Option<End>,
     /// How many appends wake the owner, where it waits for more than one.
@@ -129,14 +132,17 @@ impl Queue {
         if let Some(end) = &inner.end {
             return Err(end.clone().into());
         }
+        // The owner gives the permits back as soon as it can take the append.
+        place.append.forget();
+        place.bytes.forget();
+        inner.events += waiting.prepared.events.len();
+        inner.bytes += waiting.size_bytes;
         inner.appends.push_back(waiting);
-        let wakes = inner.appends.len() >= inner.wakes_at;
+        let wakes = inner.appends.len() >= inner.wakes_at || self.has_batch(&inner);
         drop(inner);
         if wakes {
             self.filled.notify_one();
         }
-        place.append.forget();
-        place.bytes.forget();
         Ok(())
     }
 
@@ -146,32 +152,35 @@ impl Queue {
         if let Some(end) = inner.end.as_ref().filter(|_| self.work.is_closed()) {
             return Err(end.clone().into());
         }
+        place.forget();
         inner.work.push_back(work);
         drop(inner);
         self.filled.notify_one();
-        place.forget();
         Ok(())
     }
 
-    /// Takes appends for one batch, oldest first, and one piece of other work. Waits no longer than
-    /// `idle` for any, and then for as many as `more` says.
+    /// Takes appends for one batch, oldest first, and one piece of other work. Waits for as many as
+    /// `more` says, and if there are none then, for any, but no longer than `idle`.
     pub(super) fn take(&self, taken: &mut Vec<Waiting>, idle: Duration, more: Patience) -> Next {
         let mut inner = self.inner.lock();
+        let waited_in_vain = self.wait_for_more(&mut inner, more);
         if inner.is_empty() && !inner.is_closed() {
             self.filled.wait_for(&mut inner, idle);
         }
-        let waited_in_vain = self.wait_for_more(&mut inner, more);
         let (mut events, mut bytes, mut permits) = (0, 0, 0);
         while let Some(first) = inner.appends.front() {
-            events += first.prepared.events.len();
-            bytes += first.size_bytes;
-            let is_over = events > self.batch_events_max || bytes > self.batch_bytes_max;
+            let all_events = events + first.prepared.events.len();
+            let all_bytes = bytes + first.size_bytes;
+            let is_over = all_events > self.batch_events_max || all_bytes > self.batch_bytes_max;
             if is_over && !taken.is_empty() {
                 break;
             }
+            (events, bytes) = (all_events, all_bytes);
             permits += self.permits(first.size_bytes) as usize;
             taken.extend(inner.appends.pop_front());
         }
+        inner.events -= events;
+        inner.bytes -= bytes;
         let work = inner.work.pop_front();
         let is_ended = inner.is_closed() && inner.is_empty();
         drop(inner);
@@ -185,9 +194,10 @@ impl Queue {
         }
     }
 
-    /// Waits until there are as many appends, if there are any, and says whether that was in vain.
+    /// Waits until there are as many appends, and says whether that was in vain. Whoever comes
+    /// first does not wake the owner: that is one wake for all.
     fn wait_for_more(&self, inner: &mut MutexGuard<'_, Inner>, more: Patience) -> bool {
-        let has_enough = inner.appends.is_empty() || inner.appends.len() >= more.appends;
+        let has_enough = inner.appends.len() >= more.appends || self.has_batch(inner);
         if has_enough || !inner.work.is_empty() || inner.end.is_some() || more.at_most.is_zero() {
             return false;
         }
@@ -207,10 +217,16 @@ impl Queue {
         self.filled.notify_one();
     }
 
+    /// Whether there is as much as goes into one batch.
+    fn has_batch(&self, inner: &Inner) -> bool {
+        inner.events >= self.batch_events_max || inner.bytes >= self.batch_bytes_max
+    }
+
     /// Takes no more appends, and refuses those that are in the queue. Other work is still done.
     pub(super) fn break_down(&self, why: &Arc<str>) {
         let mut inner = self.inner.lock();
         let refused = std::mem::take(&mut inner.appends);
+        (inner.events, inner.bytes) = (0, 0);
         inner
             .end
             .get_or_insert_with(|| End::Broken(Arc::clone(why)));

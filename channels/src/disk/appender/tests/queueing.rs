@@ -161,24 +161,32 @@ fn pushed(queue: &Queue, id: &str) {
 type Act = fn(&Queue);
 
 #[test]
-fn a_wait_for_more_ends_with_those_that_come_with_the_end_or_with_its_time() {
+fn a_wait_for_more_ends_with_those_that_come_with_a_full_batch_with_the_end_or_in_time() {
     const LONG: Duration = Duration::from_secs(20);
-    let cases: [(&str, Act, Duration, usize, bool); 4] = [
+    let cases: [(&str, Act, Duration, usize, bool); 5] = [
         ("they come", |queue| pushed(queue, "b"), LONG, 2, false),
         ("it is closed", Queue::close, LONG, 1, false),
         ("something else is to be done", worked, LONG, 1, false),
+        (
+            "a batch is full",
+            |queue| (0..2).for_each(|_| pushed(queue, "b")),
+            LONG,
+            3,
+            false,
+        ),
         ("nobody comes", |_| (), Duration::from_millis(1), 1, true),
     ];
     for (what, act, at_most, expected, in_vain) in cases {
-        let queue = Queue::new(&AppenderOptions::default());
+        let queue = Queue::new(&AppenderOptions {
+            batch_events_max: 3,
+            ..AppenderOptions::default()
+        });
         pushed(&queue, "a");
         let (mut taken, began) = (Vec::new(), tokio::time::Instant::now());
         let next = std::thread::scope(|scope| {
             scope.spawn(|| act(&queue));
-            let more = Patience {
-                appends: 2,
-                at_most,
-            };
+            let appends = if what == "they come" { 2 } else { 9 };
+            let more = Patience { appends, at_most };
             queue.take(&mut taken, LONG, more)
         });
         assert_eq!(taken.len(), expected, "{what}");
