@@ -115,6 +115,16 @@ pub(crate) fn standings_lost(dir: &std::path::Path, missing: &[u64], outdated: &
     }
 }
 
+/// The events end at an offset below those that subscriptions have come to.
+pub(crate) fn events_missing(dir: &std::path::Path, end: u64, noted: u64) {
+    tracing::error!(
+        dir = %dir.display(),
+        end,
+        noted,
+        "the newest events are gone from the disk: what subscriptions had not taken of them is lost"
+    );
+}
+
 /// Progress or an entry could not be stored, and is tried again.
 pub(crate) fn not_kept(error: &crate::disk::log::LogError) {
     tracing::warn!(%error, "cannot store how far deliveries are, trying again");

@@ -215,6 +215,15 @@ impl Log {
         self.next
     }
 
+    /// Gives no offset below this one from now on. For whoever has noted offsets elsewhere: where the
+    /// newest segment's file is gone, nothing in the log says that there ever were any in it. Once
+    /// a record was appended this does nothing.
+    pub fn begin_at_least(&mut self, offset: u64) {
+        if self.active.is_none() {
+            self.next = self.next.max(offset);
+        }
+    }
+
     /// What has poisoned the log, if anything has.
     #[must_use]
     pub fn poison(&self) -> Option<&Poison> {

@@ -213,7 +213,6 @@ impl Progress {
         now_ms: i64,
     ) -> Result<(), LogError> {
         let floor = floor.filter(|it| *it != self.state.floor);
-        debug_assert!(floor.is_none_or(|it| it.offset >= self.state.floor.offset));
         if floor.is_none() && changes.is_empty() {
             return Ok(());
         }

@@ -9,9 +9,9 @@ use tokio::runtime::Handle;
 
 use super::super::appender::{Accept, Appender, AppenderOptions};
 use super::super::files::{Disk, Files};
-use super::super::kept::{Kept, KeptError, KeptOptions};
+use super::super::kept::{Kept, KeptEntry, KeptError, KeptOptions};
 use super::super::log::{Log, LogError, LogOptions, Recovery};
-use super::super::progress::{Progress, ProgressError, ProgressOptions};
+use super::super::progress::{Progress, ProgressError, ProgressOptions, Recovered};
 use super::super::space::SpaceWatch;
 use super::super::state::{Counts, State};
 use super::fetcher::Fetcher;
@@ -82,7 +82,7 @@ impl DiskChannel {
             segment_bytes: options.segment_bytes,
             ..LogOptions::default()
         };
-        let (log, events) = Log::open(Arc::clone(&files), &dir.join("events"), log_options)?;
+        let (mut log, events) = Log::open(Arc::clone(&files), &dir.join("events"), log_options)?;
         let small = options.segment_bytes.min(SMALL_SEGMENT_BYTES);
         let progress_options = ProgressOptions {
             segment_bytes: small,
@@ -106,13 +106,14 @@ impl DiskChannel {
         report(dir, &events, &recovered.recovery, &of_kept);
         telemetry::standings_lost(dir, &recovered.missing, &recovered.outdated);
 
-        let counts = Counts::new(&log.segments(), recovered.floor, events.next);
-        let mut state = State::new(
-            counts,
-            events.next,
-            recovered.next_number,
-            options.buffer_bytes,
-        );
+        let noted = noted(&recovered, &entries);
+        if noted > log.next_offset() {
+            telemetry::events_missing(dir, log.next_offset(), noted);
+            log.begin_at_least(noted);
+        }
+        let tail = log.next_offset();
+        let counts = Counts::new(&log.segments(), recovered.floor, tail);
+        let mut state = State::new(counts, tail, recovered.next_number, options.buffer_bytes);
         let now = clock.now();
         for standing in &recovered.standings {
             state.restore(standing, now);
@@ -155,6 +156,15 @@ impl DiskChannel {
         self.threads.lock().push(thread);
         Ok(())
     }
+}
+
+/// The offset behind all that anything is known of outside of the events. An event that was given one
+/// of these once more would be taken for one that is finished.
+fn noted(progress: &Recovered, kept: &[KeptEntry]) -> u64 {
+    let standings = progress.standings.iter().map(|it| it.reads_on_from);
+    let kept = kept.iter().map(|it| it.key.offset + 1);
+    let noted = standings.chain(kept).max().unwrap_or(0);
+    noted.max(progress.floor.offset)
 }
 
 fn report(dir: &Path, events: &Recovery, progress: &Recovery, kept: &Recovery) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::{Batch, DamageKind, LogError, Recovery};
 use super::support::{FIRST, RECORD, batch, four, open, put, read, segment, try_open};
+use crate::disk::files::Files;
 use crate::disk::simulated::{Call, Effect, SimulatedDisk};
 
 #[test]
@@ -50,6 +51,27 @@ fn after_a_kill_offsets_go_on_where_no_record_can_have_been() {
     let (log, recovery) = open(&disk);
     assert_eq!(recovery.damage, [], "the gap is no damage");
     assert_eq!(read(&log.readers(), 0).offsets(), [0, 1, 2, 3, 258]);
+}
+
+#[test]
+fn it_goes_on_where_it_is_told_to_and_never_before() {
+    let disk = SimulatedDisk::new(0);
+    four(&disk).close().expect("it is sealed");
+    disk.remove(&segment(2)).expect("it is there");
+    let (mut log, recovery) = open(&disk);
+    assert_eq!(recovery.next, 2, "nothing says that there was another");
+    for (at_least, expected) in [(4, 4), (3, 4)] {
+        log.begin_at_least(at_least);
+        assert_eq!(log.next_offset(), expected);
+    }
+    assert_eq!(put(&mut log, 100), 4);
+    log.begin_at_least(90);
+    assert_eq!(put(&mut log, 100), 5, "a segment was begun");
+    disk.crash();
+    drop(log);
+    let (log, recovery) = open(&disk);
+    assert_eq!(recovery.damage, [], "the gap is no damage");
+    assert_eq!(read(&log.readers(), 0).offsets(), [0, 1, 4, 5]);
 }
 
 #[test]
