@@ -216,10 +216,13 @@ impl Broker {
 
     /// Kills every process of it, and says by which signal it ended.
     pub(super) async fn kill(&mut self) -> Result<Option<i32>, Trouble> {
+        let program = self.program().unwrap_or(self.child.id());
         self.kill_group().ok();
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            if let Some(status) = self.exited()? {
+            let ended = self.exited()?;
+            // Behind a tracer it is not our child, and may end a moment after that.
+            if let Some(status) = ended.filter(|_| !runs(program)) {
                 return Ok(status.signal());
             }
             if Instant::now() > deadline {
@@ -307,13 +310,25 @@ fn figures(trigger: TriggerStatus) -> Figures {
     }
 }
 
+/// Whether a process is there and has not ended. Its first thread may have, and others not yet.
+fn runs(process: u32) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else {
+        return false;
+    };
+    let threads = fs::read_dir(format!("/proc/{process}/task")).map_or(0, Iterator::count);
+    threads > 1 || !matches!(state(&stat), Some('Z' | 'X'))
+}
+
 /// Whether a line of `/proc/PID/task/TID/stat` is that of a thread that a signal or a tracer has
-/// stopped, or that has ended. The name in parentheses may hold anything.
+/// stopped, or that has ended.
 fn is_stopped(stat: &str) -> bool {
-    let state = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
-    matches!(state, Some('T' | 't' | 'Z' | 'X'))
+    matches!(state(stat), Some('T' | 't' | 'Z' | 'X'))
+}
+
+/// The state in such a line. The name in parentheses before it may hold anything.
+fn state(stat: &str) -> Option<char> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.chars().next()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::broker::Broker;
 use super::kill9::AGAIN_PER_CRASH;
-use super::scene::{Disk, FOUR_HABITS, NAMESPACE, Scene};
+use super::scene::{Disk, NAMESPACE, Scene, quick_habits};
 use super::strace::{self, Fault, Told};
 use super::traffic::Sent;
 use super::verdict::{Trouble, Verdict};
@@ -102,7 +102,7 @@ impl Tally {
             segment_bytes: Some(SEGMENT_BYTES),
             ..Disk::default()
         };
-        let scene = Scene::new(disk, FOUR_HABITS()).await?;
+        let scene = Scene::new(disk, quick_habits()).await?;
         let trace = scene.site.folder().join("trace");
         let wrapper = strace::with_fault(fault, &trace);
         let (sent, end) = self::load(&scene, &wrapper).await?;
@@ -125,7 +125,8 @@ impl Tally {
         let mut broker = restarted.map_err(|it| Trouble::broken(format!("{name}: {it}")))?;
         let quiet = broker.quiet(NAMESPACE, &[], DRAIN_PATIENCE).await;
         let figures = quiet.map_err(|it| Trouble::broken(format!("{name}: {it}")))?;
-        let judgement = scene.ledger.judge(figures).await?;
+        scene.note_parked(&broker).await?;
+        let judgement = scene.judgement(figures).await?;
         let most = judgement.extra.values().max().copied().unwrap_or_default();
         let is_right = judgement.is_clean_after_crashes() && most <= AGAIN_PER_CRASH;
         verdict.require(is_right, || format!("{name}: {judgement:?}"));
@@ -175,11 +176,7 @@ async fn load(scene: &Scene, wrapper: &[std::ffi::OsString]) -> Result<(Sent, St
         }
         Err(trouble) => return Err(trouble),
     };
-    let sent = scene
-        .traffic(PRODUCERS, None, 128)
-        .begin(EVENTS)
-        .finish()
-        .await;
+    let sent = scene.traffic(PRODUCERS, None).begin(EVENTS).finish().await;
     let end = how_it_stands(&mut broker)?;
     broker.kill().await?;
     Ok((sent, end))

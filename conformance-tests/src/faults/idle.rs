@@ -25,8 +25,12 @@ use crate::harness::seed;
 const PER_FILE: u64 = 1_000;
 /// Events of types that nobody wants.
 const UNWANTED: u64 = 2_000;
-/// For so long nothing may be written once those are accepted: five times as long as a cursor waits.
-const WATCHED: Duration = Duration::from_secs(1);
+/// As many of these come first.
+const FIRST: u64 = 100;
+/// For so long nothing may be written once those are accepted: ten times as long as a cursor waits.
+const WATCHED: Duration = Duration::from_secs(2);
+/// Of so many triggers the books are held against the ledger.
+const JUDGED_MAX: usize = 1_000;
 /// How long everything else may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -87,6 +91,8 @@ impl Idle {
         );
         verdict.floor("unwanted events accepted", sent, UNWANTED);
         verdict.figure("kills right after an event for an idle trigger", self.kills);
+        // What the ledger is told in one line is bounded; the others are like these.
+        let figures = figures.into_iter().take(JUDGED_MAX).collect();
         let judgement = ledger.judge(figures).await?;
         verdict.judge(&judgement, self.kills * AGAIN_PER_CRASH);
         Ok(())
@@ -140,8 +146,11 @@ impl Idle {
         traffic: &Traffic,
         verdict: &mut Verdict,
     ) -> Result<u64, Trouble> {
+        // With the first segment the floor that they share moves, once for all of them.
+        let mut sent = traffic.begin(FIRST).finish().await;
+        sleep(WATCHED).await;
         let before = Written::below(site.data())?;
-        let sent = traffic.begin(UNWANTED).finish().await;
+        sent.add(&traffic.begin(UNWANTED - FIRST).finish().await);
         // What must not happen has no end to wait for.
         sleep(WATCHED).await;
         let after = Written::below(site.data())?;
@@ -188,16 +197,24 @@ impl Written {
         Ok(written)
     }
 
-    /// The files that are not what they were.
-    fn changed(&self, after: &Self) -> Vec<PathBuf> {
-        let differs = |path: &&PathBuf| self.progress.get(*path) != after.progress.get(*path);
-        let mut paths: Vec<_> = self.progress.keys().chain(after.progress.keys()).collect();
-        paths.dedup();
-        paths
-            .iter()
-            .filter(|path| differs(path))
-            .map(|&path| path.clone())
-            .collect()
+    /// The files that are not what they were: from which byte on, and how many differ.
+    fn changed(&self, after: &Self) -> Vec<(PathBuf, usize, usize)> {
+        let mut changed = Vec::new();
+        for (path, bytes) in &after.progress {
+            let earlier = self.progress.get(path).map_or(&[][..], Vec::as_slice);
+            if earlier != bytes {
+                let differs = |at: &usize| earlier.get(*at) != bytes.get(*at);
+                let from = (0..bytes.len()).find(differs).unwrap_or_default();
+                let count = (from..bytes.len()).filter(differs).count();
+                changed.push((path.clone(), from, count));
+            }
+        }
+        let gone = self
+            .progress
+            .keys()
+            .filter(|it| !after.progress.contains_key(*it));
+        changed.extend(gone.map(|path| (path.clone(), 0, 0)));
+        changed
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::broker::Broker;
-use super::scene::{Disk, FOUR_HABITS, NAMESPACE, Scene};
+use super::scene::{Disk, NAMESPACE, Scene, every_habit};
 use super::traffic::{Sent, Traffic};
 use super::verdict::{Trouble, Verdict};
 use crate::harness::seed;
@@ -38,8 +38,8 @@ impl Kill9 {
     ///
     /// When the run cannot go on.
     pub async fn run(&self, verdict: &mut Verdict) -> Result<(), Trouble> {
-        let scene = Scene::new(Disk::default(), FOUR_HABITS()).await?;
-        let traffic = scene.traffic(self.producers, Some(self.per_second), 128);
+        let scene = Scene::new(Disk::default(), every_habit()).await?;
+        let traffic = scene.traffic(self.producers, Some(self.per_second));
         let mut random = fastrand::Rng::with_seed(seed());
         let mut tally = Tally::default();
         for _ in 0..self.cycles {
@@ -59,10 +59,10 @@ impl Kill9 {
                 .sent
                 .add(&traffic.begin(self.accepted_floor).finish().await);
         }
-        let figures = broker.quiet(NAMESPACE, &[], DRAIN_PATIENCE).await?;
         tally.say(self, verdict);
+        let again_max = self.cycles * AGAIN_PER_CRASH;
         scene
-            .judge(figures, self.cycles * AGAIN_PER_CRASH, verdict)
+            .settle_and_judge(&mut broker, DRAIN_PATIENCE, again_max, verdict)
             .await?;
         verdict.floor(
             "accepted in all",

@@ -137,7 +137,8 @@ impl Image {
     }
 }
 
-fn command<T: AsRef<OsStr>>(
+/// Runs a program of the system's, which must succeed.
+pub(super) fn command<T: AsRef<OsStr>>(
     program: &str,
     words: impl IntoIterator<Item = T>,
 ) -> Result<(), Trouble> {

@@ -28,6 +28,9 @@ pub(super) enum Manner {
     TakeAfter(Duration),
     /// Answers each event with this status when it first comes, then with 202.
     FailOnce(u16),
+    /// Answers each event with 429 when it first comes, and asks to be left alone for so many
+    /// seconds; then with 202.
+    TakeLater(u16),
     /// Answers with this status.
     Answer(u16),
     /// Never answers.
@@ -167,9 +170,22 @@ impl Drop for Peer {
 }
 
 /// What to do with one request.
+#[derive(Clone, Copy)]
 struct Answer {
     after: Duration,
     status: Option<u16>,
+    /// The value of `Retry-After`, in seconds.
+    retry_after: Option<u16>,
+}
+
+impl Answer {
+    fn status(status: u16) -> Self {
+        Answer {
+            after: Duration::ZERO,
+            status: Some(status),
+            retry_after: None,
+        }
+    }
 }
 
 impl Shared {
@@ -180,10 +196,7 @@ impl Shared {
             let why = "nobody subscribes there".to_owned();
             let trigger = path.to_owned();
             self.recorder.record(Record::Garbage { trigger, why });
-            return Answer {
-                after: Duration::ZERO,
-                status: Some(404),
-            };
+            return Answer::status(404);
         };
         match Event::read(&message.headers, &message.body) {
             Ok((_, event)) => {
@@ -194,10 +207,7 @@ impl Shared {
             Err(why) => {
                 let trigger = place.trigger.clone();
                 self.recorder.record(Record::Garbage { trigger, why });
-                Answer {
-                    after: Duration::ZERO,
-                    status: Some(400),
-                }
+                Answer::status(400)
             }
         }
     }
@@ -207,18 +217,24 @@ impl Place {
     fn answer(&mut self, key: &Key) -> Answer {
         self.first
             .get_or_insert_with(|| (Instant::now(), key.clone()));
-        let (after, status) = match self.manner {
-            Manner::Take => (Duration::ZERO, Some(202)),
-            Manner::TakeAfter(delay) => (delay, Some(202)),
-            Manner::FailOnce(status) if self.failed.insert(key.clone()) => {
-                (Duration::ZERO, Some(status))
-            }
-            Manner::FailOnce(_) => (Duration::ZERO, Some(202)),
-            Manner::Answer(status) => (Duration::ZERO, Some(status)),
-            Manner::Hang => (Duration::ZERO, None),
+        let taken = Answer::status(202);
+        let answer = match self.manner {
+            Manner::Take => taken,
+            Manner::TakeAfter(after) => Answer { after, ..taken },
+            Manner::FailOnce(status) if self.failed.insert(key.clone()) => Answer::status(status),
+            Manner::TakeLater(seconds) if self.failed.insert(key.clone()) => Answer {
+                retry_after: Some(seconds),
+                ..Answer::status(429)
+            },
+            Manner::FailOnce(_) | Manner::TakeLater(_) => taken,
+            Manner::Answer(status) => Answer::status(status),
+            Manner::Hang => Answer {
+                status: None,
+                ..taken
+            },
         };
-        self.taken += u64::from(status == Some(202));
-        Answer { after, status }
+        self.taken += u64::from(answer.status == Some(202));
+        answer
     }
 
     fn record(&self, event: Event, status: Option<u16>) -> Record {
@@ -278,7 +294,9 @@ async fn converse(stream: TcpStream, shared: &Shared) -> io::Result<()> {
             sleep(answer.after).await;
             shared.under_way.fetch_sub(1, Ordering::Relaxed);
         }
-        let response = format!("HTTP/1.1 {status} Told\r\nContent-Length: 0\r\n\r\n");
+        let later = answer.retry_after;
+        let later = later.map_or(String::new(), |it| format!("Retry-After: {it}\r\n"));
+        let response = format!("HTTP/1.1 {status} Told\r\n{later}Content-Length: 0\r\n\r\n");
         write.write_all(response.as_bytes()).await?;
     }
     Ok(())

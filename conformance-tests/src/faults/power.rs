@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::kill9::{AGAIN_PER_CRASH, check_books};
 use super::mounts::{Image, mount_memory};
-use super::scene::{Disk, FOUR_HABITS, NAMESPACE, Scene};
+use super::scene::{Disk, Habit, NAMESPACE, Scene, every_habit, quick_habits};
 use super::strace;
 use super::traffic::Sent;
 use super::verdict::{Trouble, Verdict};
@@ -55,7 +55,7 @@ impl Power {
             strace::is_there()?;
             return self.control(verdict).await;
         }
-        let mut bench = Bench::new().await?;
+        let mut bench = Bench::new(every_habit()).await?;
         let mut random = fastrand::Rng::with_seed(seed());
         for _ in 0..self.cuts {
             let wait = Duration::from_millis(random.u64(200..1_500));
@@ -64,17 +64,19 @@ impl Power {
         bench.image.mount()?;
         let mut broker = bench.scene.site.start(&[]).await?;
         check_books(&broker, &bench.sent, verdict).await?;
-        let figures = broker.quiet(NAMESPACE, &[], DRAIN_PATIENCE).await?;
-        drop(broker);
+        let again_max = self.cuts * AGAIN_PER_CRASH;
+        let accepted = bench
+            .scene
+            .settle_and_judge(&mut broker, DRAIN_PATIENCE, again_max, verdict)
+            .await?;
+        broker.kill().await?;
         bench.image.unmount()?;
 
-        let accepted = bench.sent.accepted;
-        verdict.floor("accepted in all", accepted, self.accepted_floor * self.cuts);
+        let floor = self.accepted_floor * self.cuts;
+        verdict.floor("accepted in all", accepted, floor);
         let segments = u64::try_from(bench.segments.len()).unwrap_or(u64::MAX);
         verdict.floor("segments seen", segments, self.segments_floor);
         verdict.figure("cuts", self.cuts);
-        let again_max = self.cuts * AGAIN_PER_CRASH;
-        bench.scene.judge(figures, again_max, verdict).await?;
         Ok(())
     }
 
@@ -83,7 +85,7 @@ impl Power {
         let mut random = fastrand::Rng::with_seed(seed());
         let (mut accepted, mut losing) = (0, 0);
         for _ in 0..self.cuts {
-            let mut bench = Bench::new().await?;
+            let mut bench = Bench::new(quick_habits()).await?;
             let wait = Duration::from_millis(random.u64(500..1_500));
             let wrapper = strace::without_syncs();
             bench.cut(self, &wrapper, wait, verdict).await?;
@@ -112,12 +114,12 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new() -> Result<Self, Trouble> {
+    async fn new(habits: Vec<Habit>) -> Result<Self, Trouble> {
         let disk = Disk {
             segment_bytes: Some(SEGMENT_BYTES),
             ..Disk::default()
         };
-        let mut scene = Scene::new(disk, FOUR_HABITS()).await?;
+        let mut scene = Scene::new(disk, habits).await?;
         let memory = scene.site.folder().join("memory");
         mount_memory(&memory, MEMORY_BYTES)?;
         let at = scene.site.folder().join("disk");
@@ -149,7 +151,7 @@ impl Bench {
         }
         let traffic = self
             .scene
-            .traffic(options.producers, Some(options.per_second), 128);
+            .traffic(options.producers, Some(options.per_second));
         let round = traffic.begin(u64::MAX >> 1);
         // No condition is awaited here: the moment of the fault is what is random.
         sleep(wait).await;
@@ -174,8 +176,11 @@ impl Bench {
             Err(Trouble::Broken(_)) => true,
             Err(trouble) => return Err(trouble),
             Ok(mut broker) => {
-                broker.quiet(NAMESPACE, &[], DRAIN_PATIENCE).await?;
-                self.scene.ledger.judge(Vec::new()).await?.lost.count > 0
+                let figures = broker.quiet(NAMESPACE, &[], DRAIN_PATIENCE).await?;
+                self.scene.note_parked(&broker).await?;
+                let judgement = self.scene.judgement(figures).await?;
+                broker.kill().await?;
+                judgement.lost.count > 0
             }
         };
         self.image.unmount()?;

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::broker::Broker;
 use super::kill9::AGAIN_PER_CRASH;
 use super::peer::Manner;
-use super::scene::{Disk, Habit, NAMESPACE, Scene, id};
+use super::scene::{Disk, Habit, Scene, id};
 use super::traffic::Traffic;
 use super::verdict::{Trouble, Verdict};
 use crate::client::{Connection, Request};
@@ -41,7 +41,7 @@ impl Recovery {
         let habits = vec![Habit::all(BEHIND, Manner::Hang)];
         let scene = Scene::new(Disk::default(), habits).await?;
         let mut broker = scene.site.start(&[]).await?;
-        let traffic = scene.traffic(1, None, 256);
+        let traffic = scene.traffic(1, None);
         let began = Instant::now();
         fill(&traffic, self.events).await?;
         let resources = broker.resources()?;
@@ -115,8 +115,9 @@ impl Recovery {
                 mib(RESIDENT_MAX)
             )
         });
-        let figures = broker.quiet(NAMESPACE, &[], patience).await?;
-        let accepted = scene.judge(figures, AGAIN_PER_CRASH, verdict).await?;
+        let accepted = scene
+            .settle_and_judge(broker, patience, AGAIN_PER_CRASH, verdict)
+            .await?;
         verdict.floor("accepted", accepted, self.events);
         Ok(())
     }

@@ -1,21 +1,24 @@
 //! What most drivers begin with: a site, a broker, triggers of known habits, a ledger.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::broker::Site;
+use super::broker::{Broker, Site};
 use super::peer::{Manner, Peer, Recorder};
 use super::traffic::{Plan, Traffic, ledger};
 use super::verdict::{Trouble, Verdict};
 use crate::event::Event;
 use crate::harness::seed;
-use crate::ledger::{Figures, Ledger};
+use crate::ledger::{Figures, Judgement, Ledger, Term};
 
 /// The namespace of every driver's objects.
 pub(super) const NAMESPACE: &str = "faults";
+/// Bytes of data in an event, in the mean.
+const PAYLOAD_BYTES: usize = 256;
 /// The name of every driver's broker.
 pub(super) const BROKER: &str = "broker";
 
@@ -108,20 +111,32 @@ impl Habit {
     }
 }
 
-/// Four triggers: one that takes everything at once, one that is slow, one that fails before it
-/// takes each event, one that refuses, so that its events go to a dead-letter sink.
-pub(super) const FOUR_HABITS: fn() -> Vec<Habit> = || {
+/// Triggers of five habits: one takes everything at once, one is slow, one fails before it takes each
+/// event, one refuses, so that its events go to a dead-letter sink, and one refuses and has none, so
+/// that its events are parked.
+pub(super) fn quick_habits() -> Vec<Habit> {
+    let slow = Manner::TakeAfter(Duration::from_millis(20));
     vec![
         Habit::all("plain", Manner::Take),
-        Habit::one(
-            "slow",
-            "order",
-            Manner::TakeAfter(Duration::from_millis(20)),
-        ),
+        Habit::one("slow", "order", slow),
         Habit::one("failing", "retry", Manner::FailOnce(500)),
         Habit::one("refusing", "poison", Manner::Answer(400)).buried(),
+        Habit::one(PARKED, "poison", Manner::Answer(400)),
     ]
-};
+}
+
+/// Those, and one that asks to be left alone for longer than a wait in memory lasts.
+pub(super) fn every_habit() -> Vec<Habit> {
+    let mut habits = quick_habits();
+    let later = Manner::TakeLater(LATER_SECONDS);
+    habits.push(Habit::one("later", "other", later));
+    habits
+}
+
+/// The trigger whose events are parked.
+const PARKED: &str = "parked";
+/// Longer than the 30 s for which a deferral waits in memory.
+const LATER_SECONDS: u16 = 32;
 
 /// A site with a broker and triggers, a peer that is their subscriber, and a judge.
 #[derive(Debug)]
@@ -151,8 +166,13 @@ impl Scene {
         })
     }
 
-    /// Producers for the scene's broker, each with events of `payload_bytes` of data.
-    pub(super) fn traffic(
+    /// Producers for the scene's broker.
+    pub(super) fn traffic(&self, producers: usize, per_second: Option<f64>) -> Traffic {
+        self.traffic_of(producers, per_second, PAYLOAD_BYTES)
+    }
+
+    /// The same with events of so many bytes of data, in the mean.
+    pub(super) fn traffic_of(
         &self,
         producers: usize,
         per_second: Option<f64>,
@@ -183,16 +203,65 @@ impl Scene {
         })
     }
 
-    /// The ledger's judgement on all, with the broker's figures beside it.
+    /// Waits until everything is settled, and gives the ledger's judgement on all, with the broker's
+    /// figures beside it: how many were accepted.
+    pub(super) async fn settle_and_judge(
+        &self,
+        broker: &mut Broker,
+        patience: Duration,
+        again_max: u64,
+        verdict: &mut Verdict,
+    ) -> Result<u64, Trouble> {
+        let figures = broker.quiet(NAMESPACE, &[], patience).await?;
+        self.note_parked(broker).await?;
+        self.judge(figures, again_max, verdict).await
+    }
+
+    /// Tells the ledger which events the broker shows as parked. It shows no data, but its size.
+    pub(super) async fn note_parked(&self, broker: &Broker) -> Result<(), Trouble> {
+        if !self.habits.iter().any(|habit| habit.trigger == PARKED) {
+            return Ok(());
+        }
+        let shown = broker.admin().dead_letters(NAMESPACE, PARKED).await?;
+        for letter in shown {
+            let number = number(&letter.event.id);
+            let sent = number.map(|number| event(number, PAYLOAD_BYTES));
+            let is_same = |it: &Event| {
+                let attributes = &letter.event.attributes;
+                let size = it.data.as_ref().map_or(0, |data| data.len() as u64);
+                attributes.get("subject").map(String::as_str) == Some(it.get("subject"))
+                    && letter.event.data_size_bytes == size
+            };
+            let Some(sent) = sent.filter(is_same) else {
+                let id = &letter.event.id;
+                return Err(Trouble::broken(format!(
+                    "{id} is parked other than it was sent"
+                )));
+            };
+            self.ledger.parked(PARKED, &sent);
+        }
+        Ok(())
+    }
+
+    /// The ledger's judgement on all, with the broker's figures beside it: how many were accepted.
     pub(super) async fn judge(
         &self,
         figures: Vec<Figures>,
         again_max: u64,
         verdict: &mut Verdict,
     ) -> Result<u64, Trouble> {
-        let judgement = self.ledger.judge(figures).await?;
+        let judgement = self.judgement(figures).await?;
         verdict.judge(&judgement, again_max);
         Ok(judgement.accepted)
+    }
+
+    /// The judgement itself.
+    pub(super) async fn judgement(&self, mut figures: Vec<Figures>) -> io::Result<Judgement> {
+        let parked = figures.iter_mut().find(|it| it.trigger == PARKED);
+        if let Some(parked) = parked {
+            parked.leaving = vec![Term::Parked];
+        }
+        self.ledger.judge(figures).await
     }
 }
 
@@ -249,4 +318,9 @@ pub(super) fn event(number: u64, payload_bytes: usize) -> Event {
 /// The id of the event of this number: always as long, and found in a file by its bytes.
 pub(super) fn id(number: u64) -> String {
     format!("fault-{:08x}-{number:010}", seed() & 0xffff_ffff)
+}
+
+/// The number in such an id.
+fn number(id: &str) -> Option<u64> {
+    id.rsplit_once('-')?.1.parse().ok()
 }
