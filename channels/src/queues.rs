@@ -253,6 +253,13 @@ impl<P: Place, R: Kinded> Queues<P, R> {
         again.or_else(|| Some(&self.parked.get(&offset)?.ticket))
     }
 
+    /// The ticket of an event that is not fresh, wherever it is.
+    pub(crate) fn ticket_of(&self, offset: u64) -> Option<&Ticket<P>> {
+        let taken = || self.taken.get(&offset).map(|taken| &taken.ticket);
+        let leased = || self.leased.get(&offset).map(|leased| &leased.ticket);
+        self.ticket(offset).or_else(taken).or_else(leased)
+    }
+
     /// The ticket of an event whose lease is in force.
     pub(crate) fn leased_ticket(&self, offset: u64, token: u64) -> Option<&Ticket<P>> {
         let leased = self.leased.get(&offset).filter(|it| it.token == token);

@@ -117,13 +117,14 @@ impl Keeper {
         }
     }
 
-    fn keep(&mut self, mut to_keep: Vec<ToKeep>) {
-        while !to_keep.is_empty() {
-            let rest = to_keep.split_off(one_write(to_keep.iter().map(|it| it.op.size_bytes())));
+    fn keep(&mut self, mut left: Vec<ToKeep>) {
+        while !left.is_empty() {
+            let rest = left.split_off(one_write(left.iter().map(|it| it.op.size_bytes())));
+            let to_keep = self.shared.apply(|state, _| state.still_to_keep(left));
             let ops: Vec<KeptOp> = to_keep.iter().map(|it| it.op.clone()).collect();
             let result = self.apply_kept(&ops);
             self.answer(to_keep, &result);
-            to_keep = rest;
+            left = rest;
         }
     }
 

@@ -163,7 +163,9 @@ impl State {
             });
             round.deleted.push(number);
         }
-        round.ends.extend(self.kept_ends.drain(..).map(KeptOp::End));
+        let mut ends = std::mem::take(&mut self.kept_ends);
+        ends.retain(|key| !self.is_kept(*key));
+        round.ends.extend(ends.into_iter().map(KeptOp::End));
         round
     }
 
@@ -222,4 +224,4 @@ impl Round {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

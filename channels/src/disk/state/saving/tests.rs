@@ -18,7 +18,7 @@ const NOW: Timestamp = Timestamp(1_000);
 const IN_FLIGHT: usize = 64;
 
 /// A subscription with so many events before it.
-fn with_events(count: u64) -> (State, SubscriptionId) {
+pub(in super::super) fn with_events(count: u64) -> (State, SubscriptionId) {
     let segments: [SegmentInfo; 0] = [];
     let counts = Counts::new(&segments, Floor::default(), 0);
     let mut state = State::new(counts, 0, 1, 64 << 20);

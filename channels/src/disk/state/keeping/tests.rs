@@ -1,0 +1,169 @@
+//! What happens while something waits to be kept.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use sluicegate_event::Event;
+use tokio::sync::oneshot;
+
+use super::super::super::kept::KeptOp;
+use super::super::fetching::Fetched;
+use super::super::saving::tests::with_events;
+use super::super::{Ending, State};
+use super::ToKeep;
+use crate::reading::{LeaseId, Next, PARTITION, SubscriptionId};
+use crate::{NextLimit, ParkReason, Position, Settled, StoreError, Timestamp};
+
+const NOW: Timestamp = Timestamp(1_000);
+
+type Asked = oneshot::Receiver<Result<bool, StoreError>>;
+
+fn ask(begin: impl FnOnce(oneshot::Sender<Result<bool, StoreError>>)) -> Asked {
+    let (answer, asked) = oneshot::channel();
+    begin(answer);
+    asked
+}
+
+/// The next event, read from wherever it is.
+fn lease(state: &mut State, id: SubscriptionId) -> Option<LeaseId> {
+    let limit = NextLimit {
+        items_max: 1.try_into().expect("it is more than none"),
+        bytes_max: usize::MAX,
+        dead_letters_max: 1,
+    };
+    for _ in 0..2 {
+        match state.next(id, limit, Waker::noop(), NOW) {
+            Next::HandedOut(mut leases) => return leases.pop().map(|it| it.id),
+            Next::Wait(_) => {}
+            Next::Over => panic!("the channel is open"),
+        }
+        for fetch in state.take_fetches(1) {
+            let event = Event::builder("1", "/suite", "a").build();
+            let fetched = Fetched {
+                event: Arc::new(event.expect("it is valid")),
+                accepted_at: None,
+                reason: None,
+            };
+            state.fetched(fetch, Some(fetched));
+        }
+    }
+    None
+}
+
+fn park(state: &mut State, lease: LeaseId) -> Asked {
+    let reason = ParkReason::unreadable("refused");
+    ask(|answer| state.begin_park(lease, reason, 1, None, NOW, answer))
+}
+
+/// What the keeper does with what waits: what is written.
+fn keep(state: &mut State, to_keep: Vec<ToKeep>) -> Vec<KeptOp> {
+    let to_keep = state.still_to_keep(to_keep);
+    let ops = to_keep.iter().map(|it| it.op.clone()).collect();
+    for it in to_keep {
+        state.kept(it, &Ok(()), NOW);
+    }
+    ops
+}
+
+fn keep_all(state: &mut State) -> Vec<KeptOp> {
+    let (ends, puts): (Vec<_>, Vec<_>) = state.take_to_keep().into_iter().partition(ToKeep::ends);
+    let mut ops = keep(state, puts);
+    ops.extend(keep(state, ends));
+    ops
+}
+
+/// A subscription with one event, which is parked.
+fn with_a_dead_letter() -> (State, SubscriptionId) {
+    let (mut state, id) = with_events(1);
+    let leased = lease(&mut state, id).expect("there is an event");
+    let mut parked = park(&mut state, leased);
+    assert!(matches!(keep_all(&mut state)[..], [KeptOp::Put { .. }]));
+    assert_eq!(parked.try_recv(), Ok(Ok(true)));
+    (state, id)
+}
+
+fn redrive(state: &mut State) -> Asked {
+    ask(|answer| state.begin_redrive("a", 0, NOW, answer))
+}
+
+fn discard(state: &mut State) -> Asked {
+    ask(|answer| state.begin_discard("a", 0, answer))
+}
+
+#[test]
+fn what_is_redriven_is_not_discarded_at_the_same_time() {
+    let check = |begin: fn(&mut State) -> (Asked, Asked)| {
+        let (mut state, id) = with_a_dead_letter();
+        let (mut redriven, mut discarded) = begin(&mut state);
+        let ops = keep_all(&mut state);
+        assert!(matches!(ops[..], [] | [KeptOp::Put { .. }]), "{ops:?}");
+        assert_eq!(redriven.try_recv(), Ok(Ok(true)));
+        assert_eq!(discarded.try_recv(), Ok(Ok(false)));
+        assert!(lease(&mut state, id).is_some(), "it comes up again");
+    };
+    check(|state| (redrive(state), discard(state)));
+    check(|state| {
+        let discarded = discard(state);
+        (redrive(state), discarded)
+    });
+    // One is being written already when the other is asked for.
+    check(|state| {
+        let redriven = redrive(state);
+        let to_keep = state.take_to_keep();
+        let discarded = discard(state);
+        keep(state, to_keep);
+        (redriven, discarded)
+    });
+}
+
+#[test]
+fn what_is_discarded_is_not_redriven_at_the_same_time() {
+    let (mut state, id) = with_a_dead_letter();
+    let mut discarded = discard(&mut state);
+    let to_keep = state.take_to_keep();
+    let mut redriven = redrive(&mut state);
+    assert!(matches!(keep(&mut state, to_keep)[..], [KeptOp::End(_)]));
+    assert!(keep_all(&mut state).is_empty());
+    assert_eq!(discarded.try_recv(), Ok(Ok(true)));
+    assert_eq!(redriven.try_recv(), Ok(Ok(false)));
+    assert!(lease(&mut state, id).is_none());
+}
+
+#[test]
+fn a_lease_that_ended_without_effect_keeps_nothing() {
+    let (mut state, id) = with_events(1);
+    let leased = lease(&mut state, id).expect("there is an event");
+    let mut parked = park(&mut state, leased);
+    state.end(leased, Ending::Settled(Settled::Delivered));
+    assert!(keep_all(&mut state).is_empty());
+    assert_eq!(parked.try_recv(), Ok(Ok(true)));
+}
+
+#[test]
+fn an_end_that_waits_does_not_take_what_was_kept_anew() {
+    let check = |is_kept_anew: bool| {
+        let (mut state, id) = with_a_dead_letter();
+        let mut redriven = redrive(&mut state);
+        keep_all(&mut state);
+        assert_eq!(redriven.try_recv(), Ok(Ok(true)));
+        let leased = lease(&mut state, id).expect("it comes up again");
+        state.end(leased, Ending::Settled(Settled::Delivered));
+
+        // Its end waits to be stored, and an operator asks for it once more.
+        let position = Position {
+            partition: PARTITION,
+            offset: 0,
+        };
+        let replayed = state.replay("a", &[position], NOW);
+        assert_eq!(replayed.expect("it is there").0.given, 1);
+        let leased = lease(&mut state, id).expect("it is given once more");
+        if is_kept_anew {
+            park(&mut state, leased);
+            assert!(matches!(keep_all(&mut state)[..], [KeptOp::Put { .. }]));
+        }
+        let ends = state.take_round(false).ends;
+        assert_eq!(ends.is_empty(), is_kept_anew, "{ends:?}");
+    };
+    check(false);
+    check(true);
+}
