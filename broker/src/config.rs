@@ -20,7 +20,7 @@ use std::time::Duration;
 use sluicegate_dispatcher::HttpSenderOptions;
 use sluicegate_dispatcher::breaker::PROBE_EVERY;
 use sluicegate_event::Limits;
-use sluicegate_resources::{ChannelConfig, MemoryConfig, ResolveMap};
+use sluicegate_resources::{ChannelConfig, DiskConfig, ResolveMap, Retention};
 
 use crate::server::ServerOptions;
 
@@ -41,10 +41,14 @@ pub struct Config {
     pub admin: AdminConfig,
     /// `manifests`: the folder of manifests. Default `./sluicegate`.
     pub manifests: PathBuf,
-    /// `data`: the folder of what must survive a restart. None by default.
+    /// `data`: the folder of what must survive a restart. Default `./data`, or none where
+    /// `defaultChannel` is `memory`.
     pub data: Option<PathBuf>,
-    /// `defaultChannel`: the channel of a broker that names no configuration. Default `memory`.
+    /// `defaultChannel`: the channel of a broker that names no configuration. Default `disk`.
     pub default_channel: ChannelConfig,
+    /// `retention.*`: what a broker on disk keeps of settled events where its configuration does not
+    /// say. Default 7 days and 1 GiB.
+    pub retention: Retention,
     /// `resolve`: how references become URLs.
     pub resolve: ResolveMap,
     /// `limits.*`: how large events may be.
@@ -70,6 +74,9 @@ pub struct Config {
     pub has_default_broker: bool,
 }
 
+/// Where `data` is, unless something else is said.
+const DATA: &str = "./data";
+
 /// `admin`: the listener for probes, metrics and the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminConfig {
@@ -89,8 +96,12 @@ impl Default for Config {
                 allowed_hosts: Vec::new(),
             },
             manifests: PathBuf::from("./sluicegate"),
-            data: None,
-            default_channel: ChannelConfig::Memory(MemoryConfig::default()),
+            data: Some(PathBuf::from(DATA)),
+            default_channel: ChannelConfig::Disk(DiskConfig::default()),
+            retention: Retention {
+                age_max: Some(Duration::from_secs(7 * 24 * 60 * 60)),
+                bytes_max: Some(1 << 30),
+            },
             resolve: ResolveMap::default(),
             limits: Limits::default(),
             request_bytes_in_flight_max: 256 << 20,

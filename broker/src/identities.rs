@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use sluicegate_resources::ObjectName;
 
+use crate::stored_files::{make_folder, replace};
+
 /// Why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -55,6 +57,8 @@ fn by(pid: Option<u32>) -> String {
 pub struct Identities {
     uids: BTreeMap<String, String>,
     store: Option<Store>,
+    /// There was no file, so that whoever has a uid already may tell it.
+    is_new: bool,
 }
 
 #[derive(Debug)]
@@ -80,7 +84,7 @@ impl Identities {
             let path = path.to_owned();
             move |error| DataError::Io { path, error }
         };
-        std::fs::create_dir_all(folder).map_err(at(folder))?;
+        make_folder(folder).map_err(at(folder))?;
         let lock = lock(folder)?;
         let file = folder.join("identities.json");
         let uids = match std::fs::read(&file) {
@@ -91,13 +95,35 @@ impl Identities {
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(at(&file)(error)),
         };
+        let is_new = !file.exists();
         Ok(Identities {
             uids,
             store: Some(Store {
                 file: file.into(),
                 _lock: lock,
             }),
+            is_new,
         })
+    }
+
+    /// Each trigger that has a uid.
+    pub fn names(&self) -> impl Iterator<Item = ObjectName> + '_ {
+        self.uids.keys().filter_map(|name| {
+            let (namespace, name) = name.split_once('/')?;
+            Some(ObjectName {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            })
+        })
+    }
+
+    /// Takes on the uid that a subscription on disk has, where the file with the uids was lost: else
+    /// its trigger would be another, and what waits for it gone. Stored with the next new one.
+    pub fn adopt(&mut self, trigger: &ObjectName, uid: &str) {
+        if self.is_new {
+            let name = trigger.to_string();
+            self.uids.entry(name).or_insert_with(|| uid.to_owned());
+        }
     }
 
     /// The uid of a trigger, when it has one.
@@ -177,19 +203,6 @@ impl Identities {
     }
 }
 
-/// Writes beside and renames, so that a crash leaves the old file or the new one. Blocking.
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("json.new");
-    let mut file = File::create(&beside)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
-}
-
 fn lock(folder: &Path) -> Result<File, DataError> {
     let path = folder.join("lock");
     let io = |error| DataError::Io {
@@ -216,8 +229,9 @@ fn lock(folder: &Path) -> Result<File, DataError> {
         }
         Err(TryLockError::Error(error)) => return Err(io(error)),
     }
-    file.set_len(0).map_err(io)?;
-    writeln!(file, "{}", std::process::id()).map_err(io)?;
+    // For the words of who finds it locked; a full disk must not keep the server from starting.
+    let told = file.set_len(0);
+    drop(told.and_then(|()| writeln!(file, "{}", std::process::id())));
     Ok(file)
 }
 

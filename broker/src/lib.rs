@@ -16,6 +16,7 @@ pub mod readiness;
 pub mod registry;
 pub mod runtime;
 pub mod server;
+mod stored_files;
 #[cfg(test)]
 mod testing;
 pub mod watch_list;

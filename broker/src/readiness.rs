@@ -2,9 +2,10 @@
 //!
 //! Ready means: every valid trigger's start is fixed, so that whatever is accepted from now on
 //! reaches it. A trigger that could not be subscribed makes the server unready for as long as that
-//! lasts. A broker whose configuration is missing does not: it refuses what it is sent, so nothing
-//! is lost, and the others serve on. Neither does an invalid manifest, since its last valid
-//! version is still served. `/readyz?verbose` tells all of it.
+//! lasts, and so does a store that has failed, since only another start brings it back. A broker whose
+//! configuration is missing, whose files cannot be opened or whose disk is full does not: it refuses
+//! what it is sent, so nothing is lost, and the others serve on. Neither does an invalid manifest, since
+//! its last valid version is still served. `/readyz?verbose` tells all of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,7 +72,8 @@ impl Readiness {
 
     /// Whether everything is served, and whatever is accepted reaches each trigger that wants it.
     pub fn is_ready(&self, registry: &Registry) -> bool {
-        self.phase() == Phase::Serving && !registry.table().has_unsubscribed()
+        let table = registry.table();
+        self.phase() == Phase::Serving && !table.has_unsubscribed() && !table.has_failed_store()
     }
 
     fn report(&self, registry: &Registry) -> String {
@@ -83,8 +85,13 @@ impl Readiness {
             phase.word()
         );
         let table = registry.table();
-        for name in table.brokers.keys() {
-            text.push_str(&format!("[+]broker {name} ok\n"));
+        for (name, broker) in &table.brokers {
+            let condition = broker.condition();
+            let message = condition.message().unwrap_or("ok");
+            text.push_str(&format!(
+                "{}broker {name} {message}\n",
+                mark(condition.is_ready())
+            ));
         }
         for (name, condition) in &table.unserved {
             let message = condition.message().unwrap_or_default();

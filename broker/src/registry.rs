@@ -42,8 +42,10 @@ pub use standing::Standing;
 
 use departed::{Account, Departed};
 
-/// A broker that is served. It is ready for as long as it is; one that is in force and cannot be
-/// served stands in [`Table::unserved`].
+/// The kind of a channel on disk.
+const DISK: &str = "disk";
+
+/// A broker that is served. One that is in force and cannot be stands in [`Table::unserved`].
 #[derive(Debug)]
 pub struct RunningBroker {
     /// Its namespace and name.
@@ -56,6 +58,16 @@ pub struct RunningBroker {
     pub matcher: Arc<TriggerMatcher>,
     /// What the door sees of it.
     pub entry: Arc<ingress::Entry>,
+}
+
+impl RunningBroker {
+    /// Whether it takes events. A channel in memory always does; one on disk is asked.
+    pub fn condition(&self) -> Condition {
+        match self.channel_kind {
+            DISK => Condition::of_channel(&self.channel.describe()),
+            _ => Condition::Ready,
+        }
+    }
 }
 
 /// A trigger that is in force, whether or not it can be served.
@@ -150,6 +162,12 @@ impl Table {
     pub fn has_unsubscribed(&self) -> bool {
         let mut views = self.triggers.values();
         views.any(|view| view.condition.is_not_subscribed())
+    }
+
+    /// Whether a store has failed, so that only another start can bring its broker back.
+    pub fn has_failed_store(&self) -> bool {
+        let mut brokers = self.brokers.values();
+        brokers.any(|broker| broker.condition().is_store_failed())
     }
 
     /// The triggers of `broker`.

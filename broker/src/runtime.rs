@@ -50,6 +50,8 @@ pub struct Addresses {
     pub manifests: PathBuf,
     /// Whether that folder exists yet.
     pub manifests_exist: bool,
+    /// The folder of what survives a restart, where there is one.
+    pub data: Option<PathBuf>,
 }
 
 /// Why the server did not start.

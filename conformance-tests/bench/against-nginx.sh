@@ -14,7 +14,7 @@
 #
 #   cargo build --release -p sluicegate -p sluicegate-conformance --bins
 #
-# They are taken from target/release, or from the folder that BIN names. Without nginx it measures
+# They are taken from target/release, or from the folder that BIN names. CHANNEL=disk measures the channel on disk. Without nginx it measures
 # sluicegate alone and says so. Everything listens on loopback, and ends with the script.
 set -euo pipefail
 # Where Debian keeps servers, which is in nobody's path but root's.
@@ -44,6 +44,8 @@ start_sluicegate() {
 listen: $door
 admin: {listen: $admin}
 manifests: ./manifests
+data: ./data
+defaultChannel: ${CHANNEL:-memory}
 YAML
     cat > "$folder/manifests/bench.yaml" <<YAML
 apiVersion: eventing.knative.dev/v1

@@ -80,6 +80,7 @@ start() {
 listen: $3
 admin: {listen: $4}
 manifests: ./$name
+defaultChannel: memory
 YAML
     began=$(date +%s%N)
     "$bin/sluicegate" run --config "$folder/$name.yaml" > "$folder/$name.log" 2>&1 &

@@ -2,6 +2,14 @@
 
 use std::num::NonZeroU64;
 
+mod disk;
+mod retention;
+
+pub use disk::DiskConfig;
+pub use retention::{Retention, read_retention};
+
+use disk::read_disk;
+
 use crate::metadata::read_header;
 use crate::text::listed;
 use crate::trigger::refuse_own_annotations;
@@ -18,6 +26,8 @@ pub struct BrokerConfig {
     pub metadata: Metadata,
     /// `spec.channel`
     pub channel: ChannelConfig,
+    /// `spec.retention`, of a channel that keeps settled events.
+    pub retention: Retention,
     /// `spec.limits.maxHops`, 1 to 255.
     pub hops_max: Option<u8>,
 }
@@ -27,6 +37,18 @@ pub struct BrokerConfig {
 pub enum ChannelConfig {
     /// `memory`
     Memory(MemoryConfig),
+    /// `disk`
+    Disk(DiskConfig),
+}
+
+impl ChannelConfig {
+    /// The kind's name, such as `memory`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ChannelConfig::Memory(_) => "memory",
+            ChannelConfig::Disk(_) => "disk",
+        }
+    }
 }
 
 /// Bounds of the memory channel.
@@ -65,8 +87,9 @@ impl Default for MemoryConfig {
 /// The largest count or size that a channel can be given; more is a slip of the keyboard.
 const BOUND_MAX: u64 = 1 << 50;
 
-/// The channels of `spec.channel`; all but memory come in a later version.
+/// The channels of `spec.channel`; those behind the first two come in a later version.
 const CHANNELS: [&str; 4] = ["memory", "disk", "nats", "kafka"];
+const SERVED: usize = 2;
 
 /// Reads a config from its document, `apiVersion` and `kind` already read.
 pub(crate) fn read_broker_config(document: &mut Mapping<'_>) -> Option<BrokerConfig> {
@@ -83,22 +106,20 @@ pub(crate) fn read_broker_config(document: &mut Mapping<'_>) -> Option<BrokerCon
         limits.finish();
         u8::try_from(hops_max?.integer(1..=255)?).ok()
     });
+    let retention = spec
+        .field("retention")
+        .and_then(|field| read_kept(&field, channel.as_ref()));
+    if let Some(field) = spec.field("reclaimPolicy") {
+        check_reclaim_policy(&field, channel.as_ref());
+    }
     for (name, remedy) in [
         (
-            "retention",
-            "remove it; an event is kept until every trigger has settled it",
-        ),
-        (
             "deadLetters",
-            "remove it; the store of dead letters has the bounds of the channel",
+            "remove it; a dead letter is kept until it is sent again or discarded",
         ),
         (
             "capture",
             "remove it; data of events is not kept for the console",
-        ),
-        (
-            "reclaimPolicy",
-            "remove it; what a deleted broker held is deleted",
         ),
     ] {
         if let Some(field) = spec.field(name) {
@@ -109,8 +130,41 @@ pub(crate) fn read_broker_config(document: &mut Mapping<'_>) -> Option<BrokerCon
     Some(BrokerConfig {
         metadata: header.metadata?,
         channel: channel?,
+        retention: retention.unwrap_or_default(),
         hops_max,
     })
+}
+
+/// Retention, where the channel keeps what it says.
+fn read_kept(field: &Field<'_>, channel: Option<&ChannelConfig>) -> Option<Retention> {
+    if let Some(ChannelConfig::Memory(_)) = channel {
+        let message = format!(
+            "`{}` is for a channel that keeps settled events; `memory` keeps none",
+            field.path()
+        );
+        field.refuse(codes::NOT_ALLOWED, message, "remove it, or use `disk`");
+        return None;
+    }
+    read_retention(field)
+}
+
+/// `Retain` is what happens on disk, and the only thing that does.
+fn check_reclaim_policy(field: &Field<'_>, channel: Option<&ChannelConfig>) {
+    match channel {
+        Some(ChannelConfig::Memory(_)) => not_available(
+            field,
+            "remove it; what a deleted broker held in memory is deleted",
+        ),
+        Some(ChannelConfig::Disk(_)) | None => {
+            if field.one_of(&[("Retain", false), ("Delete", true)]) == Some(true) {
+                not_available(
+                    field,
+                    "write Retain; what a deleted broker holds stays in its folder until you \
+                     remove that",
+                );
+            }
+        }
+    }
 }
 
 fn not_available(field: &Field<'_>, remedy: &str) {
@@ -136,26 +190,29 @@ pub fn read_channel(field: &Field<'_>) -> Option<ChannelConfig> {
             format!("keep one of them, such as `{first}`"),
         );
     }
-    for name in CHANNELS.into_iter().skip(1) {
+    for name in CHANNELS.into_iter().skip(SERVED) {
         let settings = channel.field(name);
         if named.contains(&name) {
-            not_available(&settings.unwrap_or_else(|| field.clone()), "use `memory`");
+            not_available(&settings.unwrap_or_else(|| field.clone()), "use `disk`");
         }
     }
-    // `memory:` with nothing behind it means all its defaults.
-    let is_memory = channel.contains("memory");
+    // `disk:` with nothing behind it means all its defaults.
+    let is = |name| named.contains(&name);
     let memory = channel.field("memory");
+    let disk = channel.field("disk");
     // An unknown field is the misspelt channel, which is then said.
     if channel.finish() && named.is_empty() {
         field.refuse(
             codes::MISSING_FIELD,
             format!("`{}` must name a channel", field.path()),
-            "  channel:\n    memory: {}",
+            "  channel:\n    disk: {}",
         );
     }
-    match memory {
-        Some(field) => read_memory(&field).map(ChannelConfig::Memory),
-        None => is_memory.then(|| ChannelConfig::Memory(MemoryConfig::default())),
+    match (memory, disk) {
+        (Some(field), _) => read_memory(&field).map(ChannelConfig::Memory),
+        (None, Some(field)) => read_disk(&field).map(ChannelConfig::Disk),
+        (None, None) if is("memory") => Some(ChannelConfig::Memory(MemoryConfig::default())),
+        (None, None) => is("disk").then(|| ChannelConfig::Disk(DiskConfig::default())),
     }
 }
 

@@ -21,7 +21,10 @@ mod uri;
 pub mod yaml;
 
 pub use broker::Broker;
-pub use broker_config::{BrokerConfig, ChannelConfig, MemoryConfig, WhenFull, read_channel};
+pub use broker_config::{
+    BrokerConfig, ChannelConfig, DiskConfig, MemoryConfig, Retention, WhenFull, read_channel,
+    read_retention,
+};
 pub use delivery::{BackoffPolicy, DeliverySpec, EffectiveDelivery, Format, RetryLimit};
 pub use destination::{Destination, KReference};
 pub use diagnostic::{Diagnostic, Severity, Span};

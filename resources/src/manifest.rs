@@ -86,13 +86,14 @@ impl Manifest {
 pub struct Places(BTreeMap<String, Span>);
 
 /// The fields that are checked against other objects or against an earlier version.
-const PLACES: [&str; 11] = [
+const PLACES: [&str; 12] = [
     "metadata",
     "metadata.name",
     "metadata.annotations",
     "spec",
     "spec.broker",
     "spec.brokerRef",
+    "spec.channel",
     "spec.config",
     "spec.subscriber",
     "spec.subscriber.ref",

@@ -2,10 +2,10 @@
 
 use crate::broker::CLASS;
 use crate::text::quoted;
-use crate::{Broker, Diagnostic, KReference, Object, Places, Trigger, codes};
+use crate::{Broker, BrokerConfig, Diagnostic, KReference, Object, Places, Trigger, codes};
 
 /// Checks a change of an object: of a broker everything but `spec.delivery` stays, of a trigger
-/// `spec.broker`. Nothing is found when the two are not the same object.
+/// `spec.broker`, of a configuration the kind of channel. Nothing is found when the two are not the same object.
 ///
 /// `places` are those of the new version's manifest; without them the findings have no place.
 pub fn check_update(old: &Object, new: &Object, places: &Places) -> Vec<Diagnostic> {
@@ -15,7 +15,7 @@ pub fn check_update(old: &Object, new: &Object, places: &Places) -> Vec<Diagnost
     match (old, new) {
         (Object::Broker(old), Object::Broker(new)) => check_broker(old, new, places),
         (Object::Trigger(old), Object::Trigger(new)) => check_trigger(old, new, places),
-        // What a config says may change.
+        (Object::BrokerConfig(old), Object::BrokerConfig(new)) => check_config(old, new, places),
         (Object::Broker(_) | Object::Trigger(_) | Object::BrokerConfig(_), _) => Vec::new(),
     }
 }
@@ -38,7 +38,7 @@ fn check_broker(old: &Broker, new: &Broker, places: &Places) -> Vec<Diagnostic> 
             ..changed("`spec.config` of a broker", &old, &new)
         });
     }
-    let help = "delete the broker and create it again; the events that it holds go with it";
+    let help = "delete the broker and create it again; events that it holds in memory go with it";
     findings.into_iter().map(|one| one.help(help)).collect()
 }
 
@@ -57,6 +57,22 @@ fn check_trigger(old: &Trigger, new: &Trigger, places: &Places) -> Vec<Diagnosti
         )
     };
     vec![finding.help("delete the trigger and create it again, or give the new one another name")]
+}
+
+/// A broker that runs cannot take what it holds to a channel of another kind.
+fn check_config(old: &BrokerConfig, new: &BrokerConfig, places: &Places) -> Vec<Diagnostic> {
+    let (old, new) = (old.channel.kind(), new.channel.kind());
+    if old == new {
+        return Vec::new();
+    }
+    let finding = Diagnostic {
+        span: places.of("spec.channel"),
+        ..changed("the channel of a BrokerConfig", old, new)
+    };
+    vec![finding.help(
+        "write a BrokerConfig of another name, and a broker that names it; or start the server \
+         again, which leaves behind what the old channel holds",
+    )]
 }
 
 fn changed(what: &str, old: &str, new: &str) -> Diagnostic {
@@ -100,8 +116,7 @@ mod tests {
         assert_eq!(checked(BROKER, &with("{delivery: {retry: 3}}")), "");
         assert_eq!(checked(BROKER, &ours), "");
         assert_eq!(checked(&fast, &fast), "");
-        let help =
-            "help: delete the broker and create it again; the events that it holds go with it";
+        let help = "help: delete the broker and create it again; events that it holds in memory go with it";
         assert_eq!(
             checked(&fast, &slow),
             format!(
@@ -113,6 +128,23 @@ mod tests {
             format!(
                 "error[W015]: `spec.config` of a broker cannot change: it was 'BrokerConfig default/fast' and is now absent\n  --> f.yaml\n{help}"
             )
+        );
+    }
+
+    #[test]
+    fn the_kind_of_channel_of_a_config_stays_and_all_else_may_change() {
+        let with = |spec: &str| {
+            format!(
+                "apiVersion: sluicegate.dev/v1alpha1\nkind: BrokerConfig\nmetadata: {{name: c}}\nspec:\n  {spec}\n"
+            )
+        };
+        let disk = with("channel: {disk: {}}");
+        let more = with("channel: {disk: {bufferBytes: 8Mi}}\n  retention: {maxAge: P1D}");
+        assert_eq!(checked(&disk, &more), "");
+        let refused = checked(&disk, &with("channel: {memory: {}}"));
+        assert!(
+            refused.starts_with("error[W015]: the channel of a BrokerConfig cannot change: it was disk and is now memory\n  --> f.yaml:5:3\n"),
+            "{refused}"
         );
     }
 

@@ -1,8 +1,8 @@
 //! `run` and `dev`: the command line's part of starting a server.
 //!
 //! Both gather what the command line says into a [`ServeRequest`] and set up logging; everything
-//! after that is the server's. `dev` differs by its defaults alone: no settings file, and a broker
-//! `default/default` that needs no manifest.
+//! after that is the server's. `dev` differs by its defaults alone: no settings file, events in memory
+//! unless `--data` is given, and a broker `default/default` that needs no manifest.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ use crate::logging::{self, LogFormat, LogGuard};
 const DEV_EXAMPLES: &str = "\
 Examples:
   sluicegate dev
+  sluicegate dev --data ./data                   keep events across restarts
   sluicegate dev --manifests ./events --listen 127.0.0.1:9000
   sluicegate dev --map svc:shop/billing=http://localhost:3001";
 
@@ -27,6 +28,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   sluicegate run                                 settings from ./sluicegate.yaml
   sluicegate run --config /etc/sluicegate/sluicegate.yaml
+  sluicegate run --data /var/lib/sluicegate      keep events there
   sluicegate run --strict                        refuse to start with any invalid manifest
   sluicegate run --log-level info,sluicegate_dispatcher=debug";
 
@@ -75,6 +77,9 @@ pub struct Overrides {
     /// The folder of manifests to serve and watch
     #[arg(long, value_name = "DIR")]
     pub manifests: Option<PathBuf>,
+    /// The folder that keeps events across restarts
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Where an object that a manifest refers to is, outside a cluster; repeatable. ksvc: is for
     /// Knative services; other objects by a whole key, such as v1/Service/shop/billing=URL
     #[arg(long, value_name = "svc:NAMESPACE/NAME=URL", value_parser = mapping,

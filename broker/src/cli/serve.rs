@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sluicegate_resources::{Diagnostic, ResolveMap};
+use sluicegate_resources::{ChannelConfig, Diagnostic, MemoryConfig, ResolveMap};
 
 use super::arguments::DEFAULT_SERVER;
 use super::console::{Console, Tone};
@@ -24,9 +24,17 @@ pub(super) fn serve(
 ) -> Result<(), Failure> {
     let (settings, is_dev, check) = match request {
         ServeRequest::Dev(overrides) => {
+            let config = match overrides.data {
+                Some(_) => Config::default(),
+                None => Config {
+                    default_channel: ChannelConfig::Memory(MemoryConfig::default()),
+                    data: None,
+                    ..Config::default()
+                },
+            };
             let config = Config {
                 has_default_broker: true,
-                ..Config::default()
+                ..config
             };
             (
                 Settings {
@@ -127,8 +135,10 @@ fn lay_over(mut config: Config, overrides: Overrides) -> Result<Config, Failure>
         listen,
         admin_listen,
         manifests,
+        data,
         map,
     } = overrides;
+    config.data = data.or(config.data);
     config.listen = listen.unwrap_or(config.listen);
     config.admin.listen = admin_listen.unwrap_or(config.admin.listen);
     let exit = match manifests {
@@ -191,7 +201,8 @@ fn not_started(error: StartError) -> Failure {
         StartError::Listen { flag, error, .. } => (Exit::Failed, after_no_listener(error, flag)),
         StartError::Data(_) => (
             Exit::BadConfiguration,
-            "give the server a data folder of its own with `data` in the settings".to_owned(),
+            "give the server a data folder of its own with --data DIR, or `data` in the settings"
+                .to_owned(),
         ),
         StartError::Manifests { .. } => (
             Exit::InvalidManifests,
@@ -210,6 +221,7 @@ fn banner(addresses: &Addresses, console: &mut Console) {
         admin,
         manifests,
         manifests_exist,
+        data,
     } = addresses;
     let version = Version::of_this_build().version;
     let title = console.paint_talk(Tone::Strong, format!("sluicegate {version}"));
@@ -217,12 +229,16 @@ fn banner(addresses: &Addresses, console: &mut Console) {
         true => "(watched)",
         false => "(not there yet; it is watched, create it when you like)",
     };
+    let kept = match data {
+        Some(folder) => format!("events are kept in {}", folder.display()),
+        None => "in-memory (add --data DIR to keep events across restarts)".to_owned(),
+    };
     let server = match admin.as_str() {
         DEFAULT_SERVER => String::new(),
         other => format!(" --server {other}"),
     };
     console.say(format_args!(
-        "{title}  dev · in-memory
+        "{title}  dev · {kept}
 
   send events to   {ingress}        broker default/default
   admin            {admin}

@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sluicegate_resources::yaml::{Findings, Mapping, documents};
-use sluicegate_resources::{Diagnostic, codes};
+use sluicegate_resources::{ChannelConfig, Diagnostic, codes, read_retention};
 
-use super::{AdminConfig, Config};
+use super::{AdminConfig, Config, DATA};
 use crate::manifests::folder::{Contents, read_file};
 
 mod sections;
@@ -68,6 +68,7 @@ pub(super) fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Con
     findings.extend(documents.fault);
     let mut config = Config::default();
     config.manifests = folder.join(&config.manifests);
+    config.data = Some(folder.join(DATA));
     match documents.list.as_slice() {
         [] => {}
         [document] => {
@@ -114,13 +115,20 @@ fn read_root(mut root: Mapping<'_>, config: &mut Config, folder: &Path) {
         &mut config.manifests,
         root.field("manifests").and_then(|it| path(&it, folder)),
     );
-    if let Some(data) = root.field("data").and_then(|it| path(&it, folder)) {
-        config.data = Some(data);
-    }
+    let data = root.field("data").and_then(|it| path(&it, folder));
     let channel = root
         .field("defaultChannel")
         .and_then(|it| default_channel(&it));
     set(&mut config.default_channel, channel);
+    config.data = match (data, &config.default_channel) {
+        (Some(data), _) => Some(data),
+        (None, ChannelConfig::Disk(_)) => Some(folder.join(DATA)),
+        // Who keeps events in memory may have no folder to write to.
+        (None, ChannelConfig::Memory(_)) => None,
+    };
+    if let Some(retention) = root.field("retention").and_then(|it| read_retention(&it)) {
+        config.retention = retention.or(config.retention);
+    }
     set(
         &mut config.resolve,
         root.field("resolve").and_then(|it| resolve(&it)),

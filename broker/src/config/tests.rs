@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use sluicegate_resources::{Diagnostic, WhenFull};
+use sluicegate_resources::{Diagnostic, MemoryConfig, WhenFull};
 
 use super::*;
 use crate::testing::TempDir;
@@ -27,6 +27,7 @@ fn faults(text: &str) -> (String, Vec<Diagnostic>) {
 fn with(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config {
         manifests: PathBuf::from("/etc/sluicegate/sluicegate"),
+        data: Some(PathBuf::from("/etc/sluicegate/./data")),
         ..Config::default()
     };
     change(&mut config);
@@ -62,7 +63,24 @@ const CASES: &[Case] = &[
     ("data", "../data", |it| {
         it.data = Some("/etc/sluicegate/../data".into())
     }),
-    ("defaultChannel", "memory", |_| {}),
+    ("defaultChannel", "disk", |_| {}),
+    ("defaultChannel", "{disk: {fsync: batch}}", |_| {}),
+    (
+        "defaultChannel",
+        "{disk: {bufferBytes: 8Mi, minFreePercent: 0}}",
+        |it| {
+            it.default_channel = ChannelConfig::Disk(DiskConfig {
+                buffer_bytes: NonZeroU64::new(8 << 20).unwrap(),
+                free_percent_min: 0,
+                ..DiskConfig::default()
+            });
+        },
+    ),
+    // Who keeps events in memory needs no folder.
+    ("defaultChannel", "memory", |it| {
+        it.default_channel = ChannelConfig::Memory(MemoryConfig::default());
+        it.data = None;
+    }),
     (
         "defaultChannel",
         "{memory: {maxEvents: 7, whenFull: refuse}}",
@@ -72,8 +90,15 @@ const CASES: &[Case] = &[
                 when_full: WhenFull::Refuse,
                 ..MemoryConfig::default()
             });
+            it.data = None;
         },
     ),
+    ("retention.maxAge", "P1D", |it| {
+        it.retention.age_max = Some(SECOND * 24 * 60 * 60);
+    }),
+    ("retention.maxBytes", "10Gi", |it| {
+        it.retention.bytes_max = Some(10 << 30)
+    }),
     (
         "resolve",
         "{v1/Service/shop/a: \"http://localhost:1\"}",
@@ -215,15 +240,17 @@ fn a_value_out_of_range_or_of_the_wrong_kind_is_refused_at_its_place() {
             "defaultChannel",
             &[
                 "tape",
-                "disk",
                 "nats",
                 "kafka",
                 "{}",
-                "{disk: {}}",
+                "{disk: {fsync: never}}",
                 "1",
                 "[]",
             ],
         ),
+        ("retention", &["7", "[]"]),
+        ("retention.maxAge", &["7d", "P1M", "PT0S"]),
+        ("retention.maxBytes", &["0", "10GB"]),
         (
             "resolve",
             &[
@@ -357,7 +384,7 @@ fn what_is_not_one_document_of_settings_is_refused() {
 
 #[test]
 fn a_channel_that_this_version_lacks_is_refused_with_what_there_is() {
-    for channel in ["disk", "nats", "kafka"] {
+    for channel in ["nats", "kafka"] {
         for text in [
             format!("defaultChannel: {channel}\n"),
             format!("defaultChannel: {{{channel}: {{}}}}\n"),
@@ -365,7 +392,7 @@ fn a_channel_that_this_version_lacks_is_refused_with_what_there_is() {
             let (rendered, diagnostics) = faults(&text);
             assert_eq!(diagnostics[0].code, "W017", "{rendered}");
             assert!(
-                rendered.contains(channel) && rendered.contains("memory"),
+                rendered.contains(channel) && rendered.contains("disk"),
                 "{rendered}"
             );
         }

@@ -70,6 +70,10 @@ pub struct Objects {
     pub trigger_files: BTreeMap<ObjectName, PathBuf>,
     /// By namespace and name.
     pub broker_configs: BTreeMap<ObjectName, BrokerConfig>,
+    /// Triggers that are there, invalid, and have no earlier version to go by.
+    pub invalid_triggers: BTreeSet<ObjectName>,
+    /// Whether there may be more objects than can be told: the folder or a file in it cannot be read.
+    pub is_obscure: bool,
 }
 
 /// The result of one look at the folder.
@@ -106,6 +110,9 @@ struct Known {
 pub struct Catalog {
     known: BTreeMap<Identity, Known>,
     parsing: Parsing,
+    /// Of the last look.
+    invalid_triggers: BTreeSet<ObjectName>,
+    is_obscure: bool,
 }
 
 impl Catalog {
@@ -116,7 +123,11 @@ impl Catalog {
 
     /// The objects in force.
     pub fn objects(&self) -> Objects {
-        let mut objects = Objects::default();
+        let mut objects = Objects {
+            invalid_triggers: self.invalid_triggers.clone(),
+            is_obscure: self.is_obscure,
+            ..Objects::default()
+        };
         for known in self.known.values() {
             match known.object.clone() {
                 Object::Broker(it) => drop(objects.brokers.insert(it.metadata.name.clone(), it)),
@@ -149,6 +160,7 @@ impl Catalog {
             for known in self.known.values_mut() {
                 known.missing_since = None;
             }
+            self.is_obscure = true;
             return pass.review;
         }
         let parses_before = self.parsing.parses();
@@ -160,6 +172,11 @@ impl Catalog {
         }
         self.parsing.keep_those_in(folder);
         pass.review.parsed = self.parsing.parses() - parses_before;
+        // A folder that is not there may yet be mounted.
+        self.is_obscure = !folder.exists || !pass.obscure.is_empty();
+        let invalid = |it: &&Identity| it.kind == "Trigger" && !self.known.contains_key(it);
+        let invalid = pass.seen.keys().filter(invalid);
+        self.invalid_triggers = invalid.map(|it| it.name.clone()).collect();
         self.sweep(&pass.seen, &pass.obscure, now, &mut pass.review);
         pass.review
     }

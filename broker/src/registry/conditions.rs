@@ -1,5 +1,6 @@
 //! Whether an object is ready, and if not, why: in Knative's words.
 
+use sluicegate_channels::{ChannelStatus, Refuses};
 use sluicegate_resources::{Destination, ObjectName, codes};
 
 const BROKER_DOES_NOT_EXIST: &str = "BrokerDoesNotExist";
@@ -7,6 +8,7 @@ const CONFIG_NOT_FOUND: &str = "ConfigNotFound";
 const SUBSCRIBER_NOT_RESOLVED: &str = "SubscriberNotResolved";
 const DEAD_LETTER_SINK_NOT_RESOLVED: &str = "DeadLetterSinkNotResolved";
 const NOT_SUBSCRIBED: &str = "NotSubscribed";
+const STORE_FAILED: &str = "StoreFailed";
 
 /// The `Ready` condition of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,65 @@ impl Condition {
         )
     }
 
+    /// A broker that is to be on disk where there is no data folder.
+    pub fn no_data_folder() -> Self {
+        Self::not_ready(
+            "NoDataFolder",
+            "A channel on disk needs a data folder; start the server with --data DIR, or set `data` \
+             in sluicegate.yaml."
+                .to_owned(),
+        )
+    }
+
+    /// A broker whose files cannot be opened.
+    pub fn channel_not_opened(why: &dyn std::error::Error) -> Self {
+        Self::not_ready(
+            "ChannelNotOpened",
+            format!("The channel is not open: {why}. It is tried again every 10 s."),
+        )
+    }
+
+    /// A broker whose configuration names another kind of channel than the one it runs on.
+    pub fn channel_cannot_change(is: &str, wanted: &str) -> Self {
+        Self::not_ready(
+            "ChannelCannotChange",
+            format!(
+                "The channel is {is} and cannot become {wanted} while the server runs; start the \
+                 server again, which leaves behind what the channel holds."
+            ),
+        )
+    }
+
+    /// A broker that is served, by the word of its channel.
+    pub fn of_channel(status: &ChannelStatus) -> Self {
+        match status.disk.as_ref().and_then(|it| it.refuses.as_ref()) {
+            Some(Refuses::Broken(why)) => Self::store_failed(why),
+            Some(Refuses::NoSpace) => Self::disk_full(),
+            None => Condition::Ready,
+        }
+    }
+
+    /// A broker whose store takes no events until it is opened anew.
+    pub fn store_failed(why: &str) -> Self {
+        Self::not_ready(
+            STORE_FAILED,
+            format!(
+                "The store has failed: {why}. Nothing that was accepted is lost; mend the disk and \
+                 start the server again."
+            ),
+        )
+    }
+
+    /// A broker whose disk has no room for new events.
+    pub fn disk_full() -> Self {
+        Self::not_ready(
+            "DiskFull",
+            "The disk has less room than is kept free. What was accepted is delivered; events are \
+             taken again once there is room."
+                .to_owned(),
+        )
+    }
+
     /// A trigger whose subscriber has no URL here.
     pub fn subscriber_not_resolved(destination: &Destination) -> Self {
         Self::not_ready(
@@ -81,6 +142,11 @@ impl Condition {
     /// Whether it is that of [`Condition::not_subscribed`].
     pub fn is_not_subscribed(&self) -> bool {
         self.reason() == Some(NOT_SUBSCRIBED)
+    }
+
+    /// Whether it is that of [`Condition::store_failed`].
+    pub fn is_store_failed(&self) -> bool {
+        self.reason() == Some(STORE_FAILED)
     }
 
     /// A trigger whose filter could not be compiled.
@@ -119,6 +185,52 @@ impl Condition {
         match self {
             Condition::Ready => None,
             Condition::NotReady { message, .. } => Some(message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluicegate_channels::{DiskStatus, DurabilityClass};
+
+    use super::*;
+
+    fn on_disk(refuses: Option<Refuses>) -> ChannelStatus {
+        ChannelStatus {
+            class: DurabilityClass::Disk,
+            events: 0,
+            bytes: 0,
+            events_max: None,
+            bytes_max: None,
+            oldest_accepted_at: None,
+            appended: 0,
+            disk: Some(DiskStatus {
+                segments: 1,
+                stored_bytes: 0,
+                free_bytes: 0,
+                refuses,
+                lost_events: 0,
+                oldest_retained_at: None,
+            }),
+            subscriptions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_store_that_takes_nothing_makes_its_broker_not_ready_and_says_why() {
+        let broken = Refuses::Broken("sync: Input/output error".into());
+        for (refuses, reason, is_failed) in [
+            (None, None, false),
+            (Some(Refuses::NoSpace), Some("DiskFull"), false),
+            (Some(broken), Some("StoreFailed"), true),
+        ] {
+            let condition = Condition::of_channel(&on_disk(refuses));
+            assert_eq!(condition.reason(), reason);
+            assert_eq!(condition.is_store_failed(), is_failed);
+            if is_failed {
+                let message = condition.message().unwrap();
+                assert!(message.contains("Input/output error"), "{message}");
+            }
         }
     }
 }

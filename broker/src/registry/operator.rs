@@ -7,20 +7,23 @@
 //!   and ends what it still held as cancelled.
 //! - A trigger is shown as ready only when its subscription exists, so that whatever is accepted from
 //!   then on reaches it.
-//! - A broker whose configuration is missing does not touch another.
+//! - A broker whose configuration is missing, or whose files cannot be opened, does not touch another.
+//! - What is on disk outlives its broker: the folder of one that is deleted stays, and so do the
+//!   subscriptions of triggers that are still there.
 //!
 //! What it leaves out: judging manifests ([`crate::manifests`]), and making attempts (the worker).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
-use sluicegate_channels::SubscriptionKey;
+use sluicegate_channels::{SubscriptionKey, Timestamp};
 use sluicegate_dispatcher::Sender;
 use sluicegate_resources::{
     Broker, ChannelConfig, DeliverySpec, Destination, EffectiveDelivery, KReference, Metadata,
-    ObjectName, ResolveError, ResolveMap,
+    ObjectName, ResolveError, ResolveMap, Retention,
 };
 
 use super::{Condition, Registry, RunningBroker, Table, TriggerView};
@@ -31,18 +34,28 @@ use crate::watch_list::WatchList;
 
 mod brokers;
 mod ending;
+mod folders;
+mod left_behind;
 mod plans;
+mod stores;
 mod telling;
 mod triggers;
 
-use brokers::BrokerState;
+use brokers::{BrokerState, Unopened};
+use folders::Folders;
 use triggers::TriggerState;
+
+pub use ending::Left;
 
 /// What the operator goes by besides the objects.
 #[derive(Clone, Debug)]
 pub struct OperatorOptions {
     /// The channel of a broker that names no configuration.
     pub default_channel: ChannelConfig,
+    /// What is kept of settled events where a broker's configuration does not say.
+    pub retention: Retention,
+    /// The folder that keeps events across restarts, if there is one.
+    pub data: Option<PathBuf>,
     /// The hop limit of a broker that sets none.
     pub hops_max: u8,
     /// How references become URLs.
@@ -82,6 +95,10 @@ pub struct Operator {
     brokers: BTreeMap<ObjectName, BrokerState>,
     triggers: BTreeMap<ObjectName, TriggerState>,
     unserved: BTreeMap<ObjectName, Condition>,
+    unopened: BTreeMap<ObjectName, Unopened>,
+    folders: Option<Folders>,
+    /// Triggers that have a uid and no manifest, until they count as deleted.
+    missing_since: BTreeMap<ObjectName, Timestamp>,
     next_key: u64,
 }
 
@@ -89,11 +106,14 @@ impl Operator {
     /// Runs nothing yet.
     pub fn new(options: OperatorOptions, parts: OperatorParts) -> Self {
         Operator {
+            folders: options.data.as_deref().map(Folders::of),
             options,
             parts,
             brokers: BTreeMap::new(),
             triggers: BTreeMap::new(),
             unserved: BTreeMap::new(),
+            unopened: BTreeMap::new(),
+            missing_since: BTreeMap::new(),
             next_key: 0,
         }
     }
@@ -103,18 +123,21 @@ impl Operator {
         let wanted = self.wanted_brokers(objects);
         self.unserved.clear();
         self.end_triggers_not_in(objects, &wanted).await;
-        self.end_brokers_not_in(&wanted);
-        for broker in wanted.values() {
-            self.put_broker(broker, objects);
-        }
+        self.end_brokers_not_in(&wanted).await;
+        self.put_brokers(&wanted, objects).await;
+        self.adopt_identities();
         let conditions = self.put_triggers(objects).await;
+        self.end_left_behind(objects).await;
         self.publish(objects, conditions);
     }
 
-    /// Whether a trigger could not be given an identity or a subscription, which is worth another
-    /// [`Operator::apply`] though nothing has changed.
-    pub fn has_unsubscribed(&self) -> bool {
+    /// Whether another [`Operator::apply`] is worthwhile though nothing has changed: a trigger could
+    /// not be given an identity or a subscription, a channel could not be opened, or what is missing
+    /// has yet to count as deleted.
+    pub fn has_unfinished(&self) -> bool {
         self.parts.registry.table().has_unsubscribed()
+            || self.can_open_again()
+            || self.waits_for_the_missing()
     }
 
     fn wanted_brokers(&self, objects: &Objects) -> BTreeMap<ObjectName, Broker> {

@@ -77,7 +77,7 @@ impl ManifestLoop {
         if differs || is_due {
             let review = self.catalog.review(self.reader.folder(), now);
             self.take(review, operator, readiness, metrics).await;
-        } else if operator.has_unsubscribed() {
+        } else if operator.has_unfinished() {
             operator.apply(&self.catalog.objects()).await;
         }
         differs || is_due

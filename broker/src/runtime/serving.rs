@@ -23,8 +23,8 @@ use crate::server::{self, RouterService, ServerOptions};
 use crate::watch_list::WatchList;
 
 /// How long ingress requests under way may take to end after SIGTERM. With the grace for deliveries
-/// (20 s) and the last steps of workers and of the admin listener, a stop takes at most 27 s, below
-/// the 30 s that Kubernetes gives.
+/// (20 s) and the last steps of workers, of channels and of the admin listener, a stop takes at most
+/// 28 s, below the 30 s that Kubernetes gives.
 const INGRESS_DRAIN: Duration = Duration::from_secs(5);
 /// What workers get to end after the grace for deliveries is over.
 const LAST_STEPS: Duration = Duration::from_secs(1);
@@ -139,10 +139,16 @@ impl Server {
         let grace_ends = Instant::now() + self.config.shutdown_grace;
         self.operator.drain(deadline.min(grace_ends)).await;
         let left = self.operator.stop(LAST_STEPS).await;
-        if left > 0 {
+        if left.lost > 0 {
             tracing::warn!(
-                events = left,
+                events = left.lost,
                 "events that were not delivered are lost with the memory channel"
+            );
+        }
+        if left.kept > 0 {
+            tracing::info!(
+                events = left.kept,
+                "events that were not delivered wait on disk for the next start"
             );
         }
         self.admin.stop().await;
@@ -170,12 +176,15 @@ fn addresses(
         admin: url(admin, config.admin.listen),
         manifests: config.manifests.clone(),
         manifests_exist: manifests.folder_exists(),
+        data: config.data.clone(),
     }
 }
 
 fn operator_options(config: &Config, addresses: &Addresses) -> OperatorOptions {
     OperatorOptions {
         default_channel: config.default_channel.clone(),
+        retention: config.retention,
+        data: config.data.clone(),
         hops_max: config.hops_max,
         resolve: config.resolve.clone(),
         ingress_url: addresses.ingress.clone(),

@@ -19,7 +19,8 @@ use crate::http::{Answer, PATIENCE, ask, eventually};
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    /// Settings on free ports, with `settings` besides, and an empty folder of manifests.
+    /// Settings on free ports with events in memory, and with `settings` besides; and an empty folder
+    /// of manifests.
     pub(crate) fn new(settings: &str) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -27,7 +28,8 @@ impl Folder {
         let folder = Folder(std::env::temp_dir().join(name));
         std::fs::create_dir_all(folder.0.join("manifests")).unwrap();
         let settings = format!(
-            "listen: 127.0.0.1:0\nadmin: {{listen: 127.0.0.1:0}}\nmanifests: manifests\n{settings}"
+            "listen: 127.0.0.1:0\nadmin: {{listen: 127.0.0.1:0}}\nmanifests: manifests\n\
+             defaultChannel: memory\n{settings}"
         );
         folder.write("sluicegate.yaml", &settings);
         folder

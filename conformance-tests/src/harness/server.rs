@@ -53,6 +53,18 @@ impl Setup {
     }
 }
 
+/// The channel of brokers of which a test does not say more: memory, which costs least where there
+/// are hundreds of brokers; with `SLUICEGATE_TEST_CHANNEL=disk` a disk of little room.
+fn default_channel() -> &'static str {
+    match env::var("SLUICEGATE_TEST_CHANNEL").as_deref() {
+        Ok("disk") => {
+            "defaultChannel: {disk: {segmentBytes: 1Mi, reserveBytes: 0, minFreeBytes: 0, \
+             minFreePercent: 0}}\n"
+        }
+        _ => "defaultChannel: memory\n",
+    }
+}
+
 /// A broker that answers, ours or a given one.
 #[derive(Debug)]
 pub struct Server {
@@ -103,6 +115,9 @@ impl Server {
         let manifests = folder.join("manifests");
         fs::create_dir(&manifests)?;
         head.push_str("manifests: ./manifests\ndata: ./data\n");
+        if !setup.settings.contains("defaultChannel:") {
+            head.push_str(default_channel());
+        }
         fs::write(folder.join("sluicegate.yaml"), head + &setup.settings)?;
         for (file, yaml) in &setup.manifests {
             fs::write(manifests.join(file), yaml)?;

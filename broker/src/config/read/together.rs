@@ -46,9 +46,7 @@ fn rules(config: &Config) -> Vec<Rule> {
         why,
         remedy_bytes: need_bytes,
     };
-    let ChannelConfig::Memory(memory) = &config.default_channel;
-    let share = ingress_share(memory.bytes_max.get());
-    vec![
+    let mut rules = vec![
         rule(
             "limits.requestBytesInFlight",
             in_flight,
@@ -67,7 +65,10 @@ fn rules(config: &Config) -> Vec<Rule> {
             ("limits.attributesBytes", attributes),
             "attributes are part of the event, so the limit on them would never be reached",
         ),
-        Rule {
+    ];
+    if let ChannelConfig::Memory(memory) = &config.default_channel {
+        let share = ingress_share(memory.bytes_max.get());
+        rules.push(Rule {
             remedy_bytes: (event_bytes + event_bytes.div_ceil(4)).next_multiple_of(1 << 10),
             ..rule(
                 "defaultChannel.memory.maxBytes",
@@ -75,8 +76,9 @@ fn rules(config: &Config) -> Vec<Rule> {
                 event,
                 "new events may use 80 % of the channel, so the largest would always be refused",
             )
-        },
-    ]
+        });
+    }
+    rules
 }
 
 impl Rule {

@@ -96,23 +96,26 @@ pub(super) fn path(field: &Field<'_>, folder: &Path) -> Option<PathBuf> {
     field.text().map(|text| folder.join(text))
 }
 
-/// A kind by its name alone, `memory`, or with settings, as in a BrokerConfig's `spec.channel`.
+/// A kind by its name alone, such as `disk`, or with settings, as in a BrokerConfig's `spec.channel`.
 pub(super) fn default_channel(field: &Field<'_>) -> Option<ChannelConfig> {
     match &field.node().value {
         Value::Scalar(Scalar { text, .. }) if text == "memory" => {
             Some(ChannelConfig::Memory(Default::default()))
         }
-        Value::Scalar(Scalar { text, .. }) if matches!(&**text, "disk" | "nats" | "kafka") => {
+        Value::Scalar(Scalar { text, .. }) if text == "disk" => {
+            Some(ChannelConfig::Disk(Default::default()))
+        }
+        Value::Scalar(Scalar { text, .. }) if matches!(&**text, "nats" | "kafka") => {
             field.refuse(
                 codes::NOT_AVAILABLE,
                 format!("the channel '{text}' is not available in this version"),
-                "use memory",
+                "use disk",
             );
             None
         }
         Value::Scalar(_) => {
             field.string()?;
-            field.not_allowed("must name a channel: memory", None);
+            field.not_allowed("must name a channel: disk or memory", None);
             None
         }
         Value::Mapping(_) | Value::Sequence(_) | Value::Refused => read_channel(field),

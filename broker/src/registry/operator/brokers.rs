@@ -1,85 +1,124 @@
 //! Brokers: opened, edited and ended.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sluicegate_channels::memory::{MemoryChannel, MemoryOptions};
-use sluicegate_channels::{Channel, Matcher};
+use futures_util::future::join_all;
+use sluicegate_channels::{Channel, Matcher, Timestamp};
 use sluicegate_dispatcher::TriggerMatcher;
-use sluicegate_resources::{
-    Broker, ChannelConfig, DeliverySpec, MemoryConfig, ObjectName, WhenFull,
-};
+use sluicegate_resources::{Broker, DeliverySpec, ObjectName};
 
 use super::super::failing::FailureLog;
 use super::super::watching::Watching;
 use super::super::{Condition, RunningBroker};
 use super::Operator;
+use super::stores::{Store, StoreSettings};
 use crate::ingress::Entry;
 use crate::manifests::Objects;
+
+/// How long until a channel that could not be opened is tried again.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// A broker that runs, and what it was made from.
 #[derive(Debug)]
 pub(super) struct BrokerState {
     pub(super) running: Arc<RunningBroker>,
-    store: Store,
+    pub(super) store: Store,
+    /// Subscriptions that were there before the start and that no trigger has opened since.
+    pub(super) unopened: Vec<Arc<str>>,
     settings: Settings,
     delivery: DeliverySpec,
-    /// Its configuration is gone; it goes on by the last one.
+    /// Its configuration is gone, or names another kind of channel; it goes on by the last one.
     is_orphaned: bool,
 }
 
-/// The channel by its own type, for what only that kind can do.
+/// A broker whose channel could not be opened.
 #[derive(Debug)]
-enum Store {
-    Memory(Arc<MemoryChannel>),
+pub(super) struct Unopened {
+    settings: Settings,
+    condition: Condition,
+    try_again_at: Timestamp,
 }
 
 /// What a broker's configuration comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Settings {
-    channel: ChannelConfig,
+    store: StoreSettings,
     hops_max: u8,
 }
 
 impl Operator {
-    /// Opens the broker, or edits it in place; one whose configuration is missing is not opened, and
-    /// one that runs already goes on as it was.
-    pub(super) fn put_broker(&mut self, broker: &Broker, objects: &Objects) {
-        let name = &broker.metadata.name;
-        let settings = self.settings_of(broker, objects);
-        let Some(state) = self.brokers.get_mut(name) else {
-            match settings {
-                Ok(settings) => {
-                    let state = self.open_broker(broker, settings);
-                    self.brokers.insert(name.clone(), state);
-                }
-                Err(condition) => drop(self.unserved.insert(name.clone(), condition)),
+    /// Opens each broker, or edits it in place. One whose configuration is missing is not opened, and
+    /// one that runs already goes on as it was. One whose channel cannot be opened stops no other;
+    /// they are opened together, since each may have much to read.
+    pub(super) async fn put_brokers(
+        &mut self,
+        wanted: &BTreeMap<ObjectName, Broker>,
+        objects: &Objects,
+    ) {
+        let mut fresh = Vec::new();
+        for (name, broker) in wanted {
+            match (
+                self.settings_of(broker, objects),
+                self.brokers.get_mut(name),
+            ) {
+                (settings, Some(state)) => state.put(broker, settings),
+                (Ok(settings), None) => fresh.push((broker, settings)),
+                (Err(condition), None) => drop(self.unserved.insert(name.clone(), condition)),
             }
-            return;
-        };
-        if let Err(condition) = &settings
-            && !state.is_orphaned
-        {
-            tracing::warn!(
-                code = condition.code(),
-                broker = %name,
-                "the broker goes on by its last configuration: {}",
-                condition.message().unwrap_or_default()
-            );
         }
-        state.is_orphaned = settings.is_err();
-        state.delivery = broker.delivery.clone();
-        if let Ok(settings) = settings {
-            state.edit(settings);
+        let now = self.parts.registry.clock().now();
+        let mut unopened = std::mem::take(&mut self.unopened);
+        fresh.retain(|(broker, settings)| {
+            let name = &broker.metadata.name;
+            let Some(known) = unopened.remove(name) else {
+                return true;
+            };
+            if known.settings != *settings || known.try_again_at <= now {
+                return true;
+            }
+            self.unserved.insert(name.clone(), known.condition.clone());
+            self.unopened.insert(name.clone(), known);
+            false
+        });
+        let opening = fresh
+            .iter()
+            .map(|(broker, settings)| self.open_broker(broker, settings.clone()));
+        let opened = join_all(opening).await;
+        for ((broker, settings), opened) in fresh.into_iter().zip(opened) {
+            let name = broker.metadata.name.clone();
+            match opened {
+                Ok(state) => drop(self.brokers.insert(name, state)),
+                Err(condition) => {
+                    self.unserved.insert(name.clone(), condition.clone());
+                    let unopened = Unopened {
+                        settings,
+                        condition,
+                        try_again_at: now + OPEN_AGAIN_AFTER,
+                    };
+                    self.unopened.insert(name, unopened);
+                }
+            }
         }
     }
 
+    /// Whether it is time to try a channel again that could not be opened.
+    pub(super) fn can_open_again(&self) -> bool {
+        let now = self.parts.registry.clock().now();
+        self.unopened.values().any(|it| it.try_again_at <= now)
+    }
+
     fn settings_of(&self, broker: &Broker, objects: &Objects) -> Result<Settings, Condition> {
-        let default = || Settings {
-            channel: self.options.default_channel.clone(),
-            hops_max: self.options.hops_max,
-        };
+        let options = &self.options;
         let Some(reference) = &broker.config else {
-            return Ok(default());
+            return Ok(Settings {
+                store: StoreSettings {
+                    channel: options.default_channel.clone(),
+                    retention: options.retention,
+                },
+                hops_max: options.hops_max,
+            });
         };
         let config = ObjectName {
             namespace: reference.namespace.clone(),
@@ -87,25 +126,33 @@ impl Operator {
         };
         match objects.broker_configs.get(&config) {
             Some(config) => Ok(Settings {
-                channel: config.channel.clone(),
-                hops_max: config.hops_max.unwrap_or(self.options.hops_max),
+                store: StoreSettings {
+                    channel: config.channel.clone(),
+                    retention: config.retention.or(options.retention),
+                },
+                hops_max: config.hops_max.unwrap_or(options.hops_max),
             }),
             None => Err(Condition::config_not_found(&config)),
         }
     }
 
-    fn open_broker(&self, broker: &Broker, settings: Settings) -> BrokerState {
+    async fn open_broker(
+        &self,
+        broker: &Broker,
+        settings: Settings,
+    ) -> Result<BrokerState, Condition> {
         let name = &broker.metadata.name;
         let parts = &self.parts;
         let failures = FailureLog::new(name.clone(), &parts.registry);
         let matcher = Arc::new(TriggerMatcher::reporting_to(Arc::new(failures)));
-        let store = match &settings.channel {
-            ChannelConfig::Memory(config) => Store::Memory(MemoryChannel::open(
-                memory_options(config),
-                Arc::clone(&matcher) as Arc<dyn Matcher>,
-                parts.registry.clock(),
-            )),
-        };
+        let store = Store::open(
+            broker,
+            &settings.store,
+            self.folders.as_ref(),
+            Arc::clone(&matcher) as Arc<dyn Matcher>,
+            parts.registry.clock(),
+        )
+        .await?;
         let channel = store.channel();
         let watching = Watching {
             broker: name.clone(),
@@ -124,7 +171,9 @@ impl Operator {
                 .handles(&name.namespace, &name.name, store.kind()),
             on_accepted: Some(Arc::new(watching)),
         });
-        tracing::info!(broker = %name, channel = store.kind(), "the broker is open");
+        tell_opened(name, &store, &*channel);
+        let before = channel.describe().subscriptions.into_iter();
+        let unopened = before.map(|it| it.name).collect();
         let running = Arc::new(RunningBroker {
             name: name.clone(),
             channel,
@@ -132,13 +181,38 @@ impl Operator {
             matcher,
             entry,
         });
-        BrokerState {
+        Ok(BrokerState {
             running,
             store,
+            unopened,
             settings,
             delivery: broker.delivery.clone(),
             is_orphaned: false,
-        }
+        })
+    }
+}
+
+/// What there is from before the start is worth a word.
+fn tell_opened(broker: &ObjectName, store: &Store, channel: &dyn Channel) {
+    let status = channel.describe();
+    let durability = status.class;
+    match status.disk {
+        Some(disk) => tracing::info!(
+            %broker,
+            channel = store.kind(),
+            %durability,
+            stored_bytes = disk.stored_bytes,
+            free_bytes = disk.free_bytes,
+            subscriptions = status.subscriptions.len(),
+            lost_events = disk.lost_events,
+            "the broker is open"
+        ),
+        None => tracing::info!(
+            %broker,
+            channel = store.kind(),
+            %durability,
+            "the broker is open"
+        ),
     }
 }
 
@@ -153,15 +227,35 @@ impl BrokerState {
         &self.delivery
     }
 
-    fn edit(&mut self, settings: Settings) {
-        if settings == self.settings {
-            return;
-        }
-        match (&self.store, &settings.channel) {
-            (Store::Memory(channel), ChannelConfig::Memory(config)) => {
-                channel.reconfigure(memory_options(config));
+    /// Takes on what is new; without a configuration that it can go by, it goes on by the last one.
+    fn put(&mut self, broker: &Broker, settings: Result<Settings, Condition>) {
+        self.delivery = broker.delivery.clone();
+        let name = &broker.metadata.name;
+        let was_orphaned = self.is_orphaned;
+        let refused = match settings {
+            Ok(settings) if settings == self.settings => None,
+            Ok(settings) if self.store.reconfigure(&settings.store) => {
+                self.edit(settings);
+                None
             }
+            Ok(settings) => Some(Condition::channel_cannot_change(
+                self.store.kind(),
+                settings.store.channel.kind(),
+            )),
+            Err(condition) => Some(condition),
+        };
+        self.is_orphaned = refused.is_some();
+        if let Some(condition) = refused.filter(|_| !was_orphaned) {
+            tracing::warn!(
+                code = condition.code(),
+                broker = %name,
+                "the broker goes on by its last configuration: {}",
+                condition.message().unwrap_or_default()
+            );
         }
+    }
+
+    fn edit(&mut self, settings: Settings) {
         let running = &self.running;
         let entry = Entry {
             namespace: Arc::clone(&running.entry.namespace),
@@ -179,43 +273,5 @@ impl BrokerState {
             entry: Arc::new(entry),
         });
         self.settings = settings;
-    }
-}
-
-impl Store {
-    fn channel(&self) -> Arc<dyn Channel> {
-        match self {
-            Store::Memory(channel) => Arc::clone(channel) as Arc<dyn Channel>,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Store::Memory(_) => "memory",
-        }
-    }
-}
-
-fn memory_options(config: &MemoryConfig) -> MemoryOptions {
-    MemoryOptions {
-        events_max: config.events_max.get(),
-        bytes_max: config.bytes_max.get(),
-        when_full: match config.when_full {
-            WhenFull::Shed => sluicegate_channels::memory::WhenFull::Shed,
-            WhenFull::Refuse => sluicegate_channels::memory::WhenFull::Refuse,
-        },
-        ..MemoryOptions::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Neither crate knows of the other, so each has its own.
-    #[test]
-    fn a_channel_and_a_manifest_have_the_same_defaults() {
-        let of_manifest = memory_options(&MemoryConfig::default());
-        assert_eq!(of_manifest, MemoryOptions::default());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sluicegate_channels::{SubscriptionKey, SubscriptionStatus, Timestamp};
+use sluicegate_channels::{Channel, SubscriptionKey, SubscriptionStatus, Timestamp};
 use sluicegate_dispatcher::{Order, TriggerMatcher};
 use sluicegate_resources::{Broker, ObjectName};
 use tokio::time::{Instant, sleep, timeout};
@@ -13,6 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::super::departed::Account;
 use super::super::{RunningBroker, broker_of};
 use super::Operator;
+use super::brokers::BrokerState;
+use super::stores::Store;
 use super::triggers::TriggerState;
 use crate::manifests::Objects;
 
@@ -45,20 +47,35 @@ impl Operator {
             state.order(Order::Stop);
         }
         take_out_filters(&gone);
-        for (name, state) in &gone {
+        // A trigger that is still there, of a broker on disk that is not, goes on where it was once the
+        // broker is back.
+        let (parted, deleted): (Vec<_>, Vec<_>) = gone
+            .iter()
+            .partition(|(name, state)| self.is_only_parted(name, state, objects));
+        for (name, _) in parted {
+            tracing::info!(trigger = %name, "the trigger waits for its broker, which is deleted");
+            self.parts.watches.trigger_ended(name);
+        }
+        for (name, state) in &deleted {
             let last = state.channel.delete(&state.service.subscription).await;
             let account = last.map(Account::from).unwrap_or_default();
             tell_deleted(name, account.books.cancelled);
             self.remember(name, account);
             self.parts.watches.trigger_ended(name);
         }
-        if let Err(error) = self.parts.identities.forget(gone.keys()).await {
+        let deleted = deleted.into_iter().map(|(name, _)| name);
+        if let Err(error) = self.parts.identities.forget(deleted).await {
             tracing::error!(%error, "cannot forget the identities of deleted triggers");
         }
         let ended = join_all(gone.into_values().map(TriggerState::ended));
         if timeout(STOP_WAIT, ended).await.is_err() {
             tracing::error!("workers of deleted triggers have not ended yet");
         }
+    }
+
+    fn is_only_parted(&self, name: &ObjectName, state: &TriggerState, objects: &Objects) -> bool {
+        let broker = self.brokers.get(&state.broker());
+        objects.triggers.contains_key(name) && broker.is_some_and(|it| it.store.is_durable())
     }
 
     /// Keeps how the events of a deleted trigger ended; the series of the one that is forgotten for
@@ -69,34 +86,58 @@ impl Operator {
         }
     }
 
-    /// Ends brokers that are not wanted any more. Their triggers have ended already.
-    pub(super) fn end_brokers_not_in(&mut self, wanted: &BTreeMap<ObjectName, Broker>) {
+    /// Ends brokers that are not wanted any more. Their triggers have ended already. What one kept on
+    /// disk stays there.
+    pub(super) async fn end_brokers_not_in(&mut self, wanted: &BTreeMap<ObjectName, Broker>) {
+        self.unopened.retain(|name, _| wanted.contains_key(name));
+        let (stay, gone): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.brokers)
+            .into_iter()
+            .partition(|(name, _)| wanted.contains_key(name));
+        self.brokers = stay;
+        let ending = gone
+            .into_iter()
+            .map(|(name, state)| self.end_broker(name, state));
+        join_all(ending).await;
+    }
+
+    async fn end_broker(&self, name: ObjectName, state: BrokerState) {
         let ingress = &self.parts.metrics.ingress;
-        self.brokers.retain(|name, state| {
-            let stays = wanted.contains_key(name);
-            if !stays {
-                state.running.channel.close();
-                ingress.remove(&state.running.entry.metrics);
-                tracing::info!(broker = %name, "the broker is closed");
-            }
-            stays
-        });
+        ingress.remove(&state.running.entry.metrics);
+        let folders = self.folders.as_ref().filter(|_| state.store.is_durable());
+        state.store.close().await;
+        match folders.map(|it| it.path(&name)) {
+            Some(folder) => tracing::info!(
+                broker = %name,
+                folder = %folder.display(),
+                "the broker is closed; its folder stays, and is read again when there is a broker \
+                 of its name"
+            ),
+            None => tracing::info!(broker = %name, "the broker is closed"),
+        }
     }
 
     /// Waits until nothing is left that could be delivered by `deadline`, or until then.
     ///
     /// Events that are put off beyond the deadline do not hold it up, nor do those of triggers that
-    /// are paused or have no subscriber: they could not be delivered.
+    /// are paused or have no subscriber: they could not be delivered. What is on disk is there at the
+    /// next start, so of that only attempts that run are waited for, and none begins.
     pub async fn drain(&self, deadline: Instant) {
         const LOOK_EVERY: Duration = Duration::from_millis(20);
+        let grace = deadline.saturating_duration_since(Instant::now());
+        for state in self.triggers.values() {
+            let broker = self.brokers.get(&state.broker());
+            if broker.is_some_and(|it| it.store.is_durable()) {
+                state.order(Order::Drain { grace });
+            }
+        }
         let clock = self.parts.registry.clock();
         loop {
             let now = Instant::now();
             let latest = clock.now() + deadline.saturating_duration_since(now);
-            let is_busy = self
-                .brokers
-                .values()
-                .any(|state| self.is_busy(&state.running, latest));
+            let is_busy = self.brokers.values().any(|state| match &state.store {
+                Store::Disk(channel) => has_leased(&**channel),
+                Store::Memory(_) => self.is_busy(&state.running, latest),
+            });
             if !is_busy || now >= deadline {
                 return;
             }
@@ -128,7 +169,7 @@ impl Operator {
 
     /// Ends every worker, giving attempts that run `grace` to end, and closes every channel. Gives
     /// the number of events that were accepted and neither delivered nor dead-lettered.
-    pub async fn stop(&mut self, grace: Duration) -> u64 {
+    pub async fn stop(&mut self, grace: Duration) -> Left {
         for state in self.triggers.values() {
             state.order(Order::Drain { grace });
         }
@@ -137,22 +178,41 @@ impl Operator {
         if timeout(grace + STOP_WAIT, ended).await.is_err() {
             tracing::error!("workers have not ended in time");
         }
-        let mut left = 0;
+        let mut left = Left::default();
+        let mut closing = Vec::new();
         for state in self.brokers.values() {
-            let channel = &state.running.channel;
-            let books = channel.describe().subscriptions;
-            left += books
+            let books = state.running.channel.describe().subscriptions;
+            let unfinished: u64 = books
                 .iter()
                 .map(|it| it.books.pending + it.books.parked)
-                .sum::<u64>();
-            channel.close();
+                .sum();
+            match state.store.is_durable() {
+                true => left.kept += unfinished,
+                false => left.lost += unfinished,
+            }
+            closing.push(state.store.clone().close());
         }
+        join_all(closing).await;
         left
     }
 }
 
+/// Events that were accepted and neither delivered nor dead-lettered before the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// They were in memory.
+    pub lost: u64,
+    /// They are on disk, and there again at the next start.
+    pub kept: u64,
+}
+
+fn has_leased(channel: &dyn Channel) -> bool {
+    let subscriptions = channel.describe().subscriptions;
+    subscriptions.iter().any(|it| it.leased > 0)
+}
+
 /// Events that a deletion takes with it are worth a warning: nobody is going to see them.
-fn tell_deleted(trigger: &ObjectName, cancelled: u64) {
+pub(super) fn tell_deleted(trigger: &ObjectName, cancelled: u64) {
     if cancelled > 0 {
         tracing::warn!(
             %trigger,

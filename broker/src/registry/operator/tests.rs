@@ -19,6 +19,7 @@ use crate::manifests::{Catalog, Contents, Folder};
 use crate::testing::TempDir;
 
 mod brokers;
+mod disk;
 mod stopping;
 mod triggers;
 
@@ -93,6 +94,8 @@ struct Bench {
 fn options() -> OperatorOptions {
     OperatorOptions {
         default_channel: ChannelConfig::Memory(Default::default()),
+        retention: Retention::default(),
+        data: None,
         hops_max: 32,
         resolve: ResolveMap::default(),
         ingress_url: "http://door:8080".to_owned(),
@@ -132,15 +135,7 @@ impl Bench {
     /// Applies the manifests as written, at once.
     async fn apply(&mut self, manifests: &[&str]) {
         let now = self.registry.clock().now();
-        let file = |(number, text): (usize, &&str)| {
-            let text = Contents::Text((*text).into());
-            (PathBuf::from(format!("{number:05}.yaml")), text)
-        };
-        let folder = Folder {
-            files: manifests.iter().enumerate().map(file).collect(),
-            exists: true,
-            ..Folder::default()
-        };
+        let folder = folder(manifests);
         let review = self.catalog.review(&folder, now);
         assert!(!review.has_errors(), "{:#?}", review.findings);
         // What is gone is gone: the wait for it is the catalog's business.
@@ -212,6 +207,19 @@ impl Bench {
     #[track_caller]
     fn assert_sent(&self, url: &str, ids: &[&str]) {
         assert_eq!(self.subscribers.sent_to(url), ids, "to {url}");
+    }
+}
+
+/// A folder with each of these texts as a file.
+fn folder(manifests: &[&str]) -> Folder {
+    let file = |(number, text): (usize, &&str)| {
+        let text = Contents::Text((*text).into());
+        (PathBuf::from(format!("{number:05}.yaml")), text)
+    };
+    Folder {
+        files: manifests.iter().enumerate().map(file).collect(),
+        exists: true,
+        ..Folder::default()
     }
 }
 

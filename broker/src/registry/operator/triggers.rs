@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _};
 use sluicegate_channels::{
-    Channel, Exhausted, Start, SubscribeError, SubscriptionKey, SubscriptionSpec, Timestamp,
+    Channel, Exhausted, Start, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
+    Timestamp,
 };
 use sluicegate_dispatcher::{Order, Plan, Stopped, TriggerMatcher, Worker, WorkerParts};
 use sluicegate_filter::{Filter, FilterError};
@@ -19,10 +21,14 @@ use tokio::task::JoinHandle;
 use super::super::broker_of;
 use super::super::{Condition, RunningBroker, TriggerObserver, TriggerService};
 use super::Operator;
+use super::left_behind::subscription_name;
 use crate::manifests::Objects;
 
 /// Deferred events past which a trigger reads no fresh ones.
 const DEFERRED_MAX: NonZeroUsize = NonZeroUsize::new(100_000).expect("100,000 is not 0");
+
+/// Subscriptions that are made at a time.
+const SUBSCRIBED_AT_ONCE: usize = 256;
 
 /// A trigger that is served.
 #[derive(Debug)]
@@ -43,6 +49,20 @@ struct Fresh<'a> {
     plan: Plan,
     uid: String,
     key: SubscriptionKey,
+}
+
+impl Fresh<'_> {
+    async fn subscribe(self) -> (Self, Result<Box<dyn Subscription>, SubscribeError>) {
+        let spec = SubscriptionSpec {
+            name: subscription_name(&self.trigger.metadata.name, &self.uid),
+            key: self.key,
+            start: start(self.trigger.settings.start),
+            exhausted: exhausted(&self.plan),
+            deferred_max: DEFERRED_MAX,
+        };
+        let subscribed = self.broker.channel.subscribe(spec).await;
+        (self, subscribed)
+    }
 }
 
 /// Filters that change together: those of one broker by the keys of its triggers.
@@ -106,12 +126,19 @@ impl Operator {
         // The filters first: what is accepted before the subscription exists would not be offered
         // otherwise.
         edits.make();
-        for one in fresh {
+        // Many at once, since a channel on disk stores each that is new, and one sync serves all who
+        // wait.
+        let mut subscribed = stream::iter(fresh)
+            .map(Fresh::subscribe)
+            .buffered(SUBSCRIBED_AT_ONCE);
+        while let Some((one, subscribed)) = subscribed.next().await {
             let name = &one.trigger.metadata.name;
-            let (matcher, key) = (Arc::clone(&one.broker.matcher), one.key);
-            if let Err(error) = self.begin(one).await {
-                matcher.remove(key);
-                conditions.insert(name.clone(), Condition::not_subscribed(&error));
+            match subscribed {
+                Ok(subscription) => self.begin(one, subscription),
+                Err(error) => {
+                    one.broker.matcher.remove(one.key);
+                    conditions.insert(name.clone(), Condition::not_subscribed(&error));
+                }
             }
         }
         conditions
@@ -160,7 +187,7 @@ impl Operator {
         prepared
     }
 
-    async fn begin(&mut self, fresh: Fresh<'_>) -> Result<(), SubscribeError> {
+    fn begin(&mut self, fresh: Fresh<'_>, subscription: Box<dyn Subscription>) {
         let Fresh {
             trigger,
             broker,
@@ -170,15 +197,6 @@ impl Operator {
         } = fresh;
         let name = &trigger.metadata.name;
         let channel = Arc::clone(&broker.channel);
-        let subscription_name: Arc<str> = format!("{}/{}/{uid}", name.namespace, name.name).into();
-        let spec = SubscriptionSpec {
-            name: Arc::clone(&subscription_name),
-            key,
-            start: start(trigger.settings.start),
-            exhausted: exhausted(&plan),
-            deferred_max: DEFERRED_MAX,
-        };
-        let subscription = channel.subscribe(spec).await?;
         let observer = Arc::new(TriggerObserver::new(
             name.clone(),
             trigger.broker.clone(),
@@ -201,8 +219,8 @@ impl Operator {
             probe_every: self.options.probe_every,
         });
         let service = TriggerService {
+            subscription: subscription_name(name, &uid),
             uid,
-            subscription: subscription_name,
             key,
             plan,
             observer,
@@ -218,11 +236,15 @@ impl Operator {
         };
         self.triggers.insert(name.clone(), state);
         self.parts.registry.made_again(name);
-        Ok(())
     }
 }
 
 impl TriggerState {
+    /// The broker whose events it gets.
+    pub(super) fn broker(&self) -> ObjectName {
+        broker_of(&self.trigger)
+    }
+
     /// Tells the worker what to do.
     pub(super) fn order(&self, order: Order) {
         self.orders.send_replace(order);

@@ -309,12 +309,12 @@ async fn a_trigger_without_an_identity_is_not_ready_and_is_once_it_has_one() {
     assert!(readiness.is_ready(&bench.registry));
     bench.apply(&[&orders, &trigger("a")]).await;
     assert_eq!(bench.reason("a"), Some("NotSubscribed"));
-    assert!(bench.operator.has_unsubscribed());
+    assert!(bench.operator.has_unfinished());
     assert!(!readiness.is_ready(&bench.registry));
     std::fs::remove_dir(&blocker).unwrap();
     bench.apply(&[&orders, &trigger("a")]).await;
     assert_eq!(bench.reason("a"), None);
-    assert!(!bench.operator.has_unsubscribed());
+    assert!(!bench.operator.has_unfinished());
     assert!(readiness.is_ready(&bench.registry));
     bench.send("orders", "1").await.unwrap();
     pass(5).await;

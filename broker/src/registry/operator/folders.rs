@@ -1,0 +1,228 @@
+//! Where each broker on disk keeps its files: `brokers/NAMESPACE/NAME` of the data folder.
+//!
+//! A folder is bound to its broker by `broker.json`, so that one which was copied or moved by hand is
+//! not taken for another's. It stays when its broker is deleted: what it holds is removed by people.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sluicegate_resources::{Metadata, ObjectName};
+
+use crate::stored_files::{make_folder, replace};
+
+/// The file that says whose a folder is.
+const OWNER: &str = "broker.json";
+
+/// Why the folder of a broker cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FolderError {
+    /// It cannot be read or written.
+    #[error("cannot use {}: {error}", .path.display())]
+    Io { path: PathBuf, error: io::Error },
+    /// It says that it is another broker's.
+    #[error(
+        "the folder {} belongs to {owner}; move it away, or give it back its name",
+        .folder.display()
+    )]
+    Foreign { folder: PathBuf, owner: String },
+    /// What says whose it is cannot be read.
+    #[error("{} is damaged: {error}", .path.display())]
+    Damaged {
+        path: PathBuf,
+        error: serde_json::Error,
+    },
+    /// The channel in it cannot be opened.
+    #[error("the folder {} cannot be opened: {why}", .folder.display())]
+    Unopened { folder: PathBuf, why: String },
+}
+
+/// The folders of all brokers.
+#[derive(Clone, Debug)]
+pub(super) struct Folders(PathBuf);
+
+/// Whose a folder is.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Owner {
+    namespace: String,
+    name: String,
+    /// Where something gives brokers uids: one that is made again is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uid: Option<String>,
+}
+
+impl Owner {
+    fn of(broker: &Metadata) -> Self {
+        Owner {
+            namespace: broker.name.namespace.clone(),
+            name: broker.name.name.clone(),
+            uid: broker.uid.clone(),
+        }
+    }
+
+    /// A uid that is not known on either side proves nothing.
+    fn is(&self, other: &Owner) -> bool {
+        let is_other_uid = self.uid.is_some() && other.uid.is_some() && self.uid != other.uid;
+        self.namespace == other.namespace && self.name == other.name && !is_other_uid
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "broker {}/{}", self.namespace, self.name)?;
+        match &self.uid {
+            Some(uid) => write!(f, " of uid {uid}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Folders {
+    /// Those below the data folder.
+    pub(super) fn of(data: &Path) -> Self {
+        Folders(data.join("brokers"))
+    }
+
+    /// Where the broker's folder is, or would be.
+    pub(super) fn path(&self, broker: &ObjectName) -> PathBuf {
+        let namespace = self.0.join(escaped(&broker.namespace));
+        namespace.join(escaped(&broker.name))
+    }
+
+    /// The broker's folder, if there is one.
+    pub(super) fn existing(&self, broker: &ObjectName) -> Option<PathBuf> {
+        Some(self.path(broker)).filter(|folder| folder.join(OWNER).exists())
+    }
+
+    /// Makes the broker's folder, or checks that the one there is its own. Blocking.
+    pub(super) fn make(&self, broker: &Metadata) -> Result<PathBuf, FolderError> {
+        let folder = self.path(&broker.name);
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |error| FolderError::Io { path, error }
+        };
+        make_folder(&folder).map_err(at(&folder))?;
+        let file = folder.join(OWNER);
+        let wanted = Owner::of(broker);
+        let found = match fs::read(&file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let text = serde_json::to_vec_pretty(&wanted).map_err(io::Error::from);
+                text.and_then(|text| replace(&file, &text))
+                    .map_err(at(&file))?;
+                return Ok(folder);
+            }
+            Err(error) => return Err(at(&file)(error)),
+        };
+        let owner: Owner = serde_json::from_slice(&found).map_err(|error| {
+            let path = file.clone();
+            FolderError::Damaged { path, error }
+        })?;
+        match owner.is(&wanted) {
+            true => Ok(folder),
+            false => Err(FolderError::Foreign {
+                folder,
+                owner: owner.to_string(),
+            }),
+        }
+    }
+}
+
+/// A name of an object as that of a folder: what Kubernetes takes in names is kept, and all else is
+/// written as `%` and two digits, so that no name leads out of the folder.
+fn escaped(name: &str) -> OsString {
+    let mut escaped = String::with_capacity(name.len());
+    for (index, byte) in name.bytes().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' => escaped.push(char::from(byte)),
+            b'.' if index > 0 => escaped.push('.'),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::testing::TempDir;
+
+    fn broker(name: &str, uid: Option<&str>) -> Metadata {
+        Metadata {
+            name: ObjectName {
+                namespace: "shop".to_owned(),
+                name: name.to_owned(),
+            },
+            uid: uid.map(str::to_owned),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder_and_no_two_to_one() {
+        for (name, folder) in [
+            ("orders", "orders"),
+            ("orders.v2-b", "orders.v2-b"),
+            ("..", "%2E."),
+            (".", "%2E"),
+            ("a/b", "a%2Fb"),
+            ("Orders", "%4Frders"),
+            ("%2E", "%252%45"),
+            ("ö", "%C3%B6"),
+        ] {
+            assert_eq!(escaped(name), folder, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_its_brokers_and_nobody_elses() {
+        let data = TempDir::new();
+        let folders = Folders::of(data.path());
+        let orders = broker("orders", None);
+        assert_eq!(folders.existing(&orders.name), None);
+        let folder = folders.make(&orders).unwrap();
+        assert_eq!(folder, data.path().join("brokers/shop/orders"));
+        assert_eq!(folders.make(&orders).unwrap(), folder);
+        assert_eq!(folders.existing(&orders.name), Some(folder.clone()));
+        // It was copied for a broker of another name.
+        let other = broker("other", None);
+        fs::rename(&folder, folders.path(&other.name)).unwrap();
+        let refused = folders.make(&other).unwrap_err();
+        assert!(matches!(refused, FolderError::Foreign { .. }), "{refused}");
+        assert!(refused.to_string().contains("broker shop/orders"));
+    }
+
+    #[test]
+    fn a_broker_that_was_made_again_under_another_uid_is_another() {
+        let data = TempDir::new();
+        let folders = Folders::of(data.path());
+        folders.make(&broker("orders", Some("1"))).unwrap();
+        folders.make(&broker("orders", Some("1"))).unwrap();
+        folders.make(&broker("orders", None)).unwrap();
+        let refused = folders.make(&broker("orders", Some("2"))).unwrap_err();
+        assert!(refused.to_string().contains("of uid 1"), "{refused}");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_named() {
+        let data = TempDir::new();
+        let folders = Folders::of(data.path());
+        let folder = folders.path(&broker("orders", None).name);
+        fs::create_dir_all(folder.parent().unwrap()).unwrap();
+        fs::write(&folder, "").unwrap();
+        let refused = folders.make(&broker("orders", None)).unwrap_err();
+        assert!(
+            refused.to_string().contains("brokers/shop/orders"),
+            "{refused}"
+        );
+        fs::create_dir_all(folders.path(&broker("torn", None).name)).unwrap();
+        fs::write(folders.path(&broker("torn", None).name).join(OWNER), "{").unwrap();
+        let refused = folders.make(&broker("torn", None)).unwrap_err();
+        assert!(matches!(refused, FolderError::Damaged { .. }), "{refused}");
+    }
+}
