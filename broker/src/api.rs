@@ -43,7 +43,7 @@ mod watch;
 
 use serde::{Deserialize, Serialize};
 
-pub use broker::Broker;
+pub use broker::{Broker, Disk};
 pub use config::{Config, Finding, FoundIn};
 pub use dead_letter::{
     DeadEvent, DeadLetter, DeadLetterDone, DeadLetterQuery, DeadLetterRef, DeadReason,

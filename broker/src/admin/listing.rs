@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use sluicegate_channels::{SubscriptionStatus, Timestamp};
+use sluicegate_channels::{DiskStatus, Refuses, SubscriptionStatus, Timestamp};
 use sluicegate_resources::ObjectName;
 
 use super::{Admin, pausing};
@@ -35,9 +35,25 @@ fn served(admin: &Admin, standing: &Standing, broker: &RunningBroker) -> Option<
         oldest_age_seconds: status
             .oldest_accepted_at
             .map(|at| standing.now.since(at).as_secs_f64()),
+        disk: status.disk.as_ref().map(|it| disk(it, standing.now)),
         triggers: standing.table.triggers_of(&broker.name).count() as u64,
-        ..unserved(admin, &broker.name, &Condition::Ready)
+        ..unserved(admin, &broker.name, &Condition::of_channel(status))
     })
+}
+
+fn disk(status: &DiskStatus, now: Timestamp) -> api::Disk {
+    let retained = status.oldest_retained_at;
+    api::Disk {
+        stored_bytes: status.stored_bytes,
+        free_bytes: status.free_bytes,
+        segments: status.segments,
+        refuses: status.refuses.as_ref().map(|it| match it {
+            Refuses::NoSpace => "no_space".to_owned(),
+            Refuses::Broken(_) => "broken".to_owned(),
+        }),
+        lost_events: status.lost_events,
+        oldest_retained_age_seconds: retained.map(|at| now.since(at).as_secs_f64()),
+    }
 }
 
 fn unserved(admin: &Admin, name: &ObjectName, condition: &Condition) -> api::Broker {
@@ -54,6 +70,7 @@ fn unserved(admin: &Admin, name: &ObjectName, condition: &Condition) -> api::Bro
         bytes: 0,
         events_max: None,
         bytes_max: None,
+        disk: None,
         oldest_age_seconds: None,
         triggers: 0,
     }

@@ -34,9 +34,32 @@ pub struct Broker {
     /// The bound on `bytes`; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_max: Option<u64>,
+    /// How its files stand; absent where the channel keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Disk>,
     /// The age of the oldest event held; absent when none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_age_seconds: Option<f64>,
     /// How many triggers it has, ready or not.
     pub triggers: u64,
+}
+
+/// How the files of a channel on disk stand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Disk {
+    /// What all of the broker's files take up.
+    pub stored_bytes: u64,
+    /// What may still be written where they lie.
+    pub free_bytes: u64,
+    /// The files of the log of events.
+    pub segments: u64,
+    /// Why no events are taken, when none are: `no_space` or `broken`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuses: Option<String>,
+    /// Events that damage to the files has taken, as far as it was found.
+    pub lost_events: u64,
+    /// The age of the oldest event that can be replayed, settled or not; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_retained_age_seconds: Option<f64>,
 }

@@ -9,7 +9,7 @@ use sluicegate_resources::ObjectName;
 
 mod encode;
 
-use encode::{encode_books, encode_filters, encode_stores, encode_waiting};
+use encode::{encode_books, encode_disks, encode_filters, encode_stores, encode_waiting};
 
 /// The figures of one trigger.
 #[derive(Clone, Debug)]
@@ -66,6 +66,25 @@ pub struct BrokerFigures {
     pub bytes: u64,
     /// Age of the oldest event held; 0 when none is.
     pub oldest_event_age_seconds: f64,
+    /// How its files stand, where it keeps any.
+    pub disk: Option<DiskFigures>,
+}
+
+/// The figures of the files of one broker.
+#[derive(Clone, Debug)]
+pub struct DiskFigures {
+    /// What they take up.
+    pub stored_bytes: u64,
+    /// What may still be written where they lie.
+    pub free_bytes: u64,
+    /// Whether no events are taken for want of room.
+    pub is_full: bool,
+    /// Whether no events are taken since the store has failed.
+    pub is_broken: bool,
+    /// Events that damage has taken, as far as it was found.
+    pub lost_events: u64,
+    /// Age of the oldest event retained, settled or not; 0 when there is none.
+    pub oldest_retained_age_seconds: f64,
 }
 
 /// Everything that a scrape shows of the channels.
@@ -101,7 +120,8 @@ impl Collector for FiguresCollector {
         encode_books(&mut encoder, &triggers)?;
         encode_waiting(&mut encoder, &triggers)?;
         encode_filters(&mut encoder, &triggers)?;
-        encode_stores(&mut encoder, &brokers)
+        encode_stores(&mut encoder, &brokers)?;
+        encode_disks(&mut encoder, &brokers)
     }
 }
 

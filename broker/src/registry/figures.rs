@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sluicegate_channels::{SubscriptionStatus, Timestamp};
+use sluicegate_channels::{DiskStatus, Refuses, SubscriptionStatus, Timestamp};
 use sluicegate_resources::ObjectName;
 
 use super::Registry;
 use super::departed::add_counts;
 use super::standing::Standing;
-use crate::metrics::figures::{BrokerFigures, Figures, FiguresSource, TriggerFigures};
+use crate::metrics::figures::{BrokerFigures, DiskFigures, Figures, FiguresSource, TriggerFigures};
 
 impl FiguresSource for Registry {
     fn figures(&self) -> Figures {
@@ -56,9 +56,21 @@ fn of_brokers(standing: &Standing) -> Vec<BrokerFigures> {
             events: status.events,
             bytes: status.bytes,
             oldest_event_age_seconds: age_seconds(status.oldest_accepted_at, standing.now),
+            disk: status.disk.as_ref().map(|it| of_disk(it, standing.now)),
         })
     });
     figures.collect()
+}
+
+fn of_disk(status: &DiskStatus, now: Timestamp) -> DiskFigures {
+    DiskFigures {
+        stored_bytes: status.stored_bytes,
+        free_bytes: status.free_bytes,
+        is_full: matches!(status.refuses, Some(Refuses::NoSpace)),
+        is_broken: matches!(status.refuses, Some(Refuses::Broken(_))),
+        lost_events: status.lost_events,
+        oldest_retained_age_seconds: age_seconds(status.oldest_retained_at, now),
+    }
 }
 
 fn of_trigger(name: &ObjectName, status: &SubscriptionStatus, now: Timestamp) -> TriggerFigures {

@@ -23,7 +23,9 @@ async fn every_metric_is_listed_with_its_type_and_labels() {
     let reply = Event::new("1", "/docs", "docs.reply");
     subscriber.script("/reply", Answer::reply(&reply));
     subscriber.script("/refuse", Answer::status(400));
-    let server = Server::start(Setup::new().manifest("docs.yaml", objects(&subscriber))).await;
+    // Of a channel on disk there is most to tell.
+    let on_disk = Setup::new().settings("defaultChannel: disk\n");
+    let server = Server::start(on_disk.manifest("docs.yaml", objects(&subscriber))).await;
     let event = Event::new("1", "/docs", "docs.asked");
     server.accept("/docs/broker", &event).await;
 

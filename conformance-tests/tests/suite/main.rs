@@ -15,6 +15,7 @@ mod control_plane;
 mod data_plane;
 mod dead_letter;
 mod delivery;
+mod disk_channel;
 mod eval;
 mod explain;
 mod filters;

@@ -15,11 +15,20 @@ impl Listed for Broker {
         "CHANNEL",
         "TRIGGERS",
         "EVENTS",
+        "BYTES",
         "OLDEST",
         "URL",
     ];
-    const MORE_COLUMNS: &'static [&'static str] =
-        &["BYTES", "MAX EVENTS", "MAX BYTES", "DURABILITY", "REASON"];
+    const MORE_COLUMNS: &'static [&'static str] = &[
+        "MAX EVENTS",
+        "MAX BYTES",
+        "DURABILITY",
+        "ON DISK",
+        "FREE",
+        "LOST",
+        "RETAINED",
+        "REASON",
+    ];
 
     fn name(&self) -> (&str, &str) {
         (&self.namespace, &self.name)
@@ -33,6 +42,7 @@ impl Listed for Broker {
             self.channel.clone(),
             count(self.triggers),
             count(self.events),
+            count(self.bytes),
             age(self.oldest_age_seconds),
             self.url.clone(),
         ]
@@ -40,11 +50,15 @@ impl Listed for Broker {
 
     fn more_cells(&self) -> Vec<String> {
         let bound = |max: Option<u64>| max.map_or_else(|| "-".to_owned(), count);
+        let disk = self.disk.as_ref();
         vec![
-            count(self.bytes),
             bound(self.events_max),
             bound(self.bytes_max),
             self.durability.clone(),
+            bound(disk.map(|it| it.stored_bytes)),
+            bound(disk.map(|it| it.free_bytes)),
+            bound(disk.map(|it| it.lost_events)),
+            age(disk.and_then(|it| it.oldest_retained_age_seconds)),
             self.reason.clone().unwrap_or_else(|| "-".to_owned()),
         ]
     }

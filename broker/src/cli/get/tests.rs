@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::api::{DeadLetter, List, Trigger};
+use crate::api::{Broker, DeadLetter, List, Trigger};
 use crate::testing::Kept;
 
 /// What is printed as data, and as talk.
@@ -42,6 +42,98 @@ shop       refunds  orders  type=refund.* (1,025 failed)  http://refunds/  True 
 "
     );
     assert_eq!(talk, "");
+}
+
+#[test]
+fn brokers_have_their_columns_and_those_on_disk_tell_of_it() {
+    let list: List<Broker> = serde_json::from_value(json!({"items": [
+        {"namespace": "shop", "name": "fast", "ready": true, "channel": "memory",
+            "durability": "memory", "url": "http://a/shop/fast", "events": 3, "bytes": 3000,
+            "eventsMax": 100_000, "triggers": 1},
+        {"namespace": "shop", "name": "orders", "ready": false, "reason": "DiskFull",
+            "channel": "disk", "durability": "disk", "url": "http://a/shop/orders", "events": 2,
+            "bytes": 2048, "triggers": 7, "disk": {"storedBytes": 1_048_576, "freeBytes": 512,
+            "segments": 1, "refuses": "no_space", "lostEvents": 4,
+            "oldestRetainedAgeSeconds": 61.0}},
+    ]}))
+    .unwrap();
+    let (out, _) = printed(&list, Output::Wide);
+    let cells: Vec<Vec<&str>> = out.lines().map(|it| it.split("  ").collect()).collect();
+    let cells: Vec<Vec<&str>> = cells
+        .into_iter()
+        .map(|line| {
+            line.into_iter()
+                .map(str::trim)
+                .filter(|it| !it.is_empty())
+                .collect()
+        })
+        .collect();
+    assert_eq!(
+        cells[0],
+        [
+            "NAMESPACE",
+            "NAME",
+            "READY",
+            "CHANNEL",
+            "TRIGGERS",
+            "EVENTS",
+            "BYTES",
+            "OLDEST",
+            "URL",
+            "MAX EVENTS",
+            "MAX BYTES",
+            "DURABILITY",
+            "ON DISK",
+            "FREE",
+            "LOST",
+            "RETAINED",
+            "REASON"
+        ]
+    );
+    assert_eq!(
+        cells[1],
+        [
+            "shop",
+            "fast",
+            "True",
+            "memory",
+            "1",
+            "3",
+            "3,000",
+            "-",
+            "http://a/shop/fast",
+            "100,000",
+            "-",
+            "memory",
+            "-",
+            "-",
+            "-",
+            "-",
+            "-"
+        ]
+    );
+    assert_eq!(
+        cells[2],
+        [
+            "shop",
+            "orders",
+            "False",
+            "disk",
+            "7",
+            "2",
+            "2,048",
+            "-",
+            "http://a/shop/orders",
+            "-",
+            "-",
+            "disk",
+            "1,048,576",
+            "512",
+            "4",
+            "1 min 1 s",
+            "DiskFull"
+        ]
+    );
 }
 
 #[test]

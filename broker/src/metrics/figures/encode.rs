@@ -6,7 +6,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use sluicegate_channels::Books;
 
-use super::{BrokerFigures, TriggerFigures, float};
+use super::{BrokerFigures, DiskFigures, TriggerFigures, float};
 
 type Labels<'a> = Vec<(&'static str, &'a str)>;
 
@@ -168,6 +168,55 @@ pub(super) fn encode_stores(
         ),
     ];
     gauges(encoder, &families, brokers, broker_labels)
+}
+
+/// What only a channel that keeps files has.
+pub(super) fn encode_disks(
+    encoder: &mut DescriptorEncoder<'_>,
+    brokers: &[BrokerFigures],
+) -> std::fmt::Result {
+    let on_disk: Vec<(&BrokerFigures, &DiskFigures)> = brokers
+        .iter()
+        .filter_map(|it| Some((it, it.disk.as_ref()?)))
+        .collect();
+    let families: [Gauge<(&BrokerFigures, &DiskFigures)>; 4] = [
+        (
+            "sluicegate_store_disk_bytes",
+            "What the broker's files take up",
+            |(_, disk)| float(disk.stored_bytes),
+        ),
+        (
+            "sluicegate_store_disk_free_bytes",
+            "What may still be written where the broker's files lie",
+            |(_, disk)| float(disk.free_bytes),
+        ),
+        (
+            "sluicegate_store_lost_events",
+            "Events that damage to the broker's files has taken, as far as it was found",
+            |(_, disk)| float(disk.lost_events),
+        ),
+        (
+            "sluicegate_store_oldest_retained_age_seconds",
+            "Age of the oldest event that can be replayed, settled or not",
+            |(_, disk)| disk.oldest_retained_age_seconds,
+        ),
+    ];
+    gauges(encoder, &families, &on_disk, |(broker, _)| {
+        broker_labels(broker)
+    })?;
+    let mut metric = encoder.encode_descriptor(
+        "sluicegate_store_refusing",
+        "1 while the broker's store takes no events for this reason, else 0",
+        None,
+        MetricType::Gauge,
+    )?;
+    for (broker, disk) in on_disk {
+        for (reason, is_so) in [("no_space", disk.is_full), ("broken", disk.is_broken)] {
+            let extra = ("reason", reason);
+            gauge(&mut metric, broker_labels(broker), extra, u64::from(is_so))?;
+        }
+    }
+    Ok(())
 }
 
 /// A family's name, its help, and how its value is read.

@@ -1,0 +1,111 @@
+//! The channel on disk from outside: what is accepted outlives the process, a disk without room
+//! refuses and says so, and a folder has one owner. What faults do to it stands with the drivers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sluicegate_conformance::event::{Event, Mode};
+use sluicegate_conformance::harness::{Server, Setup, scratch_folder};
+use sluicegate_conformance::subscriber::{Answer, Subscriber};
+
+use crate::scene::{PATIENCE, await_verbose, metrics};
+
+/// A channel that takes events on whatever disk the tests run on, and little of its room.
+const SMALL: &str = "defaultChannel: {disk: {segmentBytes: 1Mi, reserveBytes: 0, minFreeBytes: 0, \
+                     minFreePercent: 0}}\n";
+
+const BROKER: &str = "apiVersion: eventing.knative.dev/v1\nkind: Broker\n\
+                      metadata: {name: orders, namespace: disk}\n";
+
+/// A server on `data`, which outlives it.
+fn on(data: &Path, settings: &str) -> Setup {
+    let mut setup = Setup::new().settings(settings);
+    setup.arguments = vec!["--data".to_owned(), data.display().to_string()];
+    setup
+}
+
+fn trigger(name: &str, subscriber: &Subscriber) -> String {
+    format!(
+        "apiVersion: eventing.knative.dev/v1\nkind: Trigger\n\
+         metadata: {{name: {name}, namespace: disk}}\n\
+         spec:\n  broker: orders\n  subscriber: {{uri: {}}}\n",
+        subscriber.url(&format!("/{name}"))
+    )
+}
+
+fn event(id: &str) -> Event {
+    Event::new(id, "/disk", "disk.kept")
+}
+
+/// G2: killed with an event that nobody took yet, in a folder that stays.
+#[tokio::test]
+async fn what_was_accepted_is_delivered_by_the_next_process() {
+    let data = scratch_folder("data").expect("tests have a folder of their own");
+    let subscriber = Subscriber::start().await.expect("loopback has free ports");
+    subscriber.script("/late", Answer::status(503));
+    let objects = format!("{BROKER}---\n{}", trigger("late", &subscriber));
+    let setup = || on(&data, SMALL).manifest("orders.yaml", &*objects);
+    let first = Server::start(setup()).await;
+    for id in ["1", "2", "3"] {
+        first.accept("/disk/orders", &event(id)).await;
+    }
+    first.kill();
+    first.exit(PATIENCE).await;
+
+    subscriber.script("/late", Answer::status(202));
+    let second = Server::start(setup()).await;
+    second.accept("/disk/orders", &event("4")).await;
+    let has_all = |received: &[sluicegate_conformance::subscriber::Received]| {
+        let taken = received.iter().filter(|it| it.answered == Some(202));
+        let mut ids: Vec<_> = taken.map(|it| it.event().get("id").to_owned()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids == ["1", "2", "3", "4"]
+    };
+    subscriber
+        .await_where("/late", PATIENCE, "all four events", has_all)
+        .await;
+    second.terminate();
+    assert_eq!(second.exit(PATIENCE).await.code(), Some(0));
+    std::fs::remove_dir_all(data).ok();
+}
+
+/// G8: below the room that is kept free, senders are told so, and everyone who looks.
+#[tokio::test]
+async fn a_disk_without_room_is_507_and_shown() {
+    let settings = SMALL.replace("minFreeBytes: 0", "minFreeBytes: 1Pi");
+    let setup = Setup::new().settings(&settings);
+    let server = Server::start(setup.manifest("orders.yaml", BROKER)).await;
+    let answer = server.send("/disk/orders", &event("1"), Mode::Binary).await;
+    assert_eq!(answer.status(), Some(507), "{answer:?}");
+    let retry_after = answer.headers.get("retry-after");
+    assert_eq!(retry_after.as_deref(), Some("5"), "{answer:?}");
+    let problem = String::from_utf8_lossy(&answer.body).into_owned();
+    assert!(problem.contains("/e/W052"), "{problem}");
+
+    let is_told = |text: &str| text.contains("[-]broker disk/orders The disk has less room");
+    await_verbose(&server, is_told).await;
+    let brokers = server.admin().get("/api/v1/brokers").await.expect("a list");
+    let brokers: serde_json::Value = serde_json::from_slice(&brokers.body).expect("JSON");
+    let broker = &brokers["items"][0];
+    assert_eq!(broker["reason"], "DiskFull", "{broker}");
+    assert_eq!(broker["durability"], "disk", "{broker}");
+    assert_eq!(broker["disk"]["refuses"], "no_space", "{broker}");
+    let refusing = [("broker", "orders"), ("reason", "no_space")];
+    let values = metrics(&server).await;
+    let values = values.values("sluicegate_store_refusing", &refusing);
+    assert_eq!(values, [1]);
+}
+
+#[tokio::test]
+async fn a_folder_in_use_is_named_and_refused_with_78() {
+    let data = scratch_folder("data").expect("tests have a folder of their own");
+    let _first = Server::start(on(&data, SMALL)).await;
+    let second = Server::spawn(on(&data, SMALL)).expect("the binary is there");
+    let status = second.exit(Duration::from_secs(10)).await;
+    assert_eq!(status.code(), Some(78), "{}", second.log());
+    let log = second.log();
+    assert!(log.contains(&data.display().to_string()), "{log}");
+    assert!(log.contains("in use"), "{log}");
+    std::fs::remove_dir_all(data).ok();
+}
