@@ -21,6 +21,11 @@ const BATCH: u64 = 500;
 const FIRST_MAX: Duration = Duration::from_secs(2);
 /// What may be held whatever the backlog (G11): 128 MiB and the buffers' default of 256 MiB.
 const RESIDENT_MAX: u64 = 384 << 20;
+/// What may be held at the start, when the buffers are empty: this and so much for each event.
+const RESIDENT_AT_START: u64 = 64 << 20;
+const RESIDENT_PER_EVENT: u64 = 64;
+/// Bytes of data in an event, in the mean.
+const PAYLOAD_BYTES: usize = 1 << 10;
 /// How many events are sent at once; any of them may arrive first.
 const WINDOW: u64 = 64;
 
@@ -41,7 +46,7 @@ impl Recovery {
         let habits = vec![Habit::all(BEHIND, Manner::Hang)];
         let scene = Scene::new(Disk::default(), habits).await?;
         let mut broker = scene.site.start(&[]).await?;
-        let traffic = scene.traffic(1, None);
+        let traffic = scene.traffic_of(1, None, PAYLOAD_BYTES);
         let began = Instant::now();
         fill(&traffic, self.events).await?;
         let resources = broker.resources()?;
@@ -62,6 +67,11 @@ impl Recovery {
                 "ready after {took:?} with {} pending, and {ready_max:?} are allowed",
                 self.events
             )
+        });
+        let resident_max = RESIDENT_AT_START + RESIDENT_PER_EVENT * self.events;
+        verdict.require(resources.resident_bytes <= resident_max, || {
+            let (held, allowed) = (mib(resources.resident_bytes), mib(resident_max));
+            format!("{held} resident at the start, and {allowed} are allowed")
         });
         self.first_delivery(&scene, ready, verdict).await?;
         self.drain(&scene, &mut broker, ready, verdict).await
