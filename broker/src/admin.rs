@@ -16,6 +16,7 @@ use axum::{Json, middleware};
 
 use crate::api;
 use crate::metrics::{Metrics, TEXT_FORMAT};
+use crate::operations::Operations;
 use crate::problem::{Problem, Refusal};
 use crate::readiness::Readiness;
 use crate::registry::Registry;
@@ -28,6 +29,7 @@ mod filter_words;
 mod find;
 pub mod guard;
 mod listing;
+mod operations;
 mod pausing;
 mod watches;
 
@@ -45,6 +47,8 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     /// Whether the server is ready, and what is invalid.
     pub readiness: Arc<Readiness>,
+    /// What commands do to many events.
+    pub operations: Arc<Operations>,
     /// Events that are watched.
     pub watches: Arc<WatchList>,
     /// Where the door is reached, without a trailing slash.
@@ -67,6 +71,15 @@ impl Admin {
             .route(api::DEAD_LETTERS, get(dead_letters::list))
             .route(api::DEAD_LETTERS_REDRIVE, post(dead_letters::redrive))
             .route(api::DEAD_LETTERS_DISCARD, post(dead_letters::discard))
+            .route(api::DEAD_LETTER, get(dead_letters::show))
+            .route(
+                api::OPERATIONS,
+                get(operations::list).post(operations::begin),
+            )
+            .route(
+                api::OPERATION,
+                get(operations::show).delete(operations::cancel),
+            )
             .route(api::WATCHES, post(watches::begin))
             .route("/api/v1/watches/{token}", get(watches::report))
             .fallback(no_route)
@@ -103,7 +116,7 @@ async fn no_route() -> Response {
 async fn no_method() -> Response {
     refuse(
         Refusal::new(Problem::MethodNotAllowed, "the path takes another method")
-            .hint("lists are read with GET; what does something is asked for with POST"),
+            .hint("lists are read with GET; what does something is asked for with POST, and ended with DELETE"),
     )
 }
 

@@ -14,6 +14,9 @@
 //! | [`TRIGGERS_PAUSE`], [`TRIGGERS_RESUME`] | POST [`TriggerRef`] | [`Pausing`] |
 //! | [`DEAD_LETTERS`] | GET, with [`DeadLetterQuery`] | [`List`] of [`DeadLetter`], paged |
 //! | [`DEAD_LETTERS_REDRIVE`], [`DEAD_LETTERS_DISCARD`] | POST [`DeadLetterRef`] | [`DeadLetterDone`] |
+//! | [`DEAD_LETTERS`]`/{namespace}/{trigger}/{position}` | GET | [`DeadLetterShown`] |
+//! | [`OPERATIONS`] | GET; POST [`OperationRequest`] | [`List`] of [`Operation`]; [`Operation`] |
+//! | [`OPERATIONS`]`/{id}` | GET; DELETE to cancel | [`Operation`] |
 //! | [`WATCHES`] | POST [`WatchRequest`] | [`Watch`] |
 //! | [`WATCHES`]`/{token}` | GET | [`WatchReport`] |
 //! | [`CONFIG`] | GET | [`Config`] |
@@ -37,16 +40,23 @@
 mod broker;
 mod config;
 mod dead_letter;
+mod operation;
 mod time;
 mod trigger;
 mod watch;
+mod when;
 
 use serde::{Deserialize, Serialize};
 
 pub use broker::{Broker, Disk};
 pub use config::{Config, Finding, FoundIn};
 pub use dead_letter::{
-    DeadEvent, DeadLetter, DeadLetterDone, DeadLetterQuery, DeadLetterRef, DeadReason,
+    DeadEvent, DeadLetter, DeadLetterDone, DeadLetterQuery, DeadLetterRef, DeadLetterShown,
+    DeadReason,
+};
+pub use operation::{
+    Conduct, EventFilter, LetterFilter, LettersRequest, Operation, OperationKind,
+    OperationProgress, OperationRequest, OperationState, ReplayRequest,
 };
 pub use time::Time;
 pub use trigger::{
@@ -56,6 +66,7 @@ pub use trigger::{
 pub use watch::{
     Watch, WatchAttempt, WatchReport, WatchRequest, WatchedFailure, WatchedState, WatchedTrigger,
 };
+pub use when::When;
 
 /// Lists brokers.
 pub const BROKERS: &str = "/api/v1/brokers";
@@ -71,6 +82,12 @@ pub const DEAD_LETTERS: &str = "/api/v1/dead-letters";
 pub const DEAD_LETTERS_REDRIVE: &str = "/api/v1/dead-letters:redrive";
 /// Ends one dead letter.
 pub const DEAD_LETTERS_DISCARD: &str = "/api/v1/dead-letters:discard";
+/// One dead letter.
+pub const DEAD_LETTER: &str = "/api/v1/dead-letters/{namespace}/{trigger}/{position}";
+/// One operation.
+pub const OPERATION: &str = "/api/v1/operations/{id}";
+/// Lists operations, and begins them; with `/{id}`, shows and cancels one.
+pub const OPERATIONS: &str = "/api/v1/operations";
 /// Begins to watch for an event; with `/{token}`, what has become of it.
 pub const WATCHES: &str = "/api/v1/watches";
 /// What was found in the manifests.
@@ -86,6 +103,28 @@ pub struct List<T> {
     /// Where the next page begins, for the query parameter `after`; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// How many were left out because the expression that was to match them failed on them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub undecided: u64,
+}
+
+impl<T> List<T> {
+    /// All there are.
+    pub fn whole(items: Vec<T>) -> Self {
+        List {
+            items,
+            next: None,
+            undecided: 0,
+        }
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "what serde calls takes a reference"
+)]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// An error, as RFC 9457 has it, with what to do about it.

@@ -18,6 +18,7 @@ pub mod client;
 pub mod completion;
 pub mod console;
 pub mod data;
+pub mod dead;
 pub mod environment;
 pub mod eval;
 pub mod event_file;
@@ -25,8 +26,10 @@ pub mod exit;
 pub mod explain;
 pub mod get;
 pub mod new;
+pub mod operation;
 pub mod pause;
 mod reasons;
+pub mod replay;
 pub mod run;
 pub mod send;
 mod serve;
@@ -107,8 +110,14 @@ pub enum Verb {
     /// Exits with 0 when it is true and nothing went wrong, 1 when it is anything else, 2 when the
     /// expression or the event cannot be read; with --batch, 1 when a line was no request.
     Eval(eval::EvalArgs),
-    /// List brokers, triggers or dead letters of a server
+    /// List brokers, triggers, dead letters or operations of a server
     Get(get::GetArgs),
+    /// List, show, send again or end what was given up on
+    Dead(Box<dead::DeadArgs>),
+    /// Hand out retained events once more
+    Replay(Box<replay::ReplayArgs>),
+    /// Cancel an operation of the server: a redrive, a discard or a replay
+    Cancel(operation::CancelArgs),
     /// Stop delivering to a subscriber; what is accepted meanwhile waits
     Pause(pause::PauseArgs),
     /// Go on delivering after a pause
@@ -165,6 +174,9 @@ fn execute(cli: Cli) -> Exit {
         Verb::Send(args) => until_interrupted(Box::pin(send::execute(&args, &mut console))),
         Verb::Sink(args) => until_interrupted(Box::pin(sink::execute(&args, &mut console))),
         Verb::Get(args) => until_interrupted(Box::pin(get::execute(&args, &mut console))),
+        Verb::Dead(args) => to_its_end(Box::pin(dead::execute(&args, &mut console))),
+        Verb::Replay(args) => to_its_end(Box::pin(replay::execute(&args, &mut console))),
+        Verb::Cancel(args) => until_interrupted(Box::pin(operation::cancel(&args, &mut console))),
         Verb::Pause(args) => until_interrupted(Box::pin(pause::pause(&args, &mut console))),
         Verb::Resume(args) => until_interrupted(Box::pin(pause::resume(&args, &mut console))),
     };
@@ -193,6 +205,14 @@ fn until_interrupted(command: impl Future<Output = Result<(), Failure>>) -> Resu
     // A thread that still reads standard input would be waited for otherwise.
     runtime.shutdown_background();
     done
+}
+
+/// Runs a command that hears an interrupt itself, where it has something to end in good order.
+fn to_its_end(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(command)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod logging;
 pub mod manifests;
 pub mod metrics;
 mod one_line;
+pub mod operations;
 pub mod problem;
 pub mod readiness;
 pub mod registry;

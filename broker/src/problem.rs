@@ -48,6 +48,8 @@ pub enum Problem {
     BadCall,
     /// A call of the admin API asks for something that a manifest forbids.
     Manifest,
+    /// As many operations run as may.
+    Busy,
 }
 
 /// One row of the table.
@@ -80,6 +82,7 @@ impl Problem {
         Problem::BadCall,
         Problem::NoSpace,
         Problem::Manifest,
+        Problem::Busy,
     ];
 
     const fn row(self) -> Row {
@@ -210,6 +213,13 @@ impl Problem {
                 "disk full",
                 "The disk under the broker's store has less room than is kept free; send again after \
                  Retry-After.",
+            ),
+            Problem::Busy => (
+                "W054",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "too many operations",
+                "As many operations as may run at a time are running.",
             ),
             Problem::Manifest => (
                 "W053",

@@ -1,141 +1,91 @@
-//! The dead-letter store: list what was given up on, send it again, or end it.
+//! The dead-letter store: list what was given up on, show one whole, send it again, or end it.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Query, State};
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sluicegate_channels::{Channel, DeadLetter, DeadLetterKey, Position};
+use serde_json::value::RawValue;
+use sluicegate_channels::{DeadLetter, DeadLetterKey, Position};
 use sluicegate_dispatcher::hops::HOPS_ATTRIBUTE;
+use sluicegate_event::json_format::to_json;
 use sluicegate_event::{Data, Event};
 use sluicegate_resources::ObjectName;
 
+use super::find::{self, Served};
 use super::{Admin, bad_call, body, no_object};
 use crate::api;
-use crate::registry::{Table, TriggerView};
+use crate::operations::choice;
+use crate::operations::letters::End;
 
-const LIMIT_DEFAULT: u32 = 100;
-const LIMIT_MAX: u32 = 1_000;
+mod page;
 
-pub(super) async fn list(
-    State(admin): State<Admin>,
-    query: Result<Query<api::DeadLetterQuery>, QueryRejection>,
-) -> Response {
-    let query = match query {
-        Ok(Query(query)) => query,
-        Err(rejection) => {
-            let hint = "parameters: namespace, trigger, limit, after";
-            let said = rejection.body_text();
-            return bad_call(
-                format!("the query is not what this path takes: {said}"),
-                hint,
-            );
-        }
+pub(super) use page::list;
+
+/// The namespace, trigger and position that a path names.
+type Place = Result<Path<(String, String, String)>, PathRejection>;
+
+pub(super) async fn show(State(admin): State<Admin>, place: Place) -> Response {
+    let Path((namespace, name, position)) = match place {
+        Ok(place) => place,
+        Err(rejection) => return bad_call(rejection.body_text(), "name it as it is listed"),
     };
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return bad_call(format!("limit {limit} is out of range"), "it is 1 to 1000");
+    let trigger = ObjectName { namespace, name };
+    match letter(&admin, &trigger, &position).await {
+        Ok(shown) => Json(shown).into_response(),
+        Err(refused) => *refused,
     }
-    let after = match query.after.as_deref().map(Cursor::parse) {
-        Some(None) => {
-            return bad_call("after is not a cursor", "pass on `next` as it was given");
-        }
-        Some(Some(cursor)) => Some(cursor),
-        None => None,
-    };
+}
+
+async fn letter(
+    admin: &Admin,
+    trigger: &ObjectName,
+    position: &str,
+) -> Result<api::DeadLetterShown, Box<Response>> {
+    let position = read_position(position)?;
     let table = admin.registry.table();
-    Json(page(&table, &query, after.as_ref(), limit as usize).await).into_response()
-}
-
-/// Walks the triggers in order of name, so that a page can go on where the one before ended.
-async fn page(
-    table: &Table,
-    query: &api::DeadLetterQuery,
-    after: Option<&Cursor>,
-    limit: usize,
-) -> api::List<api::DeadLetter> {
-    let mut items = Vec::new();
-    for (name, view) in &table.triggers {
-        let wanted = query
-            .namespace
-            .as_ref()
-            .is_none_or(|it| *it == name.namespace)
-            && query.trigger.as_ref().is_none_or(|it| *it == name.name)
-            && after.is_none_or(|after| *name >= after.trigger);
-        let Some((channel, subscription)) = wanted.then(|| stored(table, view)).flatten() else {
-            continue;
-        };
-        let after = after
-            .filter(|after| after.trigger == *name)
-            .map(|after| DeadLetterKey {
-                subscription: Arc::clone(&subscription),
-                position: after.position,
-            });
-        // One more than fits tells whether there is a next page.
-        let room = limit + 1 - items.len();
-        let letters = channel.dead_letters(Some(&subscription), after, room).await;
-        items.extend(letters.into_iter().map(|letter| (name, letter)));
-        if items.len() > limit {
-            break;
-        }
-    }
-    let is_more = items.len() > limit;
-    items.truncate(limit);
-    let next = items
-        .last()
-        .filter(|_| is_more)
-        .map(|(name, letter)| Cursor::to_text(name, letter.key.position));
-    let items = items
-        .into_iter()
-        .map(|(name, letter)| describe(name, letter))
-        .collect();
-    api::List { items, next }
-}
-
-fn stored<'a>(table: &'a Table, view: &TriggerView) -> Option<(&'a Arc<dyn Channel>, Arc<str>)> {
-    let service = view.service.as_ref()?;
-    let broker = table.brokers.get(&view.broker())?;
-    Some((&broker.channel, Arc::clone(&service.subscription)))
-}
-
-/// Where a page ended: `namespace/name@position`.
-struct Cursor {
-    trigger: ObjectName,
-    position: Position,
-}
-
-impl Cursor {
-    fn to_text(trigger: &ObjectName, position: Position) -> String {
-        format!("{trigger}@{position}")
-    }
-
-    fn parse(text: &str) -> Option<Cursor> {
-        let (trigger, position) = text.split_once('@')?;
-        let (namespace, name) = trigger.split_once('/')?;
-        let trigger = ObjectName {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        };
-        Some(Cursor {
-            trigger,
-            position: parse_position(position)?,
-        })
-    }
-}
-
-/// The text that [`Position`] shows itself as.
-fn parse_position(text: &str) -> Option<Position> {
-    let (partition, offset) = match text.split_once(':') {
-        Some((partition, offset)) => (partition.parse().ok()?, offset),
-        None => (0, text),
-    };
-    Some(Position {
-        partition,
-        offset: offset.parse().ok()?,
+    let served = find::served(&table, trigger)?;
+    let found = at(&served, position).await;
+    let letter = found.ok_or_else(|| Box::new(no_letter(trigger, position)))?;
+    let json = to_json(&letter.event, &[HOPS_ATTRIBUTE]);
+    let json = String::from_utf8_lossy(&json).into_owned();
+    let cloud_event = RawValue::from_string(json).map_err(|error| {
+        tracing::error!(%trigger, %position, %error, "an event cannot be written as JSON");
+        Box::new(no_letter(trigger, position))
+    })?;
+    Ok(api::DeadLetterShown {
+        letter: describe(trigger, letter),
+        cloud_event,
     })
+}
+
+/// The letter at a position: the first behind the place before it, if it is that one.
+async fn at(served: &Served<'_>, position: Position) -> Option<DeadLetter> {
+    let subscription = &served.service.subscription;
+    let before = position.offset.checked_sub(1);
+    let after = before.map(|offset| DeadLetterKey {
+        subscription: Arc::clone(subscription),
+        position: Position { offset, ..position },
+    });
+    let letters = served.channel.dead_letters(Some(subscription), after, 1);
+    let mut found = letters.await.into_iter();
+    found.next().filter(|it| it.key.position == position)
+}
+
+fn read_position(text: &str) -> Result<Position, Box<Response>> {
+    let hint = "pass on `position` as it was listed";
+    let position = choice::position(text);
+    position.ok_or_else(|| Box::new(bad_call(format!("position {text:?} is malformed"), hint)))
+}
+
+fn no_letter(trigger: &ObjectName, position: Position) -> Response {
+    no_object(
+        format!("trigger {trigger} has no dead letter at {position}"),
+        "see `sluicegate get deadletters`",
+    )
 }
 
 fn describe(trigger: &ObjectName, letter: DeadLetter) -> api::DeadLetter {
@@ -182,111 +132,48 @@ fn describe_event(event: &Event) -> api::DeadEvent {
 type Body = Result<Json<api::DeadLetterRef>, JsonRejection>;
 
 pub(super) async fn redrive(State(admin): State<Admin>, body: Body) -> Response {
-    end(&admin, body, End::Redrive).await
+    end(&admin, body, End::Redrive)
+        .await
+        .unwrap_or_else(|refused| *refused)
 }
 
 pub(super) async fn discard(State(admin): State<Admin>, body: Body) -> Response {
-    end(&admin, body, End::Discard).await
+    end(&admin, body, End::Discard)
+        .await
+        .unwrap_or_else(|refused| *refused)
 }
 
-#[derive(Clone, Copy, Debug)]
-enum End {
-    Redrive,
-    Discard,
-}
-
-impl End {
-    /// What the log says of it.
-    fn done(self) -> &'static str {
-        match self {
-            End::Redrive => "a dead letter is sent again, by command",
-            End::Discard => "a dead letter was discarded, by command",
-        }
+/// What the log says of it.
+fn done(how: End) -> &'static str {
+    match how {
+        End::Redrive => "a dead letter is sent again, by command",
+        End::Discard => "a dead letter was discarded, by command",
     }
 }
 
-async fn end(admin: &Admin, body: Body, how: End) -> Response {
+async fn end(admin: &Admin, body: Body, how: End) -> Result<Response, Box<Response>> {
     let hint = "send {\"namespace\":…,\"trigger\":…,\"position\":…} as application/json";
-    let letter = match body {
-        Ok(Json(letter)) => letter,
-        Err(rejection) => return body::not_taken(&rejection, hint),
-    };
-    let Some(position) = parse_position(&letter.position) else {
-        return bad_call(format!("position {:?} is malformed", letter.position), hint);
-    };
+    let Json(letter) = body.map_err(|rejection| Box::new(body::not_taken(&rejection, hint)))?;
+    let position = read_position(&letter.position)?;
     let name = ObjectName {
         namespace: letter.namespace,
         name: letter.trigger,
     };
     let table = admin.registry.table();
-    let stored = table
-        .triggers
-        .get(&name)
-        .and_then(|view| stored(&table, view));
-    let Some((channel, subscription)) = stored else {
-        return no_object(
-            format!("there is no trigger {name}"),
-            "see `sluicegate get triggers`",
-        );
-    };
+    let served = find::served(&table, &name)?;
     let key = DeadLetterKey {
-        subscription,
+        subscription: Arc::clone(&served.service.subscription),
         position,
     };
-    let done = match how {
-        End::Redrive => channel.redrive(&key).await,
-        End::Discard => channel.discard(&key).await,
-    };
-    match done {
+    match how.put(&**served.channel, &key).await {
         Ok(true) => {
-            tracing::info!(trigger = %name, %position, "{}", how.done());
-            Json(api::DeadLetterDone { done: 1 }).into_response()
+            tracing::info!(trigger = %name, %position, "{}", done(how));
+            Ok(Json(api::DeadLetterDone { done: 1 }).into_response())
         }
-        Ok(false) => no_object(
-            format!("trigger {name} has no dead letter at {position}"),
-            "see `sluicegate get deadletters`",
-        ),
-        Err(error) => super::refuse(
+        Ok(false) => Err(Box::new(no_letter(&name, position))),
+        Err(error) => Err(Box::new(super::refuse(
             crate::problem::Refusal::new(crate::problem::Problem::NotReady, error.to_string())
                 .hint("try again"),
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_read_back_as_it_was_written() {
-        let trigger = ObjectName {
-            namespace: "shop".to_owned(),
-            name: "billing".to_owned(),
-        };
-        for position in [
-            Position {
-                partition: 0,
-                offset: 7,
-            },
-            Position {
-                partition: 3,
-                offset: u64::MAX,
-            },
-        ] {
-            let cursor = Cursor::parse(&Cursor::to_text(&trigger, position)).unwrap();
-            assert_eq!(
-                (cursor.trigger, cursor.position),
-                (trigger.clone(), position)
-            );
-        }
-        for text in [
-            "",
-            "shop@1",
-            "shop/billing",
-            "shop/billing@x",
-            "shop/billing@1:y",
-        ] {
-            assert!(Cursor::parse(text).is_none(), "{text}");
-        }
+        ))),
     }
 }

@@ -32,10 +32,8 @@ impl<'a> Served<'a> {
 /// The trigger of that name, if it is served.
 pub(super) fn served<'a>(table: &'a Table, name: &ObjectName) -> Result<Served<'a>, Box<Response>> {
     let Some(view) = table.triggers.get(name) else {
-        return Err(Box::new(no_object(
-            format!("there is no trigger {name}"),
-            &remedy(table, name),
-        )));
+        let (namespace, name) = (&name.namespace, &name.name);
+        return Err(Box::new(no_trigger(table, Some(namespace), name)));
     };
     Served::of(table, view).ok_or_else(|| {
         let why = view.condition.message().unwrap_or("it is being begun");
@@ -47,18 +45,22 @@ pub(super) fn served<'a>(table: &'a Table, name: &ObjectName) -> Result<Served<'
     })
 }
 
-fn remedy(table: &Table, name: &ObjectName) -> String {
+/// That there is no trigger of that name, in that namespace or in any, and which may be meant.
+pub(super) fn no_trigger(table: &Table, namespace: Option<&str>, name: &str) -> Response {
     const SEE: &str = "see `sluicegate get triggers`";
-    let names = table.triggers.keys();
-    let mut elsewhere = names.clone().filter(|it| it.name == name.name);
-    let beside = names.filter(|it| it.namespace == name.namespace);
-    let meant = match elsewhere.next() {
-        Some(same) => Some(same.to_string()),
-        None => nearest(&name.name, beside.map(|it| it.name.as_str()))
-            .map(|near| format!("{}/{near}", name.namespace)),
+    let detail = match namespace {
+        Some(namespace) => format!("there is no trigger {namespace}/{name}"),
+        None => format!("there is no trigger {name}"),
     };
+    let names = table.triggers.keys();
+    let mut same = names.clone().filter(|it| it.name == name);
+    let mut beside = names.filter(|it| namespace.is_none_or(|within| it.namespace == within));
+    let meant = same.next().or_else(|| {
+        let near = nearest(name, beside.clone().map(|it| it.name.as_str()))?;
+        beside.find(|it| it.name == near)
+    });
     match meant {
-        Some(meant) => format!("did you mean {meant}? {SEE}"),
-        None => SEE.to_owned(),
+        Some(meant) => no_object(detail, &format!("did you mean {meant}? {SEE}")),
+        None => no_object(detail, SEE),
     }
 }

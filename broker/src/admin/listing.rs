@@ -20,7 +20,7 @@ pub(super) async fn brokers(State(admin): State<Admin>) -> Json<api::List<api::B
         .map(|(name, condition)| unserved(&admin, name, condition));
     let mut items: Vec<_> = served.chain(unserved).collect();
     items.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-    Json(api::List { items, next: None })
+    Json(api::List::whole(items))
 }
 
 fn served(admin: &Admin, standing: &Standing, broker: &RunningBroker) -> Option<api::Broker> {
@@ -80,10 +80,7 @@ pub(super) async fn triggers(State(admin): State<Admin>) -> Json<api::List<api::
     let standing = admin.registry.standing();
     let triggers = standing.table.triggers.values();
     let items = triggers.map(|view| describe(view, standing.subscription(view), standing.now));
-    Json(api::List {
-        items: items.collect(),
-        next: None,
-    })
+    Json(api::List::whole(items.collect()))
 }
 
 fn describe(

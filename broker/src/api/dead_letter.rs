@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::Time;
+use super::{LetterFilter, Time, When};
 
 /// Which dead letters to list: the query parameters of `GET /api/v1/dead-letters`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,12 +17,50 @@ pub struct DeadLetterQuery {
     /// Only of the trigger of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
-    /// At most this many on a page; 1 to 1,000, 100 when absent.
+    /// Only of triggers of the broker of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker: Option<String>,
+    /// Only those given up on for this reason; several are joined by commas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Only those parked then or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<When>,
+    /// Only of events for which this CESQL expression is true.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
+    /// At most this many on a page; 1 to 1,000, 100 when absent. A page may have fewer, or none, and
+    /// a `next`: as much is looked at for one as an answer may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+}
+
+impl DeadLetterQuery {
+    /// Which letters are meant.
+    pub fn filter(&self) -> LetterFilter {
+        let reasons = self.reason.as_deref().map(|it| it.split(','));
+        LetterFilter {
+            namespace: self.namespace.clone(),
+            trigger: self.trigger.clone(),
+            broker: self.broker.clone(),
+            reasons: reasons.into_iter().flatten().map(str::to_owned).collect(),
+            since: self.since,
+            expression: self.expression.clone(),
+        }
+    }
+}
+
+/// One dead letter with the whole event.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLetterShown {
+    /// As it is listed.
+    pub letter: DeadLetter,
+    /// The event in the JSON format of CloudEvents, as it was accepted.
+    pub cloud_event: Box<RawValue>,
 }
 
 /// One event that was given up on, with why.

@@ -53,6 +53,32 @@ fn fields_that_are_not_known_are_ignored_in_answers_and_refused_in_requests() {
 }
 
 #[test]
+fn a_request_for_an_operation_says_one_thing() {
+    let letters = json!({"letters": {"trigger": "a"}});
+    for (request, is_one) in [
+        (json!({"redrive": letters}), true),
+        (json!({"discard": letters}), true),
+        (
+            json!({"replay": {"namespace": "shop", "broker": "orders"}}),
+            true,
+        ),
+        (json!({}), false),
+        (json!({"redrive": letters, "discard": letters}), false),
+        (json!({"redrive": {}}), false),
+    ] {
+        let read = serde_json::from_value::<OperationRequest>(request.clone());
+        assert_eq!(read.is_ok(), is_one, "{request}: {read:?}");
+        if let Ok(read) = read {
+            let written = serde_json::to_value(&read).unwrap();
+            assert_eq!(
+                serde_json::from_value::<OperationRequest>(written).unwrap(),
+                read
+            );
+        }
+    }
+}
+
+#[test]
 fn an_effective_delivery_is_written_in_milliseconds_with_one_limit() {
     let mut effective = EffectiveDelivery {
         dead_letter_sink: None,

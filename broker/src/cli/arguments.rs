@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use http::Uri;
+use sluicegate_filter::cesql::Expression;
 use sluicegate_resources::ObjectName;
 
 /// Where the server's admin address is, unless something else is said.
@@ -112,6 +113,45 @@ fn two_units(large: (u128, &str), small: (u128, &str)) -> String {
         format!("{} {}", large.0, large.1)
     } else {
         format!("{} {} {} {}", large.0, large.1, small.0, small.1)
+    }
+}
+
+/// Reads how many a second: `100`, `100/s`, `0.5`.
+///
+/// # Errors
+///
+/// A sentence that says how to write it.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let must = "must be a number above 0, such as 100, 100/s or 0.5";
+    match text.strip_suffix("/s").unwrap_or(text).parse::<f64>() {
+        // Above a million the wait between two events has no meaning any more.
+        Ok(rate) if rate > 0.0 && rate <= 1e6 => Ok(rate),
+        Ok(_) | Err(_) => Err(must.to_owned()),
+    }
+}
+
+/// Reads a CESQL expression that can be a condition, and keeps it as it was written.
+///
+/// # Errors
+///
+/// What is wrong with it, with carets below the part, and what to do.
+pub fn condition(text: &str) -> Result<String, String> {
+    let parsed = Expression::parse(text).and_then(|it| it.check_condition());
+    parsed.map(|()| text.to_owned()).map_err(|error| {
+        let caret = error.caret(text);
+        format!("{}\n{caret}\n{}", error.problem, error.remedy)
+    })
+}
+
+/// Appends a value to a query, with everything escaped that would end it.
+pub fn push_query_value(value: &str, query: &mut String) {
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                query.push(char::from(byte));
+            }
+            _ => query.push_str(&format!("%{byte:02X}")),
+        }
     }
 }
 

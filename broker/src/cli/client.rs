@@ -179,6 +179,15 @@ impl AdminClient {
         self.call(Method::POST, path, body.into()).await
     }
 
+    /// The JSON that `path` answers when what stands there is to end.
+    ///
+    /// # Errors
+    ///
+    /// As [`AdminClient::get`].
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.call(Method::DELETE, path, Bytes::new()).await
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,

@@ -91,6 +91,7 @@ pub struct Console {
     talk: Box<dyn Write>,
     out_paint: Paint,
     talk_paint: Paint,
+    talks_to_terminal: bool,
 }
 
 impl std::fmt::Debug for Console {
@@ -115,6 +116,8 @@ impl Console {
             talk_paint: Paint {
                 enabled: color.decide(io::stderr().is_terminal(), env),
             },
+            talks_to_terminal: io::stderr().is_terminal()
+                && env("TERM").is_none_or(|term| term != "dumb"),
         }
     }
 
@@ -125,6 +128,7 @@ impl Console {
             talk: Box::new(talk),
             out_paint: Paint::PLAIN,
             talk_paint: Paint::PLAIN,
+            talks_to_terminal: false,
         }
     }
 
@@ -159,6 +163,15 @@ impl Console {
     pub fn ask(&mut self, prompt: impl Display) {
         write!(self.talk, "{prompt}").ok();
         self.talk.flush().ok();
+    }
+
+    /// Writes a line of talk in the place of the one before, on a terminal; elsewhere nothing, since
+    /// it could not be taken back. An empty one takes it away.
+    pub fn progress(&mut self, line: impl Display) {
+        if self.talks_to_terminal {
+            write!(self.talk, "\r\u{1b}[K{line}").ok();
+            self.talk.flush().ok();
+        }
     }
 
     /// Tells a failure, with its next step.

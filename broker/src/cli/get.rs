@@ -15,7 +15,8 @@ use super::table::Table;
 use super::yaml;
 
 mod brokers;
-mod dead_letters;
+pub mod dead_letters;
+pub mod operations;
 mod triggers;
 
 const EXAMPLES: &str = "\
@@ -37,6 +38,11 @@ Examples:
   sluicegate get deadletters                   what was given up on, oldest first
   sluicegate get deadletters billing -n shop   of one trigger
   sluicegate get deadletters --limit 1000 -o json";
+
+const OPERATION_EXAMPLES: &str = "\
+Examples:
+  sluicegate get operations                    what runs, and how far it is
+  sluicegate get operations 01K0Z4M3V8QJ5N7RB2D6XW9HTC -o json";
 
 /// Arguments of `get`.
 #[derive(Clone, Debug, Args)]
@@ -62,6 +68,9 @@ pub enum Noun {
         before_help = DEAD_LETTER_EXAMPLES
     )]
     Deadletters(dead_letters::DeadLetterArgs),
+    /// Redrives, discards and replays that run, or have ended within the last hour
+    #[command(visible_alias = "operation", before_help = OPERATION_EXAMPLES)]
+    Operations(operations::OperationArgs),
 }
 
 /// What every list can be asked.
@@ -138,6 +147,7 @@ pub async fn execute(args: &GetArgs, console: &mut Console) -> Result<(), Failur
         Noun::Brokers(args) => brokers::list(args, console).await,
         Noun::Triggers(args) => triggers::list(args, console).await,
         Noun::Deadletters(args) => dead_letters::list(args, console).await,
+        Noun::Operations(args) => operations::list(args, console).await,
     }
 }
 

@@ -10,7 +10,7 @@ use super::client::AdminClient;
 use super::console::Console;
 use super::exit::Failure;
 use super::table::count;
-use super::triggers::{self, TriggerName, trigger_name};
+use super::triggers::{self, GivenName, given_name};
 use crate::api;
 
 const PAUSE_EXAMPLES: &str = "\
@@ -62,8 +62,8 @@ pub enum ResumeNoun {
 #[derive(Clone, Debug, Args)]
 pub struct NameArgs {
     /// Its name, with its namespace where several have it
-    #[arg(value_name = "[NAMESPACE/]NAME", value_parser = trigger_name)]
-    pub name: TriggerName,
+    #[arg(value_name = "[NAMESPACE/]NAME", value_parser = given_name)]
+    pub name: GivenName,
     /// Its namespace, where the name says none
     #[arg(short, long, value_name = "NAME", env = "SLUICEGATE_NAMESPACE", value_parser = dns_label)]
     pub namespace: Option<String>,
@@ -105,7 +105,7 @@ async fn set(args: &NameArgs, path: &str) -> Result<(String, api::Pausing), Fail
     let wanted = args.name.within(args.namespace.as_deref());
     let client = AdminClient::new(&args.server.server)?;
     let found = triggers::find(&wanted, &client).await?;
-    let name = found.to_string();
+    let name = format!("{}/{}", found.namespace, found.name);
     let named = api::TriggerRef {
         namespace: found.namespace,
         trigger: found.name,

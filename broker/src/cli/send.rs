@@ -14,7 +14,7 @@ use http::Uri;
 use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
 
-use super::arguments::{ServerArgs, duration, http_url, key_value, object_name};
+use super::arguments::{ServerArgs, duration, http_url, key_value, object_name, rate};
 use super::client::Client;
 use super::console::Console;
 use super::exit::Failure;
@@ -190,15 +190,6 @@ fn dry_run(
         console.print_bytes(&Outgoing::new(&event?, target, args.structured).as_text())?;
     }
     Ok(())
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    let must = "must be a number above 0, such as 100 or 0.5";
-    match text.parse::<f64>() {
-        // Above a million the wait between two events has no meaning any more.
-        Ok(rate) if rate > 0.0 && rate <= 1e6 => Ok(rate),
-        Ok(_) | Err(_) => Err(must.to_owned()),
-    }
 }
 
 #[cfg(test)]

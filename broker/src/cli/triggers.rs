@@ -1,24 +1,25 @@
-//! A trigger as it is named on the command line, and the one of the server that is meant.
+//! A trigger, or a broker, as it is named on the command line, and the one of the server that is
+//! meant.
 //!
 //! `NAMESPACE/NAME` names one. So does a name alone, where no other namespace has it.
 
-use sluicegate_resources::{ObjectName, nearest};
+use sluicegate_resources::nearest;
 
 use super::arguments::{dns_label, dns_name};
 use super::client::AdminClient;
 use super::exit::{Exit, Failure};
 use crate::api::{self, List, Trigger};
 
-/// A trigger's name, perhaps with its namespace.
+/// A name, perhaps with its namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TriggerName {
+pub struct GivenName {
     /// Its namespace; any when not given.
     pub namespace: Option<String>,
     /// Its name.
     pub name: String,
 }
 
-impl std::fmt::Display for TriggerName {
+impl std::fmt::Display for GivenName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.namespace {
             Some(namespace) => write!(f, "{namespace}/{}", self.name),
@@ -28,37 +29,34 @@ impl std::fmt::Display for TriggerName {
 }
 
 /// Reads `name` or `namespace/name`; refuses what is no name.
-pub(super) fn trigger_name(text: &str) -> Result<TriggerName, String> {
+pub(super) fn given_name(text: &str) -> Result<GivenName, String> {
     let (namespace, name) = match text.split_once('/') {
         Some((namespace, name)) => (Some(dns_label(namespace)?), name),
         None => (None, text),
     };
-    Ok(TriggerName {
+    Ok(GivenName {
         namespace,
         name: dns_name(name)?,
     })
 }
 
-impl TriggerName {
+impl GivenName {
     /// The same, in this namespace where it has none.
-    pub(super) fn within(&self, namespace: Option<&str>) -> TriggerName {
-        TriggerName {
+    pub(super) fn within(&self, namespace: Option<&str>) -> GivenName {
+        GivenName {
             namespace: self.namespace.as_deref().or(namespace).map(str::to_owned),
             name: self.name.clone(),
         }
     }
 
-    fn means(&self, trigger: &Trigger) -> bool {
+    pub(super) fn means(&self, trigger: &Trigger) -> bool {
         let namespace = self.namespace.as_ref();
         trigger.name == self.name && namespace.is_none_or(|it| *it == trigger.namespace)
     }
 }
 
 /// The one trigger of the server that is meant; a failure when there is none, or more than one.
-pub(super) async fn find(
-    wanted: &TriggerName,
-    client: &AdminClient,
-) -> Result<ObjectName, Failure> {
+pub(super) async fn find(wanted: &GivenName, client: &AdminClient) -> Result<Trigger, Failure> {
     let triggers: List<Trigger> = client.get(api::TRIGGERS).await?;
     let meant: Vec<&Trigger> = triggers
         .items
@@ -67,10 +65,7 @@ pub(super) async fn find(
         .collect();
     match *meant {
         [] => Err(unknown(wanted, &triggers.items)),
-        [only] => Ok(ObjectName {
-            namespace: only.namespace.clone(),
-            name: only.name.clone(),
-        }),
+        [only] => Ok(only.clone()),
         [first, second, ..] => Err(Failure::usage(
             format!("there is more than one trigger {wanted}"),
             format!(
@@ -82,7 +77,7 @@ pub(super) async fn find(
 }
 
 /// That there is no such trigger, and which may be meant.
-pub(super) fn unknown(wanted: &TriggerName, triggers: &[Trigger]) -> Failure {
+pub(super) fn unknown(wanted: &GivenName, triggers: &[Trigger]) -> Failure {
     let same = triggers.iter().find(|it| it.name == wanted.name);
     let namespace = wanted.namespace.as_ref();
     let beside = triggers
@@ -107,24 +102,24 @@ mod tests {
 
     #[test]
     fn a_trigger_is_named_with_its_namespace_or_without() {
-        let named = |namespace: Option<&str>, name: &str| TriggerName {
+        let named = |namespace: Option<&str>, name: &str| GivenName {
             namespace: namespace.map(str::to_owned),
             name: name.to_owned(),
         };
-        assert_eq!(trigger_name("billing"), Ok(named(None, "billing")));
+        assert_eq!(given_name("billing"), Ok(named(None, "billing")));
         assert_eq!(
-            trigger_name("shop/billing"),
+            given_name("shop/billing"),
             Ok(named(Some("shop"), "billing"))
         );
         for text in ["", "/billing", "shop/", "a/b/c", "Shop/billing"] {
-            assert!(trigger_name(text).is_err(), "{text}");
+            assert!(given_name(text).is_err(), "{text}");
         }
         for (text, namespace, meant) in [
             ("billing", None, "billing"),
             ("billing", Some("shop"), "shop/billing"),
             ("shop/billing", Some("other"), "shop/billing"),
         ] {
-            let within = trigger_name(text).unwrap().within(namespace);
+            let within = given_name(text).unwrap().within(namespace);
             assert_eq!(within.to_string(), meant);
         }
     }

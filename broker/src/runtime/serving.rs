@@ -17,6 +17,7 @@ use crate::identities::Identities;
 use crate::ingress::{Ingress, IngressOptions};
 use crate::manifests::Look;
 use crate::metrics::Metrics;
+use crate::operations::Operations;
 use crate::readiness::{Phase, Readiness};
 use crate::registry::{Operator, OperatorOptions, OperatorParts, Registry};
 use crate::server::{self, RouterService, ServerOptions};
@@ -36,6 +37,7 @@ pub(super) struct Server {
     pub(super) addresses: Addresses,
     readiness: Arc<Readiness>,
     operator: Operator,
+    operations: Arc<Operations>,
     manifests: ManifestLoop,
     door: Listening,
     admin: Listening,
@@ -63,12 +65,14 @@ impl Server {
         let metrics = Arc::new(Metrics::new(Arc::clone(&registry) as _));
         let readiness = Arc::new(Readiness::default());
         let watches = Arc::new(WatchList::new(manifests.clock()));
+        let operations = Arc::new(Operations::new(manifests.clock()));
         let admin = serve_admin(
             admin,
             Admin {
                 registry: Arc::clone(&registry),
                 metrics: Arc::clone(&metrics),
                 readiness: Arc::clone(&readiness),
+                operations: Arc::clone(&operations),
                 watches: Arc::clone(&watches),
                 ingress_url: addresses.ingress.as_str().into(),
             },
@@ -98,6 +102,7 @@ impl Server {
             addresses,
             readiness,
             operator,
+            operations,
             manifests,
             door,
             admin,
@@ -132,6 +137,7 @@ impl Server {
         let deadline = Instant::now() + INGRESS_DRAIN + self.config.shutdown_grace;
         self.readiness.enter(Phase::Stopping);
         sleep(self.config.lame_duck).await;
+        self.operations.stop().await;
         let served = self.door.stop().await;
         if served.cut_off > 0 {
             tracing::warn!(cut_off = served.cut_off, "requests were cut off");

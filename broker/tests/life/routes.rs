@@ -6,9 +6,10 @@ use crate::http::{Answer, ask};
 use crate::program::{Folder, Server, broker, trigger};
 
 /// Method, path and body of a request that each route takes, with the status of its answer.
-fn routes() -> [(&'static str, &'static str, String, u16); 15] {
+fn routes() -> [(&'static str, &'static str, String, u16); 20] {
     let letter = json!({"namespace": "shop", "trigger": "a", "position": "7"}).to_string();
     let named = json!({"namespace": "shop", "trigger": "a"}).to_string();
+    let dry = json!({"redrive": {"letters": {}, "conduct": {"dryRun": true}}}).to_string();
     let watch = json!({"id": "1", "source": "/test"}).to_string();
     let none = String::new;
     [
@@ -25,6 +26,11 @@ fn routes() -> [(&'static str, &'static str, String, u16); 15] {
         ("GET", "/api/v1/dead-letters", none(), 200),
         ("POST", "/api/v1/dead-letters:redrive", letter.clone(), 404),
         ("POST", "/api/v1/dead-letters:discard", letter, 404),
+        ("GET", "/api/v1/dead-letters/shop/a/7", none(), 404),
+        ("GET", "/api/v1/operations", none(), 200),
+        ("POST", "/api/v1/operations", dry, 202),
+        ("GET", "/api/v1/operations/unknown", none(), 404),
+        ("DELETE", "/api/v1/operations/unknown", none(), 404),
         ("POST", "/api/v1/watches", watch, 200),
         ("GET", "/api/v1/watches/unknown", none(), 404),
     ]
@@ -88,7 +94,8 @@ async fn another_method_is_refused_and_the_right_one_named() {
     let (_folder, server) = start().await;
     for (method, path, body, _) in routes() {
         let others = ["GET", "POST", "PUT", "DELETE", "PATCH"];
-        for other in others.into_iter().filter(|it| *it != method) {
+        let is_taken = |other: &&str| routes().iter().any(|it| (it.0, it.1) == (*other, path));
+        for other in others.into_iter().filter(|it| !is_taken(it)) {
             let answer = send(&server, other, path, ("accept", "*/*"), &body).await;
             answer.problem(405);
             let allow = answer.header("allow").unwrap_or_default();
@@ -106,6 +113,8 @@ async fn a_path_that_there_is_not_is_a_problem() {
         "/api/v1/brokers/",
         "/api/v1/watches/a/b",
         "/api/v1/dead-letters:explode",
+        "/api/v1/dead-letters/shop/a",
+        "/api/v1/operations/a/b",
     ] {
         for method in ["GET", "POST"] {
             let answer = send(&server, method, path, ("accept", "*/*"), "{}").await;
@@ -124,6 +133,10 @@ async fn a_request_that_makes_no_sense_is_a_problem_that_says_what_would() {
         "after=here",
         "after=shop/a@x",
         "limt=5",
+        "reason=odd",
+        "since=yesterday",
+        "match=amount%20%3E",
+        "match=LENGTH(subject)",
     ] {
         let path = format!("/api/v1/dead-letters?{query}");
         server.get(&path).await.problem(400);
@@ -191,6 +204,8 @@ async fn a_body_that_cannot_be_read_is_told_from_one_that_is_not_taken() {
             "/api/v1/watches",
             "/api/v1/dead-letters:redrive",
             "/api/v1/dead-letters:discard",
+            "/api/v1/triggers:pause",
+            "/api/v1/operations",
         ] {
             let headers = [("content-type", media_type)];
             let answer = ask(server.admin, "POST", path, &headers, body.clone()).await;

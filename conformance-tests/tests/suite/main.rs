@@ -23,6 +23,7 @@ mod hostile_producers;
 mod hostile_subscribers;
 mod lifecycle;
 mod memory_channel;
+mod operations;
 mod pausing;
 mod replies;
 mod scene;

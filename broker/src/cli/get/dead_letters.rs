@@ -1,27 +1,78 @@
 //! The columns of a dead letter, and reading them page by page.
 
 use clap::Args;
+use sluicegate_channels::KINDS;
 
-use super::{Listed, Listing, nothing_named, print};
-use crate::api::{self, DeadLetter, List, Trigger};
-use crate::cli::arguments::dns_name;
+use super::{Listed, Listing, print};
+use crate::api::{self, DeadLetter, LetterFilter, List, Trigger, When};
+use crate::cli::arguments::{condition, push_query_value};
 use crate::cli::client::AdminClient;
 use crate::cli::console::Console;
 use crate::cli::exit::Failure;
 use crate::cli::table::count;
+use crate::cli::triggers::{self, GivenName, given_name};
 
 /// What one page asks for.
 const PAGE_ITEMS: usize = 500;
 
-/// Arguments of `get deadletters`.
+/// Which dead letters.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LetterFilterArgs {
+    /// Only of this trigger
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = given_name)]
+    pub trigger: Option<GivenName>,
+    /// Only of triggers of this broker
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = given_name)]
+    pub broker: Option<GivenName>,
+    /// Only those given up on for this reason; repeatable
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::PossibleValuesParser::new(KINDS))]
+    pub reason: Vec<String>,
+    /// Only those parked then or later: a time, or how long ago, such as 1h or 7d
+    #[arg(long, value_name = "TIME|AGO")]
+    pub since: Option<When>,
+    /// Only of events for which this CESQL expression is true
+    #[arg(long = "match", value_name = "CESQL", value_parser = condition)]
+    pub expression: Option<String>,
+}
+
+impl LetterFilterArgs {
+    /// The filter that this and a namespace come to.
+    ///
+    /// # Errors
+    ///
+    /// When trigger and broker are in two namespaces.
+    pub fn filter(&self, namespace: Option<&str>) -> Result<LetterFilter, Failure> {
+        let own = |name: &Option<GivenName>| name.as_ref().and_then(|it| it.namespace.clone());
+        let (trigger, broker) = (own(&self.trigger), own(&self.broker));
+        if let (Some(trigger), Some(broker)) = (&trigger, &broker)
+            && trigger != broker
+        {
+            return Err(Failure::usage(
+                format!("--trigger is in the namespace {trigger}, and --broker in {broker}"),
+                "a trigger and its broker are in the same namespace; name one of the two",
+            ));
+        }
+        let name = |name: &Option<GivenName>| name.as_ref().map(|it| it.name.clone());
+        Ok(LetterFilter {
+            namespace: trigger.or(broker).or(namespace.map(str::to_owned)),
+            trigger: name(&self.trigger),
+            broker: name(&self.broker),
+            reasons: self.reason.clone(),
+            since: self.since,
+            expression: self.expression.clone(),
+        })
+    }
+}
+
+/// Arguments of `get deadletters` and `dead ls`.
 #[derive(Clone, Debug, Args)]
 pub struct DeadLetterArgs {
     /// Only of this trigger
-    #[arg(value_name = "TRIGGER", value_parser = dns_name)]
-    pub name: Option<String>,
-    /// Only of this trigger
-    #[arg(long, value_name = "TRIGGER", value_parser = dns_name, conflicts_with = "name")]
-    pub trigger: Option<String>,
+    #[arg(value_name = "TRIGGER", value_parser = given_name, conflicts_with = "trigger")]
+    pub name: Option<GivenName>,
+    /// Which
+    #[command(flatten)]
+    pub filter: LetterFilterArgs,
     /// At most this many, oldest first
     #[arg(long, value_name = "COUNT", default_value_t = 100,
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -29,6 +80,14 @@ pub struct DeadLetterArgs {
     /// How to list, and where from
     #[command(flatten)]
     pub listing: Listing,
+}
+
+impl DeadLetterArgs {
+    fn filter(&self) -> Result<LetterFilter, Failure> {
+        let mut filter = self.filter.clone();
+        filter.trigger = filter.trigger.or_else(|| self.name.clone());
+        filter.filter(self.listing.namespace.as_deref())
+    }
 }
 
 impl Listed for DeadLetter {
@@ -96,28 +155,30 @@ impl Listed for DeadLetter {
 }
 
 /// Lists dead letters, page by page up to the limit.
-pub(super) async fn list(args: &DeadLetterArgs, console: &mut Console) -> Result<(), Failure> {
+pub(in super::super) async fn list(
+    args: &DeadLetterArgs,
+    console: &mut Console,
+) -> Result<(), Failure> {
     let client = AdminClient::new(&args.listing.server.server)?;
+    let filter = args.filter()?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let mut all = List {
-        items: Vec::new(),
-        next: None,
-    };
+    let mut all: List<DeadLetter> = List::whole(Vec::new());
     loop {
         let wanted = (limit - all.items.len()).min(PAGE_ITEMS);
-        let page: List<DeadLetter> = client
-            .get(&path_of(args, wanted, all.next.as_deref()))
-            .await?;
-        // A page that is empty or stands still would be asked for again for ever.
-        let moves_on = !page.items.is_empty() && page.next != all.next;
+        let path = path_of(&filter, wanted, all.next.as_deref());
+        let page: List<DeadLetter> = client.get(&path).await?;
+        // A page may be empty where few of many are meant; one that stands still would be asked for
+        // again for ever.
+        let moves_on = page.next != all.next;
         all.items.extend(page.items.into_iter().take(wanted));
         all.next = page.next;
+        all.undecided += page.undecided;
         if all.next.is_none() || !moves_on || all.items.len() >= limit {
             break;
         }
     }
     if all.items.is_empty() {
-        refuse_unknown_trigger(args, &client).await?;
+        refuse_unknown_trigger(&filter, &client).await?;
     }
     print(&all, args.listing.output, console)?;
     if all.next.is_some() {
@@ -125,54 +186,54 @@ pub(super) async fn list(args: &DeadLetterArgs, console: &mut Console) -> Result
             "there are more; raise --limit above {limit} to see them"
         ));
     }
+    if all.undecided > 0 {
+        console.say(format_args!(
+            "the expression of --match failed on {} others",
+            count(all.undecided)
+        ));
+    }
     Ok(())
 }
 
 /// A trigger that is not there has no dead letters, and is most likely a slip of the pen.
 async fn refuse_unknown_trigger(
-    args: &DeadLetterArgs,
+    filter: &LetterFilter,
     client: &AdminClient,
 ) -> Result<(), Failure> {
-    let Some(wanted) = args.trigger.as_ref().or(args.name.as_ref()) else {
+    let Some(name) = filter.trigger.clone() else {
         return Ok(());
     };
-    let namespace = args.listing.namespace.as_deref();
+    let wanted = GivenName {
+        namespace: filter.namespace.clone(),
+        name,
+    };
     let triggers: List<Trigger> = client.get(api::TRIGGERS).await?;
-    let is_wanted = |it: &Trigger| {
-        it.name == *wanted && namespace.is_none_or(|namespace| namespace == it.namespace)
-    };
-    if triggers.items.iter().any(is_wanted) {
-        return Ok(());
+    match triggers.items.iter().any(|it| wanted.means(it)) {
+        true => Ok(()),
+        false => Err(triggers::unknown(&wanted, &triggers.items)),
     }
-    Err(nothing_named(wanted, Trigger::PLURAL, namespace))
 }
 
-/// The path of one page. Names are DNS names and need no escaping; a place may hold anything.
-fn path_of(args: &DeadLetterArgs, limit: usize, after: Option<&str>) -> String {
+/// The path of one page.
+fn path_of(filter: &LetterFilter, limit: usize, after: Option<&str>) -> String {
     let mut path = format!("{}?limit={limit}", api::DEAD_LETTERS);
-    let trigger = args.trigger.as_ref().or(args.name.as_ref());
+    let reasons = filter.reasons.join(",");
+    let since = filter.since.map(|it| it.to_string());
     for (key, value) in [
-        ("namespace", args.listing.namespace.as_ref()),
-        ("trigger", trigger),
+        ("namespace", filter.namespace.as_deref()),
+        ("trigger", filter.trigger.as_deref()),
+        ("broker", filter.broker.as_deref()),
+        ("reason", Some(&*reasons).filter(|it| !it.is_empty())),
+        ("since", since.as_deref()),
+        ("match", filter.expression.as_deref()),
+        ("after", after),
     ] {
         if let Some(value) = value {
-            path.push_str(&format!("&{key}={value}"));
+            path.push_str(&format!("&{key}="));
+            push_query_value(value, &mut path);
         }
-    }
-    if let Some(after) = after {
-        path.push_str("&after=");
-        after.bytes().for_each(|byte| push_escaped(byte, &mut path));
     }
     path
-}
-
-fn push_escaped(byte: u8, path: &mut String) {
-    match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            path.push(char::from(byte));
-        }
-        _ => path.push_str(&format!("%{byte:02X}")),
-    }
 }
 
 #[cfg(test)]
@@ -180,6 +241,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::cli::exit::Exit;
     use crate::cli::get::Noun;
     use crate::cli::{Cli, Verb};
 
@@ -197,6 +259,26 @@ mod tests {
                 Some("0:1/ü"),
                 "/api/v1/dead-letters?limit=5&trigger=billing&after=0%3A1%2F%C3%BC",
             ),
+            (
+                &[
+                    "shop/billing",
+                    "--reason",
+                    "loop",
+                    "--reason",
+                    "poison",
+                    "--since",
+                    "1h",
+                ][..],
+                None,
+                "/api/v1/dead-letters?limit=5&namespace=shop&trigger=billing&reason=loop%2Cpoison\
+                 &since=PT1H",
+            ),
+            (
+                &["--broker", "orders", "--match", "a > 1 AND type = 'ü'"][..],
+                None,
+                "/api/v1/dead-letters?limit=5&broker=orders\
+                 &match=a%20%3E%201%20AND%20type%20%3D%20%27%C3%BC%27",
+            ),
         ] {
             let all = ["sluicegate", "get", "deadletters"].iter().chain(words);
             let Verb::Get(args) = Cli::try_parse_from(all).unwrap().verb else {
@@ -205,7 +287,21 @@ mod tests {
             let Noun::Deadletters(args) = args.noun else {
                 panic!()
             };
-            assert_eq!(path_of(&args, 5, after), path);
+            assert_eq!(path_of(&args.filter().unwrap(), 5, after), path);
         }
+    }
+
+    #[test]
+    fn a_trigger_and_a_broker_of_two_namespaces_make_no_sense() {
+        let named = |text| Some(given_name(text).unwrap());
+        let mut args = LetterFilterArgs {
+            trigger: named("shop/billing"),
+            broker: named("other/orders"),
+            ..LetterFilterArgs::default()
+        };
+        assert_eq!(args.filter(None).unwrap_err().exit(), Exit::Usage);
+        args.broker = named("orders");
+        let filter = args.filter(Some("elsewhere")).unwrap();
+        assert_eq!(filter.namespace.as_deref(), Some("shop"));
     }
 }

@@ -157,10 +157,7 @@ fn json_and_yaml_are_one_document_and_name_is_a_line_each() {
 
 #[test]
 fn an_empty_list_prints_nothing_and_says_what_to_do() {
-    let none: List<Trigger> = List {
-        items: Vec::new(),
-        next: None,
-    };
+    let none: List<Trigger> = List::whole(Vec::new());
     for output in [Output::Table, Output::Wide] {
         let (out, talk) = printed(&none, output);
         assert_eq!(out, "");

@@ -1,0 +1,217 @@
+//! `replay`: hands out retained events once more.
+//!
+//! What it leaves out: `--missing`. Nobody keeps what became of each event with each trigger for as long
+//! as the event itself is kept, so nobody could say what is missing; a subscriber that tells events by
+//! `source` and `id` may be sent them all.
+
+use clap::{ArgGroup, Args};
+
+use super::arguments::{ServerArgs, condition, dns_label};
+use super::client::AdminClient;
+use super::console::Console;
+use super::exit::{Exit, Failure};
+use super::operation::{self, ConductArgs};
+use super::triggers::{self, GivenName, given_name};
+use crate::api::{self, EventFilter, OperationRequest, ReplayRequest, When};
+
+const EXAMPLES: &str = "\
+Examples:
+  sluicegate replay --to shop/billing --since 1h --dry-run
+  sluicegate replay --to billing --since 2026-01-05T12:00:00Z --until 2026-01-05T13:00:00Z
+  sluicegate replay --to billing --position 1200..1300
+  sluicegate replay --all-triggers --broker shop/orders --match \"type = 'order.paid'\" --rate 50/s";
+
+/// Arguments of `replay`.
+#[derive(Clone, Debug, Args)]
+#[command(before_help = EXAMPLES,
+    group = ArgGroup::new("receivers").required(true).args(["to", "all_triggers"]))]
+pub struct ReplayArgs {
+    /// To this trigger; repeatable for triggers of the same broker. It gets what its filter takes
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = given_name)]
+    pub to: Vec<GivenName>,
+    /// To every trigger of the broker
+    #[arg(long)]
+    pub all_triggers: bool,
+    /// Events of this broker; that of the triggers, or the server's only one, when not given
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = given_name)]
+    pub broker: Option<GivenName>,
+    /// The namespace of names that say none
+    #[arg(short, long, value_name = "NAME", env = "SLUICEGATE_NAMESPACE", value_parser = dns_label)]
+    pub namespace: Option<String>,
+    /// Only events accepted then or later: a time, or how long ago
+    #[arg(long, value_name = "TIME|AGO")]
+    pub since: Option<When>,
+    /// Only events accepted before then
+    #[arg(long, value_name = "TIME|AGO")]
+    pub until: Option<When>,
+    /// Only events from one position to another, both included; either may be left out
+    #[arg(long, value_name = "FROM..TO", value_parser = positions)]
+    pub position: Option<Positions>,
+    /// Only events for which this CESQL expression is true
+    #[arg(long = "match", value_name = "CESQL", value_parser = condition)]
+    pub expression: Option<String>,
+    /// How to go about it
+    #[command(flatten)]
+    pub conduct: ConductArgs,
+    /// Which server
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// A range of positions, as they were written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Positions {
+    first: Option<String>,
+    last: Option<String>,
+}
+
+fn positions(text: &str) -> Result<Positions, String> {
+    let must = "must be FROM..TO, FROM.., ..TO or one position, such as 1200..1300";
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let read = |end: &str| match end {
+        "" => Ok(None),
+        end if crate::operations::choice::position(end).is_some() => Ok(Some(end.to_owned())),
+        end => Err(format!("{must}; {end:?} is no position")),
+    };
+    match (read(first)?, read(last)?) {
+        (None, None) => Err(must.to_owned()),
+        (first, last) => Ok(Positions { first, last }),
+    }
+}
+
+/// Replays, and waits until it is done.
+///
+/// # Errors
+///
+/// When the server does not answer, has no such trigger or broker, or could not go on.
+pub async fn execute(args: &ReplayArgs, console: &mut Console) -> Result<(), Failure> {
+    let client = AdminClient::new(&args.server.server)?;
+    let (broker, triggers) = match args.all_triggers {
+        true => (only_broker(args, &client).await?, None),
+        false => {
+            let (broker, triggers) = receivers(args, &client).await?;
+            (broker, Some(triggers))
+        }
+    };
+    let (namespace, broker) = broker;
+    let position = args.position.clone();
+    let (first_position, last_position) = position.map_or((None, None), |it| (it.first, it.last));
+    let request = OperationRequest::Replay(ReplayRequest {
+        namespace,
+        broker,
+        triggers,
+        events: EventFilter {
+            since: args.since,
+            until: args.until,
+            first_position,
+            last_position,
+            expression: args.expression.clone(),
+        },
+        conduct: args.conduct.conduct(),
+    });
+    operation::run(&request, &args.conduct, &client, console).await
+}
+
+/// Namespace and name.
+type Name = (String, String);
+
+/// The triggers that are named, and the broker of all of them.
+async fn receivers(
+    args: &ReplayArgs,
+    client: &AdminClient,
+) -> Result<(Name, Vec<String>), Failure> {
+    let mut found = Vec::with_capacity(args.to.len());
+    for name in &args.to {
+        let name = name.within(args.namespace.as_deref());
+        found.push(triggers::find(&name, client).await?);
+    }
+    let of = |it: &api::Trigger| (it.namespace.clone(), it.broker.clone());
+    let mut brokers: Vec<Name> = found.iter().map(of).collect();
+    brokers.extend(args.broker.as_ref().and_then(|given| {
+        let given = given.within(args.namespace.as_deref());
+        let namespace = given.namespace.or_else(|| Some(brokers.first()?.0.clone()));
+        Some((namespace?, given.name))
+    }));
+    brokers.sort();
+    brokers.dedup();
+    match <[Name; 1]>::try_from(brokers) {
+        Ok([broker]) => Ok((broker, found.into_iter().map(|it| it.name).collect())),
+        Err(several) => {
+            let named = several
+                .iter()
+                .map(|(namespace, name)| format!("{namespace}/{name}"));
+            let named: Vec<String> = named.collect();
+            Err(Failure::usage(
+                format!(
+                    "events of one broker are replayed at a time, and these are of {}",
+                    named.join(" and ")
+                ),
+                "replay to the triggers of each broker by themselves",
+            ))
+        }
+    }
+}
+
+/// The broker that is named, or the only one.
+async fn only_broker(args: &ReplayArgs, client: &AdminClient) -> Result<Name, Failure> {
+    let brokers: api::List<api::Broker> = client.get(api::BROKERS).await?;
+    let wanted = args
+        .broker
+        .as_ref()
+        .map(|it| it.within(args.namespace.as_deref()));
+    let is_meant = |it: &&api::Broker| match &wanted {
+        Some(wanted) => {
+            let namespace = wanted.namespace.as_ref();
+            it.name == wanted.name && namespace.is_none_or(|namespace| *namespace == it.namespace)
+        }
+        None => args
+            .namespace
+            .as_ref()
+            .is_none_or(|namespace| *namespace == it.namespace),
+    };
+    let meant: Vec<&api::Broker> = brokers.items.iter().filter(is_meant).collect();
+    match (&*meant, wanted) {
+        ([only], _) => Ok((only.namespace.clone(), only.name.clone())),
+        ([], Some(wanted)) => Err(Failure::new(
+            Exit::Failed,
+            format!("the server has nothing named {wanted} among its brokers"),
+            "list them all with `sluicegate get brokers`",
+        )),
+        ([], None) => Err(Failure::new(
+            Exit::Failed,
+            "the server has no broker",
+            "write one with `sluicegate new broker NAME`",
+        )),
+        ([first, ..], _) => Err(Failure::usage(
+            "there is more than one broker",
+            format!(
+                "say which, such as --broker {}/{}",
+                first.namespace, first.name
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_positions_may_be_open_at_either_end() {
+        let range = |first: Option<&str>, last: Option<&str>| {
+            Ok(Positions {
+                first: first.map(str::to_owned),
+                last: last.map(str::to_owned),
+            })
+        };
+        assert_eq!(positions("12..17"), range(Some("12"), Some("17")));
+        assert_eq!(positions("12.."), range(Some("12"), None));
+        assert_eq!(positions("..17"), range(None, Some("17")));
+        assert_eq!(positions("12"), range(Some("12"), Some("12")));
+        assert_eq!(positions("0:1..0:9"), range(Some("0:1"), Some("0:9")));
+        for text in ["", "..", "a..b", "1...2", "-1"] {
+            let must = positions(text).unwrap_err();
+            assert!(must.contains("1200..1300"), "{text}: {must}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Redriving and discarding the dead letters that a filter chooses.
+//!
+//! Trigger by trigger, oldest first, page by page. A letter that is redriven and fails again is
+//! parked again at its old position, behind where this stands; and one that was parked since the
+//! beginning is left alone wherever it stands. So each is taken at most once, and there is an end.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use sluicegate_channels::{Channel, DeadLetter, DeadLetterKey, StoreError, Timestamp};
+use sluicegate_resources::ObjectName;
+
+use super::choice::{LetterChoice, Meant};
+use super::pace::{Halt, Pace};
+use super::{Ended, Progress};
+use crate::api::{Conduct, OperationKind};
+use crate::registry::Table;
+
+/// Letters that are read at a time, each with its event.
+const PAGE: usize = 64;
+
+/// What becomes of a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is pending again, with all its attempts.
+    Redrive,
+    /// It ends as discarded.
+    Discard,
+}
+
+impl End {
+    /// Does it to one letter; false when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot store it; the letter is then as it was.
+    pub async fn put(self, channel: &dyn Channel, key: &DeadLetterKey) -> Result<bool, StoreError> {
+        match self {
+            End::Redrive => channel.redrive(key).await,
+            End::Discard => channel.discard(key).await,
+        }
+    }
+}
+
+/// The store of one trigger's letters.
+#[derive(Clone, Debug)]
+struct Lying {
+    trigger: ObjectName,
+    channel: Arc<dyn Channel>,
+    subscription: Arc<str>,
+    parked: u64,
+}
+
+/// Which letters, and what becomes of them.
+#[derive(Debug)]
+pub struct Letters {
+    end: End,
+    choice: LetterChoice,
+    pub(super) conduct: Conduct,
+    /// Letters that were parked later are not meant.
+    parked_until: Timestamp,
+    lying: Vec<Lying>,
+}
+
+impl fmt::Display for Letters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.choice.fmt(f)
+    }
+}
+
+impl Letters {
+    /// Of the triggers that are there now.
+    pub fn new(
+        end: End,
+        choice: LetterChoice,
+        conduct: Conduct,
+        table: &Table,
+        now: Timestamp,
+    ) -> Self {
+        let covered = table
+            .triggers
+            .iter()
+            .filter(|(_, view)| choice.covers(view));
+        let lying = covered.filter_map(|(name, view)| {
+            let service = view.service.as_ref()?;
+            let broker = table.brokers.get(&view.broker())?;
+            Some(Lying {
+                trigger: name.clone(),
+                channel: Arc::clone(&broker.channel),
+                subscription: Arc::clone(&service.subscription),
+                parked: 0,
+            })
+        });
+        let mut lying: Vec<Lying> = lying.collect();
+        count_parked(&mut lying, table);
+        Letters {
+            end,
+            lying,
+            choice,
+            conduct,
+            parked_until: now,
+        }
+    }
+
+    pub(super) fn kind(&self) -> OperationKind {
+        match self.end {
+            End::Redrive => OperationKind::Redrive,
+            End::Discard => OperationKind::Discard,
+        }
+    }
+
+    pub(super) async fn run(self, progress: &Progress, mut halt: Halt) -> Result<(), Ended> {
+        let parked = self.lying.iter().map(|it| it.parked).sum();
+        progress.note(|it| it.left = Some(parked));
+        let mut run = Run {
+            pace: Pace::new(self.conduct.per_second.filter(|_| !self.conduct.dry_run)),
+            left_to_do: self.conduct.limit.unwrap_or(u64::MAX),
+            letters: &self,
+            progress,
+        };
+        for lying in &self.lying {
+            if !run.all_of(lying, &mut halt).await? {
+                return Ok(());
+            }
+        }
+        progress.note(|it| it.left = Some(0));
+        Ok(())
+    }
+}
+
+/// Each broker's channel is asked once.
+fn count_parked(lying: &mut [Lying], table: &Table) {
+    let mut parked: HashMap<Arc<str>, u64> = HashMap::new();
+    for broker in table.brokers.values() {
+        let subscriptions = broker.channel.describe().subscriptions.into_iter();
+        parked.extend(subscriptions.map(|it| (it.name, it.books.parked)));
+    }
+    for it in lying {
+        it.parked = parked.get(&it.subscription).copied().unwrap_or_default();
+    }
+}
+
+struct Run<'a> {
+    letters: &'a Letters,
+    progress: &'a Progress,
+    pace: Pace,
+    left_to_do: u64,
+}
+
+impl Run<'_> {
+    /// Goes through the letters of one trigger; false when as many are done as may be.
+    async fn all_of(&mut self, lying: &Lying, halt: &mut Halt) -> Result<bool, Ended> {
+        let mut after = None;
+        loop {
+            halt.check()?;
+            let name = Some(&*lying.subscription);
+            let page = lying.channel.dead_letters(name, after, PAGE).await;
+            let Some(last) = page.last() else {
+                return Ok(true);
+            };
+            after = Some(last.key.clone());
+            // Only the keys are kept while the pace is waited for.
+            let keys = self.choose(page);
+            if !self.end_all(lying, &keys, halt).await? {
+                return Ok(false);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn choose(&self, page: Vec<DeadLetter>) -> Vec<DeadLetterKey> {
+        let letters = self.letters;
+        let of_then = page
+            .into_iter()
+            .filter(|letter| letter.parked_at <= letters.parked_until);
+        let mut keys = Vec::new();
+        self.progress.note(|progress| {
+            for letter in of_then {
+                progress.looked_at += 1;
+                progress.left = progress.left.map(|left| left.saturating_sub(1));
+                match letters.choice.judge(&letter) {
+                    Meant::Yes => keys.push(letter.key),
+                    Meant::No => progress.skipped += 1,
+                    Meant::Undecided => {
+                        progress.skipped += 1;
+                        progress.undecided += 1;
+                    }
+                }
+            }
+        });
+        keys
+    }
+
+    async fn end_all(
+        &mut self,
+        lying: &Lying,
+        keys: &[DeadLetterKey],
+        halt: &mut Halt,
+    ) -> Result<bool, Ended> {
+        let mut keys = keys;
+        while !keys.is_empty() {
+            let limit = usize::try_from(self.left_to_do).unwrap_or(usize::MAX);
+            if limit == 0 {
+                return Ok(false);
+            }
+            let allowed = self.pace.ready(halt).await?.min(limit);
+            let (now, later) = keys.split_at(allowed.min(keys.len()));
+            self.end_some(lying, now).await?;
+            keys = later;
+        }
+        Ok(self.left_to_do > 0)
+    }
+
+    /// All at once, so that a store which syncs does so once for all.
+    async fn end_some(&mut self, lying: &Lying, keys: &[DeadLetterKey]) -> Result<(), Ended> {
+        let end = self.letters.end;
+        let ended = match self.letters.conduct.dry_run {
+            true => vec![Ok(true); keys.len()],
+            false => join_all(keys.iter().map(|key| end.put(&*lying.channel, key))).await,
+        };
+        self.pace.spent(keys.len());
+        let mut failed = None;
+        self.progress.note(|progress| {
+            for ended in ended {
+                match ended {
+                    Ok(true) => {
+                        progress.done += 1;
+                        self.left_to_do = self.left_to_do.saturating_sub(1);
+                    }
+                    Ok(false) => progress.gone += 1,
+                    Err(error) => failed = Some(error),
+                }
+            }
+        });
+        match failed {
+            Some(error) => Err(Ended::Failed(format!("{}: {error}", lying.trigger))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,362 @@
+//! Replay: retained events handed out once more.
+//!
+//! Each trigger gets the events that somebody means and that its filter takes, as its filter is when
+//! they are looked at. The channel passes over what is pending or parked with the trigger, since that
+//! is still to be delivered anyway; and it lets about a thousand replayed events wait at a time. A
+//! trigger that takes no more for now drops out of the walk through the store and is taken in again
+//! by the next, from where it stood, so that it holds up no other.
+//!
+//! What it promises: at most one page of events in memory; each event is handed to a trigger at most
+//! once; only what was accepted before the beginning is meant, so there is an end. What it leaves
+//! out: what is *missing* somewhere. No store keeps what was settled for each trigger and each event,
+//! so nobody could say.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluicegate_channels::{
+    Channel, Claim, Position, Replayed, Retained, SeekError, Start, SubscriptionKey,
+};
+use sluicegate_dispatcher::TriggerMatcher;
+use sluicegate_resources::ObjectName;
+use tokio::time::Instant;
+
+use super::choice::{EventChoice, Meant};
+use super::pace::{Halt, Pace};
+use super::{Ended, Progress};
+use crate::api::{Conduct, OperationProgress};
+use crate::registry::{RunningBroker, TriggerView};
+
+/// Events that are read at a time.
+const PAGE_MAX: usize = 200;
+const PAGE_MIN: usize = 8;
+/// Events of a page times triggers: bounds the positions that are noted for a page.
+const NOTED_MAX: usize = 200_000;
+/// From one walk to the next where triggers take no more.
+const WALK_EVERY: Duration = Duration::from_millis(200);
+/// How many triggers that take no more are named.
+const HELD_UP_MAX: usize = 10;
+
+/// Which events are handed out again, and to whom.
+#[derive(Debug)]
+pub struct Replay {
+    broker: ObjectName,
+    channel: Arc<dyn Channel>,
+    matcher: Arc<TriggerMatcher>,
+    choice: EventChoice,
+    pub(super) conduct: Conduct,
+    receivers: Vec<Receiver>,
+    is_to_all: bool,
+}
+
+/// A trigger that gets events.
+#[derive(Debug)]
+struct Receiver {
+    trigger: ObjectName,
+    key: SubscriptionKey,
+    subscription: Arc<str>,
+    standing: Standing,
+}
+
+/// How far a receiver is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It takes part in the walk from this position on; from the beginning when there is none.
+    From(Option<Position>),
+    /// It takes no more for now, and goes on from there in the next walk.
+    Behind(Position),
+    /// It has had everything, or is deleted.
+    Finished,
+}
+
+impl fmt::Display for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "events of {}{}, to ", self.broker, self.choice)?;
+        match (self.is_to_all, &*self.receivers) {
+            (true, all) => write!(f, "all {} triggers", all.len()),
+            (false, [only]) => write!(f, "{}", only.trigger),
+            (false, several) => {
+                let names = several.iter().map(|it| it.trigger.to_string());
+                f.write_str(&names.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
+impl Replay {
+    /// To those of `triggers` that are served.
+    pub fn new<'a>(
+        broker: &RunningBroker,
+        triggers: impl Iterator<Item = &'a TriggerView>,
+        is_to_all: bool,
+        choice: EventChoice,
+        conduct: Conduct,
+    ) -> Self {
+        let receiver = |view: &TriggerView| {
+            let service = view.service.as_ref()?;
+            Some(Receiver {
+                trigger: view.trigger.metadata.name.clone(),
+                key: service.key,
+                subscription: Arc::clone(&service.subscription),
+                standing: Standing::From(None),
+            })
+        };
+        Replay {
+            broker: broker.name.clone(),
+            channel: Arc::clone(&broker.channel),
+            matcher: Arc::clone(&broker.matcher),
+            receivers: triggers.filter_map(receiver).collect(),
+            is_to_all,
+            choice,
+            conduct,
+        }
+    }
+
+    pub(super) async fn run(self, progress: &Progress, mut halt: Halt) -> Result<(), Ended> {
+        let is_dry = self.conduct.dry_run;
+        let places = self.receivers.iter().map(|it| it.key).zip(0..).collect();
+        let mut walks = Walks {
+            pace: Pace::new(self.conduct.per_second.filter(|_| !is_dry)),
+            left_to_do: self.conduct.limit.unwrap_or(u64::MAX),
+            receivers: self.receivers,
+            channel: self.channel,
+            matcher: self.matcher,
+            choice: self.choice,
+            seen_to: None,
+            is_dry,
+            places,
+            progress,
+        };
+        loop {
+            let given = walks.given();
+            walks.walk(&mut halt).await?;
+            if walks.left_to_do == 0 || !walks.take_in_again() {
+                return Ok(());
+            }
+            if walks.given() == given {
+                halt.sleep_until(Instant::now() + WALK_EVERY).await?;
+            }
+        }
+    }
+}
+
+struct Walks<'a> {
+    channel: Arc<dyn Channel>,
+    matcher: Arc<TriggerMatcher>,
+    choice: EventChoice,
+    receivers: Vec<Receiver>,
+    places: HashMap<SubscriptionKey, usize>,
+    pace: Pace,
+    left_to_do: u64,
+    is_dry: bool,
+    /// The last event that was counted: a later walk may see events again.
+    seen_to: Option<Position>,
+    progress: &'a Progress,
+}
+
+impl Walks<'_> {
+    fn given(&self) -> u64 {
+        self.progress.note(|it| it.done)
+    }
+
+    /// Goes through the store once, for those who take part.
+    async fn walk(&mut self, halt: &mut Halt) -> Result<(), Ended> {
+        let mut from = self.start();
+        let page_max = NOTED_MAX / self.receivers.len().max(1);
+        let limit = page_max.clamp(PAGE_MIN, PAGE_MAX);
+        loop {
+            halt.check()?;
+            let page = self.channel.retained(from, limit).await;
+            let page = page.map_err(|error| Ended::Failed(error.to_string()))?;
+            self.progress.note(|it| it.gone += page.lost);
+            let is_past = |it: &Retained| self.choice.is_past(it.position);
+            let is_late = |it: &Retained| self.choice.is_too_late(it);
+            let is_last = page.events.iter().any(is_past)
+                || (!page.events.is_empty() && page.events.iter().all(is_late));
+            let wanted = self.choose(&page.events);
+            drop(page.events);
+            for (place, positions) in wanted {
+                self.hand_out(place, &positions, halt).await?;
+                if self.left_to_do == 0 {
+                    return Ok(());
+                }
+            }
+            self.tell_standing(page.next);
+            match page.next {
+                Some(next) if !is_last && self.has_takers() => from = Start::At(next),
+                Some(_) | None => return Ok(()),
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Where the one that is furthest back stands.
+    fn start(&self) -> Start {
+        let froms = self.receivers.iter().filter_map(|it| match it.standing {
+            Standing::From(from) => Some(from),
+            Standing::Behind(_) | Standing::Finished => None,
+        });
+        match (froms.min().flatten(), self.choice.begins()) {
+            (Some(from), _) | (None, (_, Some(from))) => Start::At(from),
+            (None, (Some(since), None)) => Start::Time(since),
+            (None, (None, None)) => Start::Earliest,
+        }
+    }
+
+    fn has_takers(&self) -> bool {
+        let is_taking = |it: &Receiver| matches!(it.standing, Standing::From(_));
+        self.receivers.iter().any(is_taking)
+    }
+
+    /// Which receivers are to get which of these events.
+    fn choose(&mut self, events: &[Retained]) -> Vec<(usize, Vec<Position>)> {
+        let mut wanted: HashMap<usize, Vec<Position>> = HashMap::new();
+        let mut counts = OperationProgress::default();
+        for retained in events {
+            if self.choice.is_past(retained.position) {
+                break;
+            }
+            let is_new = self.seen_to.is_none_or(|seen| retained.position > seen);
+            let meant = self.choice.judge(retained);
+            let is_taken = meant == Meant::Yes && self.note_takers(retained, &mut wanted);
+            if is_new {
+                self.seen_to = Some(retained.position);
+                counts.looked_at += 1;
+                counts.skipped += u64::from(!is_taken);
+                counts.undecided += u64::from(meant == Meant::Undecided);
+            }
+        }
+        self.progress.note(|progress| {
+            progress.looked_at += counts.looked_at;
+            progress.skipped += counts.skipped;
+            progress.undecided += counts.undecided;
+        });
+        let mut wanted: Vec<_> = wanted.into_iter().collect();
+        wanted.sort_unstable_by_key(|(place, _)| *place);
+        wanted
+    }
+
+    /// Whether the filter of any receiver takes it, also of one that is not taking part now.
+    fn note_takers(&self, retained: &Retained, wanted: &mut HashMap<usize, Vec<Position>>) -> bool {
+        let mut is_taken = false;
+        self.matcher.ask(&retained.event, &mut |key, claim| {
+            let place = match claim {
+                Claim::Wanted => self.places.get(&key),
+                Claim::Undecided => None,
+            };
+            let Some(place) = place else { return };
+            is_taken = true;
+            if let Some(Standing::From(from)) = self.receivers.get(*place).map(|it| it.standing)
+                && from.is_none_or(|from| retained.position >= from)
+            {
+                wanted.entry(*place).or_default().push(retained.position);
+            }
+        });
+        is_taken
+    }
+
+    async fn hand_out(
+        &mut self,
+        place: usize,
+        positions: &[Position],
+        halt: &mut Halt,
+    ) -> Result<(), Ended> {
+        let mut positions = positions;
+        while let (Some(first), 1..) = (positions.first().copied(), self.left_to_do) {
+            let limit = usize::try_from(self.left_to_do).unwrap_or(usize::MAX);
+            let allowed = self.pace.ready(halt).await?.min(limit).min(positions.len());
+            let (now, _) = positions.split_at(allowed);
+            let replayed = match self.replay(place, now).await? {
+                Some(replayed) => replayed,
+                None => return Ok(()),
+            };
+            self.note(replayed);
+            positions = positions.split_at(replayed.dealt_with.min(allowed)).1;
+            if replayed.dealt_with < allowed {
+                let at = positions.first().copied().unwrap_or(first);
+                self.stand(place, Standing::Behind(at));
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// None when there is no such trigger any more.
+    async fn replay(&mut self, place: usize, now: &[Position]) -> Result<Option<Replayed>, Ended> {
+        if self.is_dry {
+            return Ok(Some(Replayed {
+                dealt_with: now.len(),
+                given: now.len() as u64,
+                ..Replayed::default()
+            }));
+        }
+        let Some(receiver) = self.receivers.get(place) else {
+            return Ok(None);
+        };
+        match self.channel.replay(&receiver.subscription, now).await {
+            Ok(replayed) => Ok(Some(replayed)),
+            Err(SeekError::Unknown(_)) => {
+                self.stand(place, Standing::Finished);
+                Ok(None)
+            }
+            Err(error) => Err(Ended::Failed(format!("{}: {error}", receiver.trigger))),
+        }
+    }
+
+    fn note(&mut self, replayed: Replayed) {
+        self.pace
+            .spent(usize::try_from(replayed.given).unwrap_or(usize::MAX));
+        self.left_to_do = self.left_to_do.saturating_sub(replayed.given);
+        self.progress.note(|progress| {
+            progress.done += replayed.given;
+            progress.unfinished += replayed.unfinished;
+            progress.gone += replayed.gone;
+        });
+    }
+
+    fn stand(&mut self, place: usize, standing: Standing) {
+        if let Some(receiver) = self.receivers.get_mut(place) {
+            receiver.standing = standing;
+        }
+    }
+
+    /// Tells up to where everything is dealt with, and who takes no more for now. `next` is where the
+    /// walk goes on.
+    fn tell_standing(&self, next: Option<Position>) {
+        let behind: Vec<(&ObjectName, Position)> = self
+            .receivers
+            .iter()
+            .filter_map(|it| match it.standing {
+                Standing::Behind(at) => Some((&it.trigger, at)),
+                Standing::From(_) | Standing::Finished => None,
+            })
+            .collect();
+        let reached = behind.iter().map(|(_, at)| *at).chain(next).min();
+        let named = behind.iter().take(HELD_UP_MAX);
+        self.progress.note(|progress| {
+            progress.reached = reached.map(|it| it.to_string());
+            progress.held_up_by = named.map(|(trigger, _)| trigger.to_string()).collect();
+        });
+    }
+
+    /// After a walk: who took part to its end is finished, who is behind takes part in the next.
+    /// Whether there is anybody for a next.
+    fn take_in_again(&mut self) -> bool {
+        let mut is_anyone = false;
+        for receiver in &mut self.receivers {
+            receiver.standing = match receiver.standing {
+                Standing::Behind(at) => {
+                    is_anyone = true;
+                    Standing::From(Some(at))
+                }
+                Standing::From(_) | Standing::Finished => Standing::Finished,
+            };
+        }
+        is_anyone
+    }
+}
+
+#[cfg(test)]
+mod tests;
