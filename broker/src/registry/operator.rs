@@ -99,6 +99,7 @@ pub struct Operator {
     folders: Option<Folders>,
     /// Triggers that have a uid and no manifest, until they count as deleted.
     missing_since: BTreeMap<ObjectName, Timestamp>,
+    has_told_unclaimed: bool,
     next_key: u64,
 }
 
@@ -114,6 +115,7 @@ impl Operator {
             unserved: BTreeMap::new(),
             unopened: BTreeMap::new(),
             missing_since: BTreeMap::new(),
+            has_told_unclaimed: false,
             next_key: 0,
         }
     }
@@ -128,6 +130,7 @@ impl Operator {
         self.adopt_identities();
         let conditions = self.put_triggers(objects).await;
         self.end_left_behind(objects).await;
+        self.tell_unclaimed(&wanted, objects).await;
         self.publish(objects, conditions);
     }
 

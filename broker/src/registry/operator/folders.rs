@@ -96,6 +96,21 @@ impl Folders {
         Some(self.path(broker)).filter(|folder| folder.join(OWNER).exists())
     }
 
+    /// The brokers that have a folder, as far as that can be read. Blocking.
+    pub(super) fn owners(&self) -> Vec<ObjectName> {
+        let within = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+        let folders = within(&self.0).flat_map(|namespace| within(&namespace.path()));
+        let owner = |folder: fs::DirEntry| {
+            let text = fs::read(folder.path().join(OWNER)).ok()?;
+            let owner: Owner = serde_json::from_slice(&text).ok()?;
+            Some(ObjectName {
+                namespace: owner.namespace,
+                name: owner.name,
+            })
+        };
+        folders.filter_map(owner).collect()
+    }
+
     /// Makes the broker's folder, or checks that the one there is its own. Blocking.
     pub(super) fn make(&self, broker: &Metadata) -> Result<PathBuf, FolderError> {
         let folder = self.path(&broker.name);
@@ -189,6 +204,7 @@ mod tests {
         assert_eq!(folder, data.path().join("brokers/shop/orders"));
         assert_eq!(folders.make(&orders).unwrap(), folder);
         assert_eq!(folders.existing(&orders.name), Some(folder.clone()));
+        assert_eq!(folders.owners(), [orders.name]);
         // It was copied for a broker of another name.
         let other = broker("other", None);
         fs::rename(&folder, folders.path(&other.name)).unwrap();

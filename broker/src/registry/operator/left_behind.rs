@@ -6,10 +6,11 @@
 //! folder that is not there yet) nobody is taken to be gone. Who is gone gets the time that a file has
 //! that an editor saves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sluicegate_resources::ObjectName;
+use sluicegate_resources::{Broker, ObjectName};
+use tokio::task::spawn_blocking;
 
 use super::super::broker_of;
 use super::super::departed::Account;
@@ -19,6 +20,9 @@ use super::ending::tell_deleted;
 use crate::identities::Identities;
 use crate::manifests::Objects;
 use crate::manifests::catalog::GONE_AFTER;
+
+/// Folders without a broker that are named in the log; the line says how many there are.
+const UNCLAIMED_TOLD_MAX: usize = 10;
 
 /// What a subscription's name says: `namespace/name/uid` of its trigger.
 pub(super) fn parse_name(subscription: &str) -> Option<(ObjectName, &str)> {
@@ -45,6 +49,31 @@ impl Operator {
                     self.parts.identities.adopt(&trigger, uid);
                 }
             }
+        }
+    }
+
+    /// Names the folders that no broker in force has, once, so that nobody looks for events in vain.
+    pub(super) async fn tell_unclaimed(
+        &mut self,
+        wanted: &BTreeMap<ObjectName, Broker>,
+        objects: &Objects,
+    ) {
+        let folders = self.folders.clone().filter(|_| !objects.is_obscure);
+        let Some(folders) = folders.filter(|_| !self.has_told_unclaimed) else {
+            return;
+        };
+        self.has_told_unclaimed = true;
+        let listed = folders.clone();
+        let owners = spawn_blocking(move || listed.owners()).await;
+        let owners = owners.unwrap_or_default().into_iter();
+        let unclaimed: Vec<ObjectName> = owners.filter(|it| !wanted.contains_key(it)).collect();
+        for broker in unclaimed.iter().take(UNCLAIMED_TOLD_MAX) {
+            tracing::info!(
+                %broker,
+                folder = %folders.path(broker).display(),
+                unclaimed = unclaimed.len(),
+                "a folder holds what a broker kept that is not there now"
+            );
         }
     }
 
