@@ -24,18 +24,7 @@ pub(super) fn serve(
 ) -> Result<(), Failure> {
     let (settings, is_dev, check) = match request {
         ServeRequest::Dev(overrides) => {
-            let config = match overrides.data {
-                Some(_) => Config::default(),
-                None => Config {
-                    default_channel: ChannelConfig::Memory(MemoryConfig::default()),
-                    data: None,
-                    ..Config::default()
-                },
-            };
-            let config = Config {
-                has_default_broker: true,
-                ..config
-            };
+            let config = of_dev(overrides.data.is_some());
             (
                 Settings {
                     config: lay_over(config, overrides)?,
@@ -79,6 +68,22 @@ pub(super) fn serve(
         Ok(End::Stopped) => Ok(()),
         Ok(End::Interrupted) => Err(Failure::already_told(Exit::Interrupted)),
         Err(error) => Err(not_started(error)),
+    }
+}
+
+/// What `dev` goes by: events in memory unless they are to be kept, and a broker that needs no manifest.
+fn of_dev(keeps_events: bool) -> Config {
+    let config = Config {
+        has_default_broker: true,
+        ..Config::default()
+    };
+    if keeps_events {
+        return config;
+    }
+    Config {
+        default_channel: ChannelConfig::Memory(MemoryConfig::default()),
+        data: None,
+        ..config
     }
 }
 

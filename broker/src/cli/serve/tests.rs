@@ -25,3 +25,19 @@ fn a_thread_that_hangs_does_not_hold_up_the_end() {
     assert!(began.elapsed() < Duration::from_secs(10));
     drop(release);
 }
+
+#[test]
+fn dev_keeps_events_where_it_is_told_to_and_else_in_memory() {
+    let config = |data: Option<&str>| {
+        let overrides = Overrides {
+            data: data.map(Into::into),
+            ..Overrides::default()
+        };
+        lay_over(of_dev(data.is_some()), overrides).unwrap()
+    };
+    let told = config(Some("/srv/events"));
+    assert_eq!(told.data.as_deref(), Some(Path::new("/srv/events")));
+    assert_eq!(told.default_channel.kind(), "disk");
+    let plain = config(None);
+    assert_eq!((plain.data, plain.default_channel.kind()), (None, "memory"));
+}
