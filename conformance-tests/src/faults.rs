@@ -11,6 +11,7 @@
 //!   peer.rs      who takes, fails, refuses or hangs, and tells the ledger
 //!   traffic.rs   producers who know what was accepted, refused, and never answered
 //!   strace.rs    system calls that fail, or that do nothing
+//!   scene.rs     what most drivers begin with; files.rs what they know of a store's files
 //!   mounts.rs    file systems of our own, which nobody else sees and which end with us
 //!   kill9.rs power.rs calls.rs damage.rs full.rs recovery.rs idle.rs   the drivers
 //! ```
@@ -22,6 +23,7 @@
 mod broker;
 mod calls;
 mod damage;
+mod files;
 mod full;
 mod idle;
 mod kill9;

@@ -1,21 +1,21 @@
 //! The program as faults need it: a process group that can be frozen and killed, on a folder that
 //! outlives it.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+mod site;
+
+use std::fs;
 use std::io;
-use std::net::SocketAddr;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+pub(super) use site::Site;
+
 use super::verdict::Trouble;
-use crate::harness::{
-    Admin, Resources, TriggerStatus, binary, free_address, scratch_folder, signal,
-};
+use crate::harness::{Admin, Resources, TriggerStatus, signal};
 use crate::ledger::Figures;
 
 /// How often a state is looked at while waiting for it.
@@ -26,106 +26,6 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 const REFUSES_SETTINGS: i32 = 78;
 /// How many lines of its output a failure shows.
 const LINES_SHOWN: usize = 12;
-
-/// Where a broker lives: settings, manifests and data, which stay from one start to the next.
-#[derive(Debug)]
-pub(super) struct Site {
-    folder: PathBuf,
-    data: PathBuf,
-    ingress: SocketAddr,
-    admin: SocketAddr,
-    settings: String,
-}
-
-impl Site {
-    /// A new one, without manifests. `settings` are lines of `sluicegate.yaml`.
-    pub(super) fn new(settings: &str) -> io::Result<Self> {
-        let folder = scratch_folder("faults")?;
-        fs::create_dir(folder.join("manifests"))?;
-        let mut site = Site {
-            data: folder.join("data"),
-            ingress: free_address()?,
-            admin: free_address()?,
-            folder,
-            settings: settings.to_owned(),
-        };
-        site.keep_data_in(site.data.clone())?;
-        Ok(site)
-    }
-
-    /// From the next start on the data is there.
-    pub(super) fn keep_data_in(&mut self, data: PathBuf) -> io::Result<()> {
-        let text = format!(
-            "listen: {}\nadmin:\n  listen: {}\nmanifests: ./manifests\ndata: {}\n{}",
-            self.ingress,
-            self.admin,
-            data.display(),
-            self.settings
-        );
-        self.data = data;
-        fs::write(self.folder.join("sluicegate.yaml"), text)
-    }
-
-    /// Writes a file of manifests.
-    pub(super) fn manifest(&self, file: &str, yaml: &str) -> io::Result<()> {
-        fs::write(self.folder.join("manifests").join(file), yaml)
-    }
-
-    /// A folder for what the driver itself writes, removed with the site.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// The folder of what survives.
-    pub(super) fn data(&self) -> &Path {
-        &self.data
-    }
-
-    /// Where events go.
-    pub(super) fn ingress(&self) -> SocketAddr {
-        self.ingress
-    }
-
-    /// Starts the program, behind the words of `wrapper` if there are any, and waits until it is
-    /// ready.
-    pub(super) async fn start(&self, wrapper: &[OsString]) -> Result<Broker, Trouble> {
-        let mut broker = self.spawn(wrapper)?;
-        broker.await_ready().await?;
-        Ok(broker)
-    }
-
-    /// The same without waiting.
-    pub(super) fn spawn(&self, wrapper: &[OsString]) -> Result<Broker, Trouble> {
-        let output = self.folder.join("output.log");
-        let file = File::create(&output)?;
-        let mut words = wrapper.to_vec();
-        words.push(binary()?.into_os_string());
-        words.extend(["run", "--config", "sluicegate.yaml"].map(OsString::from));
-        let child = Command::new(&words[0])
-            .args(&words[1..])
-            .current_dir(&self.folder)
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .process_group(0)
-            .spawn()?;
-        Ok(Broker {
-            child,
-            admin: Admin(self.admin),
-            output,
-            started: Instant::now(),
-            ready_after: Duration::ZERO,
-        })
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            fs::remove_dir_all(&self.folder).ok();
-        }
-    }
-}
 
 /// A running broker, and whatever it was started behind; the group is killed when this is dropped.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::broker::Broker;
+use super::files::is_segment_of_events;
 use super::kill9::AGAIN_PER_CRASH;
 use super::scene::{Disk, NAMESPACE, Scene, quick_habits};
 use super::strace::{self, Fault, Told};
@@ -142,11 +143,8 @@ impl Tally {
                 told.trusted_again
             )
         });
-        let is_of_events = told.unsynced.iter().any(|path| {
-            path.extension().is_some_and(|it| it == "log")
-                && path.parent().is_some_and(|it| it.ends_with("events"))
-        });
-        if is_of_events {
+        let mut unsynced = told.unsynced.iter();
+        if unsynced.any(|path| is_segment_of_events(path)) {
             self.failed_syncs += 1;
             let unsure = sent.unanswered + sent.refused.values().sum::<u64>();
             verdict.require(unsure > 0 || sent.accepted == 0, || {
@@ -170,7 +168,8 @@ impl Tally {
 async fn load(scene: &Scene, wrapper: &[std::ffi::OsString]) -> Result<(Sent, String), Trouble> {
     let mut broker = match scene.site.start(wrapper).await {
         Ok(broker) => broker,
-        Err(Trouble::Broken(why)) => {
+        // A folder that can't be used counts as a setting that is wrong.
+        Err(Trouble::Broken(why) | Trouble::Run(why)) => {
             let first = why.lines().next().unwrap_or_default();
             return Ok((Sent::default(), first.to_owned()));
         }

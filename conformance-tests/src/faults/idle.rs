@@ -12,9 +12,9 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::broker::{Broker, Site};
+use super::files::files_below;
 use super::kill9::AGAIN_PER_CRASH;
 use super::peer::{Manner, Peer};
-use super::power::files_below;
 use super::scene::{BROKER, Disk, NAMESPACE, event, id, object, yaml};
 use super::traffic::{Plan, Traffic, ledger};
 use super::verdict::{Trouble, Verdict};

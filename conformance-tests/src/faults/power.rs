@@ -4,12 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::files::segments_of_events;
 use super::kill9::{AGAIN_PER_CRASH, check_books};
 use super::mounts::{Image, mount_memory};
 use super::scene::{Disk, Habit, NAMESPACE, Scene, every_habit, quick_habits};
@@ -160,7 +160,8 @@ impl Bench {
         let copy = self
             .image
             .cut(self.memory.join(format!("{}.img", self.cuts)))?;
-        self.segments.extend(segments(self.scene.site.data()));
+        self.segments
+            .extend(segments_of_events(self.scene.site.data()));
         broker.kill().await?;
         self.sent.add(&round.finish().await);
         self.image.unmount()?;
@@ -186,30 +187,4 @@ impl Bench {
         self.image.unmount()?;
         Ok(lost)
     }
-}
-
-/// The segments of every log of events below a folder.
-fn segments(folder: &Path) -> Vec<PathBuf> {
-    let is_segment = |path: &PathBuf| {
-        path.extension().is_some_and(|it| it == "log")
-            && path.parent().is_some_and(|it| it.ends_with("events"))
-    };
-    files_below(folder).into_iter().filter(is_segment).collect()
-}
-
-/// Every file below a folder, in order. What vanishes meanwhile is left out.
-pub(super) fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                Ok(kind) if kind.is_file() => found.push(entry.path()),
-                Ok(_) | Err(_) => {}
-            }
-        }
-    }
-    found.sort();
-    found
 }

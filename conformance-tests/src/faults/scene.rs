@@ -1,11 +1,16 @@
 //! What most drivers begin with: a site, a broker, triggers of known habits, a ledger.
 
+mod habits;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use habits::PARKED;
+pub(super) use habits::{Disk, Habit, every_habit, quick_habits};
 
 use super::broker::{Broker, Site};
 use super::peer::{Manner, Peer, Recorder};
@@ -21,122 +26,6 @@ pub(super) const NAMESPACE: &str = "faults";
 const PAYLOAD_BYTES: usize = 256;
 /// The name of every driver's broker.
 pub(super) const BROKER: &str = "broker";
-
-/// Settings of the disk channel that differ from the defaults.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Disk {
-    pub(super) segment_bytes: Option<u64>,
-    pub(super) min_free_bytes: Option<u64>,
-    pub(super) reserve_bytes: Option<u64>,
-}
-
-impl Disk {
-    /// As lines of `sluicegate.yaml`.
-    pub(super) fn settings(self) -> String {
-        let mut disk = serde_json::Map::new();
-        let given = [
-            ("segmentBytes", self.segment_bytes),
-            ("minFreeBytes", self.min_free_bytes),
-            ("reserveBytes", self.reserve_bytes),
-        ];
-        for (name, bytes) in given {
-            disk.extend(bytes.map(|bytes| (name.to_owned(), Value::from(bytes))));
-        }
-        if disk.is_empty() {
-            return String::new();
-        }
-        // JSON is YAML.
-        format!("defaultChannel: {}\n", json!({ "disk": disk }))
-    }
-}
-
-/// A trigger: which types it wants, and how its subscriber takes them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Habit {
-    pub(super) trigger: &'static str,
-    /// The only type that it wants; `None` wants all.
-    pub(super) wants: Option<&'static str>,
-    pub(super) manner: Manner,
-    /// Whether it has a dead-letter sink, which takes what comes.
-    pub(super) buries: bool,
-}
-
-impl Habit {
-    /// A trigger that wants everything.
-    pub(super) fn all(trigger: &'static str, manner: Manner) -> Self {
-        Habit {
-            trigger,
-            wants: None,
-            manner,
-            buries: false,
-        }
-    }
-
-    /// A trigger that wants one type.
-    pub(super) fn one(trigger: &'static str, wants: &'static str, manner: Manner) -> Self {
-        Habit {
-            wants: Some(wants),
-            ..Self::all(trigger, manner)
-        }
-    }
-
-    /// The same with a dead-letter sink.
-    pub(super) fn buried(self) -> Self {
-        Habit {
-            buries: true,
-            ..self
-        }
-    }
-
-    fn object(&self, peer: &Peer) -> Value {
-        let mut delivery = json!({
-            "retry": 50,
-            "backoffPolicy": "linear",
-            "backoffDelay": "PT0.1S",
-            "timeout": "PT10M",
-        });
-        if self.buries {
-            let sink = peer.url(&format!("/{}/dead", self.trigger));
-            delivery["deadLetterSink"] = json!({ "uri": sink });
-        }
-        let mut spec = json!({
-            "broker": BROKER,
-            "subscriber": {"uri": peer.url(&format!("/{}", self.trigger))},
-            "delivery": delivery,
-        });
-        if let Some(wanted) = self.wants {
-            spec["filters"] = json!([{ "exact": { "type": wanted } }]);
-        }
-        object("Trigger", self.trigger, &spec)
-    }
-}
-
-/// Triggers of five habits: one takes everything at once, one is slow, one fails before it takes each
-/// event, one refuses, so that its events go to a dead-letter sink, and one refuses and has none, so
-/// that its events are parked.
-pub(super) fn quick_habits() -> Vec<Habit> {
-    let slow = Manner::TakeAfter(Duration::from_millis(20));
-    vec![
-        Habit::all("plain", Manner::Take),
-        Habit::one("slow", "order", slow),
-        Habit::one("failing", "retry", Manner::FailOnce(500)),
-        Habit::one("refusing", "poison", Manner::Answer(400)).buried(),
-        Habit::one(PARKED, "poison", Manner::Answer(400)),
-    ]
-}
-
-/// Those, and one that asks to be left alone for longer than a wait in memory lasts.
-pub(super) fn every_habit() -> Vec<Habit> {
-    let mut habits = quick_habits();
-    let later = Manner::TakeLater(LATER_SECONDS);
-    habits.push(Habit::one("later", "other", later));
-    habits
-}
-
-/// The trigger whose events are parked.
-const PARKED: &str = "parked";
-/// Longer than the 30 s for which a deferral waits in memory.
-const LATER_SECONDS: u16 = 32;
 
 /// A site with a broker and triggers, a peer that is their subscriber, and a judge.
 #[derive(Debug)]
