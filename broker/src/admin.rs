@@ -3,7 +3,7 @@
 //! What it promises: no web page can drive it ([`guard`]); no answer waits on a subscriber or a
 //! store; nothing here changes manifests.
 //!
-//! What it leaves out: the console, and everything that needs the history of events.
+//! What it leaves out: the console.
 
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use crate::watch_list::WatchList;
 mod body;
 mod config;
 mod dead_letters;
+mod events;
 mod filter_words;
 mod find;
 pub mod guard;
@@ -80,6 +81,7 @@ impl Admin {
                 api::OPERATION,
                 get(operations::show).delete(operations::cancel),
             )
+            .route("/api/v1/events/{id}", get(events::story))
             .route(api::WATCHES, post(watches::begin))
             .route("/api/v1/watches/{token}", get(watches::report))
             .fallback(no_route)

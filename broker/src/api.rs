@@ -17,6 +17,7 @@
 //! | [`DEAD_LETTERS`]`/{namespace}/{trigger}/{position}` | GET | [`DeadLetterShown`] |
 //! | [`OPERATIONS`] | GET; POST [`OperationRequest`] | [`List`] of [`Operation`]; [`Operation`] |
 //! | [`OPERATIONS`]`/{id}` | GET; DELETE to cancel | [`Operation`] |
+//! | [`EVENTS`]`/{id}` | GET, with [`StoryQuery`] | [`Stories`] |
 //! | [`WATCHES`] | POST [`WatchRequest`] | [`Watch`] |
 //! | [`WATCHES`]`/{token}` | GET | [`WatchReport`] |
 //! | [`CONFIG`] | GET | [`Config`] |
@@ -41,6 +42,7 @@ mod broker;
 mod config;
 mod dead_letter;
 mod operation;
+mod story;
 mod time;
 mod trigger;
 mod watch;
@@ -57,6 +59,10 @@ pub use dead_letter::{
 pub use operation::{
     Conduct, EventFilter, LetterFilter, LettersRequest, Operation, OperationKind,
     OperationProgress, OperationRequest, OperationState, ReplayRequest,
+};
+pub use story::{
+    Decision, FilterPart, HistoryReach, Stories, Story, StoryAttempt, StoryGap, StoryQuery,
+    StoryReply, StoryState, TriggerStory,
 };
 pub use time::Time;
 pub use trigger::{
@@ -88,6 +94,8 @@ pub const DEAD_LETTER: &str = "/api/v1/dead-letters/{namespace}/{trigger}/{posit
 pub const OPERATION: &str = "/api/v1/operations/{id}";
 /// Lists operations, and begins them; with `/{id}`, shows and cancels one.
 pub const OPERATIONS: &str = "/api/v1/operations";
+/// With `/{id}`, what became of the events with this id.
+pub const EVENTS: &str = "/api/v1/events";
 /// Begins to watch for an event; with `/{token}`, what has become of it.
 pub const WATCHES: &str = "/api/v1/watches";
 /// What was found in the manifests.

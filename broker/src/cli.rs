@@ -28,7 +28,6 @@ pub mod get;
 pub mod new;
 pub mod operation;
 pub mod pause;
-mod reasons;
 pub mod replay;
 pub mod run;
 pub mod send;
@@ -99,9 +98,10 @@ pub enum Verb {
     Sink(sink::SinkArgs),
     /// Check manifests and settings without a server
     Validate(validate::ValidateArgs),
-    /// Say which triggers an event would match, and why, without a server
+    /// Say what became of an event that a server accepted, or which triggers one would match
     ///
-    /// Exits with 0 when a trigger matches (with --trigger, that one), 1 when none does, 2 when the
+    /// With the id of an event the server is asked; exits with 1 when it knows of none. With --event no
+    /// server is needed; exits with 0 when a trigger matches (with --trigger, that one), 1 when none does, 2 when the
     /// event, the manifests or the trigger cannot be found, 3 when a trigger that is not valid might
     /// have matched.
     Explain(explain::ExplainArgs),
@@ -167,12 +167,12 @@ fn execute(cli: Cli) -> Exit {
         Verb::Run(args) => return run::run(args, &mut console),
         Verb::New(args) => new::execute(&args, &mut console),
         Verb::Validate(args) => validate::execute(&args, &mut console),
-        Verb::Explain(args) => explain::execute(&args, &mut console),
         Verb::Eval(args) => eval::execute(&args, &mut console),
         Verb::Completion(args) => completion::execute(&args, &mut console),
         Verb::Version(args) => version::execute(&args, &mut console),
         Verb::Send(args) => until_interrupted(Box::pin(send::execute(&args, &mut console))),
         Verb::Sink(args) => until_interrupted(Box::pin(sink::execute(&args, &mut console))),
+        Verb::Explain(args) => until_interrupted(Box::pin(explain::execute(&args, &mut console))),
         Verb::Get(args) => until_interrupted(Box::pin(get::execute(&args, &mut console))),
         Verb::Dead(args) => to_its_end(Box::pin(dead::execute(&args, &mut console))),
         Verb::Replay(args) => to_its_end(Box::pin(replay::execute(&args, &mut console))),

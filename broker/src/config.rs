@@ -22,6 +22,7 @@ use sluicegate_dispatcher::breaker::PROBE_EVERY;
 use sluicegate_event::Limits;
 use sluicegate_resources::{ChannelConfig, DiskConfig, ResolveMap, Retention};
 
+use crate::history::HistoryOptions;
 use crate::server::ServerOptions;
 
 mod read;
@@ -49,6 +50,8 @@ pub struct Config {
     /// `retention.*`: what a broker on disk keeps of settled events where its configuration does not
     /// say. Default 7 days and 1 GiB.
     pub retention: Retention,
+    /// `history`: what is kept of what became of events.
+    pub history: HistoryOptions,
     /// `resolve`: how references become URLs.
     pub resolve: ResolveMap,
     /// `limits.*`: how large events may be.
@@ -102,6 +105,7 @@ impl Default for Config {
                 age_max: Some(Duration::from_secs(7 * 24 * 60 * 60)),
                 bytes_max: Some(1 << 30),
             },
+            history: HistoryOptions::default(),
             resolve: ResolveMap::default(),
             limits: Limits::default(),
             request_bytes_in_flight_max: 256 << 20,

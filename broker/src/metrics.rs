@@ -8,6 +8,7 @@
 //! - [`ingress`]: what came in, and what was refused.
 //! - [`delivery`]: attempts, replies, dead letters, time from acceptance to delivery.
 //! - [`figures`]: what the channels know themselves (the books, what waits), read at each scrape.
+//! - [`history`]: histories of events, and what they lack.
 //! - [`server`]: the build, reloads.
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use prometheus_client::registry::Registry;
 
 pub mod delivery;
 pub mod figures;
+pub mod history;
 pub mod ingress;
 pub mod server;
 
@@ -28,6 +30,8 @@ pub struct Metrics {
     pub ingress: ingress::IngressFamilies,
     /// What went out.
     pub delivery: Arc<delivery::DeliveryFamilies>,
+    /// About histories of events.
+    pub history: history::HistoryFamilies,
     /// About the server itself.
     pub server: server::ServerFamilies,
 }
@@ -38,12 +42,14 @@ impl Metrics {
         let mut registry = Registry::default();
         let ingress = ingress::IngressFamilies::register(&mut registry);
         let delivery = Arc::new(delivery::DeliveryFamilies::register(&mut registry));
+        let history = history::HistoryFamilies::register(&mut registry);
         let server = server::ServerFamilies::register(&mut registry);
         registry.register_collector(Box::new(figures::FiguresCollector::new(source)));
         Metrics {
             registry,
             ingress,
             delivery,
+            history,
             server,
         }
     }

@@ -23,6 +23,7 @@ use sluicegate_channels::{Channel, Clock, SubscriptionKey};
 use sluicegate_dispatcher::{Plan, TriggerMatcher};
 use sluicegate_resources::{EffectiveDelivery, ObjectName, Trigger};
 
+use crate::history::History;
 use crate::ingress;
 
 pub mod conditions;
@@ -56,6 +57,8 @@ pub struct RunningBroker {
     pub channel_kind: &'static str,
     /// The filters of its triggers.
     pub matcher: Arc<TriggerMatcher>,
+    /// What became of its events, unless that is turned off.
+    pub history: Option<Arc<History>>,
     /// What the door sees of it.
     pub entry: Arc<ingress::Entry>,
 }

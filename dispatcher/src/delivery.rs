@@ -234,7 +234,7 @@ impl Delivery {
                         self.observer.replied(cause, &ReplyReport::Ignored202);
                         Conclusion::Delivered
                     }
-                    Body::Reply => self.store_reply(job, cause, attempt.take_events()).await,
+                    Body::Reply => self.store_reply(job, lease, attempt.take_events()).await,
                 }
             }
             Verdict::Again { retry_after } => Conclusion::Again(attempt.trouble(), retry_after),

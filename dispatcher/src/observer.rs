@@ -21,8 +21,8 @@ pub trait Observer: Send + Sync {
 
     /// A lease came to its end. Not called for a deferral, which [`Observer::attempt_ended`] tells
     /// as its next wait.
-    fn lease_ended(&self, event: &Event, ending: &Ending<'_>) {
-        let _ = (event, ending);
+    fn lease_ended(&self, event: &Event, position: Position, ending: &Ending<'_>) {
+        let _ = (event, position, ending);
     }
 
     /// A subscriber's answer held something besides its status.
@@ -129,8 +129,10 @@ pub enum Ending<'a> {
 pub enum ReplyReport<'a> {
     /// Events, and they are stored.
     Accepted {
-        /// How many.
-        events: usize,
+        /// Where the event stands that they answer.
+        cause: Position,
+        /// Where each of them stands.
+        positions: &'a [Position],
     },
     /// Something that says it is an event and cannot be taken, or that the channel did not store.
     Rejected {

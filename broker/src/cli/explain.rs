@@ -1,4 +1,6 @@
-//! `explain`: which triggers an event would match, and why, without a server.
+//! `explain`: what became of an event that a server accepted, or which triggers one would match.
+//!
+//! With an id a server is asked ([`story`]). With `--event` nobody is:
 //!
 //! Manifests are read as `validate` reads them. Nothing is sent, and nobody is asked: what is
 //! explained is what the filters say, not what became of an event on a server.
@@ -12,7 +14,7 @@ use sluicegate_filter::Outcome;
 use sluicegate_filter::explain::{Explanation, explain};
 use sluicegate_resources::{ObjectName, nearest};
 
-use super::arguments::object_name;
+use super::arguments::{ServerArgs, object_name};
 use super::console::Console;
 use super::event_file::read_one;
 use super::exit::{Exit, Failure};
@@ -20,13 +22,15 @@ use super::validate::{DEFAULT_PATH, Output, gather};
 
 mod find;
 mod json;
-mod lines;
 mod show;
+mod story;
 
 use find::{Found, Placed};
 
 const EXAMPLES: &str = "\
 Examples:
+  sluicegate explain 01K0Z4S9Q                         what became of an event, asking the server
+  sluicegate explain 01K0Z4S9Q --source /shop --broker shop/orders
   sluicegate explain --event order.json                the triggers in ./sluicegate
   sluicegate explain --event order.json --trigger shop/billing
   sluicegate explain --event order.json --broker shop/orders
@@ -40,9 +44,15 @@ const NAMES_MAX: usize = 10;
 #[derive(Clone, Debug, Args)]
 #[command(before_help = EXAMPLES)]
 pub struct ExplainArgs {
+    /// The id of an event that a server accepted: what became of it
+    #[arg(value_name = "EVENT-ID", required_unless_present = "event")]
+    pub id: Option<String>,
     /// A file with one event in the CloudEvents JSON format; - is standard input
-    #[arg(long, value_name = "FILE")]
-    pub event: String,
+    #[arg(long, value_name = "FILE", conflicts_with = "id")]
+    pub event: Option<String>,
+    /// With an id: only the event of this source
+    #[arg(long, value_name = "URI", requires = "id", conflicts_with = "event")]
+    pub source: Option<String>,
     /// Only this trigger; those of every broker when not given
     #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = object_name)]
     pub trigger: Option<ObjectName>,
@@ -53,6 +63,9 @@ pub struct ExplainArgs {
     /// A folder or file of manifests; repeatable
     #[arg(long, value_name = "PATH", default_value = DEFAULT_PATH)]
     pub manifests: Vec<PathBuf>,
+    /// With an id: whom to ask
+    #[command(flatten)]
+    pub server: ServerArgs,
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "human")]
     pub output: Output,
@@ -67,14 +80,26 @@ struct Explained {
     explanation: Explanation,
 }
 
-/// Explains what the triggers say of the event.
+/// Explains what became of an event, or what the triggers say of one.
 ///
 /// # Errors
 ///
-/// With exit code 1 when none of them matches, 2 when there is no such event, folder or trigger, 3
+/// With an id, as [`story::execute`]. Without, with exit code 1 when none of them matches, 2 when there is no such event, folder or trigger, 3
 /// when a trigger that is not valid might have matched.
-pub fn execute(args: &ExplainArgs, console: &mut Console) -> Result<(), Failure> {
-    let event = read_one(&args.event)?;
+pub async fn execute(args: &ExplainArgs, console: &mut Console) -> Result<(), Failure> {
+    match (&args.id, &args.event) {
+        (Some(id), _) => story::execute(id, args, console).await,
+        (None, Some(event)) => of_manifests(event, args, console),
+        (None, None) => Err(Failure::usage(
+            "there is no event to explain",
+            "give the id of one that was accepted, or --event FILE",
+        )),
+    }
+}
+
+/// Explains what the triggers of manifests say of the event in a file.
+fn of_manifests(event: &str, args: &ExplainArgs, console: &mut Console) -> Result<(), Failure> {
+    let event = read_one(event)?;
     let found = find::find(&gather(&args.manifests)?);
     for fault in &found.faults {
         console.say(fault.trim_end());

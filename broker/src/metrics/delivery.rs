@@ -243,7 +243,7 @@ impl DeliveryHandles {
     pub fn reply(&self, reply: &ReplyReport<'_>) {
         let [accepted, rejected, looped, ignored, not_an_event] = REPLY_RESULTS;
         let (result, count) = match reply {
-            ReplyReport::Accepted { events } => (accepted, *events as u64),
+            ReplyReport::Accepted { positions, .. } => (accepted, positions.len() as u64),
             ReplyReport::Rejected { .. } => (rejected, 1),
             ReplyReport::Loop { .. } => (looped, 1),
             ReplyReport::Ignored202 => (ignored, 1),

@@ -1,4 +1,4 @@
-//! Hears what a trigger's worker does, and tells metrics, log and watchers.
+//! Hears what a trigger's worker does, and tells metrics, log, watchers and the history.
 //!
 //! The way of a healthy event costs a few atomic additions. Failures are logged when they begin, and
 //! then at most every [`LOG_EVERY`], with a count of what was left out: a subscriber that is down
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sluicegate_channels::{Clock, ParkReason, Timestamp};
+use sluicegate_channels::{Clock, ParkReason, Position, Timestamp};
 use sluicegate_dispatcher::sender::{Purpose, Reason};
 use sluicegate_dispatcher::{AttemptReport, BreakerReport, Ending, Observer, ReplyReport};
 use sluicegate_event::Event;
@@ -17,13 +17,15 @@ use sluicegate_resources::ObjectName;
 use tokio::time::Instant;
 
 use crate::api::{Delivering, Time, WatchAttempt, WatchedState};
+use crate::history::History;
 use crate::metrics::delivery::DeliveryHandles;
 use crate::watch_list::WatchList;
 
 mod memory;
 
 pub use memory::LOG_EVERY;
-use memory::{LastAttempt, LogGate, words};
+pub(crate) use memory::words;
+use memory::{LastAttempt, LogGate};
 
 /// Why a trigger does not deliver while its breaker is open.
 const REFUSING: &str = "SubscriberRefusing";
@@ -36,6 +38,7 @@ pub struct TriggerObserver {
     metrics: DeliveryHandles,
     watches: Arc<WatchList>,
     clock: Clock,
+    history: Option<Arc<History>>,
     last: LastAttempt,
     is_breaker_open: AtomicBool,
     gates: Gates,
@@ -49,6 +52,7 @@ impl TriggerObserver {
         metrics: DeliveryHandles,
         watches: Arc<WatchList>,
         clock: Clock,
+        history: Option<Arc<History>>,
     ) -> Self {
         let last = LastAttempt::default();
         let gates = Gates::default();
@@ -58,6 +62,7 @@ impl TriggerObserver {
             metrics,
             watches,
             clock,
+            history,
             last,
             is_breaker_open: AtomicBool::new(false),
             gates,
@@ -199,9 +204,12 @@ impl Observer for TriggerObserver {
             self.log_failure(event, attempt);
         }
         self.watch_attempt(event, attempt);
+        if let Some(history) = &self.history {
+            history.attempt(&self.trigger.name, event, attempt);
+        }
     }
 
-    fn lease_ended(&self, event: &Event, ending: &Ending<'_>) {
+    fn lease_ended(&self, event: &Event, position: Position, ending: &Ending<'_>) {
         match ending {
             Ending::Delivered { end_to_end } => self.metrics.delivered(*end_to_end),
             Ending::DeadLettered { reason, is_first } => self.count_dead_letter(reason, *is_first),
@@ -223,6 +231,9 @@ impl Observer for TriggerObserver {
             Ending::Discarded(reason) => self.log_discarded(event, reason),
         }
         self.watch_ending(event, ending);
+        if let Some(history) = &self.history {
+            history.ended(&self.trigger.name, event, position, ending);
+        }
     }
 
     fn breaker_changed(&self, change: &BreakerReport<'_>) {
@@ -271,11 +282,16 @@ impl Observer for TriggerObserver {
                 event_id = cause.id(),
                 "a reply was refused: {detail}"
             ),
+            ReplyReport::Accepted {
+                cause: at,
+                positions,
+            } => {
+                if let Some(history) = &self.history {
+                    history.replied(&self.trigger.name, cause, *at, positions);
+                }
+            }
             // A loop is told by the attempt that it ends.
-            ReplyReport::Accepted { .. }
-            | ReplyReport::Loop { .. }
-            | ReplyReport::Ignored202
-            | ReplyReport::NotAnEvent => {}
+            ReplyReport::Loop { .. } | ReplyReport::Ignored202 | ReplyReport::NotAnEvent => {}
         }
     }
 

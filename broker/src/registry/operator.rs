@@ -27,6 +27,7 @@ use sluicegate_resources::{
 };
 
 use super::{Condition, Registry, RunningBroker, Table, TriggerView};
+use crate::history::HistoryOptions;
 use crate::identities::Identities;
 use crate::manifests::Objects;
 use crate::metrics::Metrics;
@@ -54,6 +55,8 @@ pub struct OperatorOptions {
     pub default_channel: ChannelConfig,
     /// What is kept of settled events where a broker's configuration does not say.
     pub retention: Retention,
+    /// How histories of events are kept.
+    pub history: HistoryOptions,
     /// The folder that keeps events across restarts, if there is one.
     pub data: Option<PathBuf>,
     /// The hop limit of a broker that sets none.

@@ -114,7 +114,11 @@ impl Server {
         let folder = scratch_folder("server")?;
         let manifests = folder.join("manifests");
         fs::create_dir(&manifests)?;
-        head.push_str("manifests: ./manifests\ndata: ./data\n");
+        head.push_str("manifests: ./manifests\n");
+        // A test of restarts gives a folder that outlives the server.
+        if !setup.settings.contains("data:") {
+            head.push_str("data: ./data\n");
+        }
         if !setup.settings.contains("defaultChannel:") {
             head.push_str(default_channel());
         }

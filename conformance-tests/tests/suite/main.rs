@@ -19,6 +19,7 @@ mod disk_channel;
 mod eval;
 mod explain;
 mod filters;
+mod history;
 mod hostile_producers;
 mod hostile_subscribers;
 mod lifecycle;

@@ -54,6 +54,12 @@ impl Scene {
         }
     }
 
+    /// The same in the namespace of an earlier scene, whose server has ended.
+    pub(crate) fn in_namespace(mut self, namespace: &str) -> Self {
+        namespace.clone_into(&mut self.namespace);
+        self
+    }
+
     /// Adds the broker, with this delivery.
     pub(crate) fn broker(self, delivery: Value) -> Self {
         self.broker_spec(json!({ "delivery": delivery }))

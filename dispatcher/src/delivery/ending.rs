@@ -54,7 +54,7 @@ impl Delivery {
                 lease.settle(Settled::Delivered);
                 self.forget(position);
                 let end_to_end = self.clock.now().since(accepted_at);
-                observer.lease_ended(&event, &Ending::Delivered { end_to_end });
+                observer.lease_ended(&event, position, &Ending::Delivered { end_to_end });
             }
             Step::DeadLettered(reason) => {
                 lease.settle(Settled::DeadLettered);
@@ -63,12 +63,12 @@ impl Delivery {
                     reason: &reason,
                     is_first,
                 };
-                observer.lease_ended(&event, &ending);
+                observer.lease_ended(&event, position, &ending);
             }
             Step::Discard(reason) => {
                 lease.settle(Settled::Discarded);
                 self.forget(position);
-                observer.lease_ended(&event, &Ending::Discarded(&reason));
+                observer.lease_ended(&event, position, &Ending::Discarded(&reason));
             }
             Step::Defer { wait, sends } => {
                 let until = self.clock.now() + wait;
@@ -108,7 +108,7 @@ impl Delivery {
             retry_at,
             is_first,
         };
-        self.observer.lease_ended(&event, &ending);
+        self.observer.lease_ended(&event, position, &ending);
     }
 
     fn forget(&self, position: Position) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sluicegate_channels::{Admission, AppendError};
+use sluicegate_channels::{Admission, AppendError, Lease};
 use sluicegate_event::Event;
 
 use super::attempt::Trouble;
@@ -18,10 +18,10 @@ impl Delivery {
     pub(super) async fn store_reply(
         &self,
         job: &Assignment,
-        cause: &Event,
+        lease: &Lease,
         replies: Vec<Event>,
     ) -> Conclusion {
-        let events = replies.len();
+        let cause = &*lease.event;
         let replies = match hops::lower(cause, job.plan.hops_max, replies) {
             Ok(mut replies) => {
                 // They will be held, and must not hold the buffer that they were read into.
@@ -36,9 +36,12 @@ impl Delivery {
         };
         let append = self.channel.append(replies, Admission::Internal);
         let fault = match tokio::time::timeout(job.plan.delivery.timeout, append).await {
-            Ok(Ok(_)) => {
-                self.observer
-                    .replied(cause, &ReplyReport::Accepted { events });
+            Ok(Ok(positions)) => {
+                let accepted = ReplyReport::Accepted {
+                    cause: lease.position,
+                    positions: &positions,
+                };
+                self.observer.replied(cause, &accepted);
                 return Conclusion::Delivered;
             }
             Ok(Err(fault)) => Some(fault),

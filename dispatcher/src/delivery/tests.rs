@@ -99,7 +99,7 @@ impl Observer for Clumsy {
         assert!(!self.at_attempts, "scripted");
     }
 
-    fn lease_ended(&self, _event: &Event, _ending: &Ending<'_>) {
+    fn lease_ended(&self, _event: &Event, _position: Position, _ending: &Ending<'_>) {
         panic!("scripted");
     }
 }

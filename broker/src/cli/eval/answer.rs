@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sluicegate_filter::cesql::{ErrorKind, EvaluationError, Type, Value};
 
-use crate::cli::reasons::JsonValue;
+use crate::reasons::JsonValue;
 
 /// What an expression came to.
 #[derive(Debug, Serialize)]

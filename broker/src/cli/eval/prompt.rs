@@ -10,9 +10,9 @@ use super::{Asked, print, sample, tell_of_the_sample};
 use crate::cli::console::{Console, Tone};
 use crate::cli::event_file::read_one;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::reasons::SHOWN_BYTES_MAX;
 use crate::cli::validate::Output;
 use crate::logging::visible;
+use crate::reasons::SHOWN_BYTES_MAX;
 
 /// An expression, a word before it, and some white space.
 const LINE_BYTES_MAX: usize = 2 * EXPRESSION_BYTES_MAX;

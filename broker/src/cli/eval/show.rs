@@ -6,7 +6,7 @@ use sluicegate_filter::explain::ExpressionReason;
 
 use crate::cli::console::{Console, Tone};
 use crate::cli::exit::Failure;
-use crate::cli::reasons;
+use crate::reasons;
 
 /// Prints the value and its type, what decided, and each error with carets below the part at fault.
 pub(super) fn show(reason: &ExpressionReason, console: &mut Console) -> Result<(), Failure> {

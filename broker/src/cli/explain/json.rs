@@ -9,7 +9,7 @@ use sluicegate_filter::explain::{Clause, Comparison, ExpressionReason, Reason};
 use super::Explained;
 use crate::cli::console::Console;
 use crate::cli::exit::Failure;
-use crate::cli::reasons::{self, JsonValue};
+use crate::reasons::{self, JsonValue};
 
 #[derive(Debug, Serialize)]
 struct JsonReport<'a> {

@@ -4,11 +4,11 @@ use sluicegate_event::Event;
 use sluicegate_filter::Outcome;
 
 use super::Explained;
-use super::lines::{Line, lines};
 use crate::cli::console::{Console, Tone};
 use crate::cli::exit::Failure;
-use crate::cli::reasons::SHOWN_BYTES_MAX;
+use crate::filter_lines::{Line, lines};
 use crate::logging::visible;
+use crate::reasons::SHOWN_BYTES_MAX;
 
 /// What was asked for is padded up to here, so that what was found stands in a column.
 const PADDED_CHARS_MAX: usize = 48;
@@ -69,18 +69,21 @@ fn show_trigger(it: &Explained, width: usize, console: &mut Console) -> Result<(
     let mut before = format!("trigger  {name:<width$}  {}   ", console.paint(tone, word));
     let lines = lines(&it.explanation);
     let is_tree = lines.iter().filter(|line| line.outcome.is_some()).count() > 1;
-    let has_found = |line: &&Line| !line.found.is_empty();
-    let padded = lines
-        .iter()
-        .filter(has_found)
-        .map(|line| width_of(line, is_tree));
-    let padded = padded.max().unwrap_or_default().min(PADDED_CHARS_MAX);
+    let padded = padding(&lines, is_tree);
     for line in &lines {
-        let text = shown(line, is_tree, padded, console);
+        let text = shown_line(line, is_tree, padded, console);
         console.print(format_args!("{before}{text}"))?;
         before = " ".repeat("trigger    MATCH   ".len() + width);
     }
     Ok(())
+}
+
+/// How wide the column of what is asked is, so that what was found stands in one of its own.
+pub(super) fn padding(lines: &[Line], is_tree: bool) -> usize {
+    let has_found = |line: &&Line| !line.found.is_empty();
+    let widths = lines.iter().filter(has_found);
+    let widths = widths.map(|line| width_of(line, is_tree));
+    widths.max().unwrap_or_default().min(PADDED_CHARS_MAX)
 }
 
 fn indented(line: &Line, is_tree: bool) -> String {
@@ -106,7 +109,8 @@ fn width_of(line: &Line, is_tree: bool) -> usize {
     indented(line, is_tree).chars().count()
 }
 
-fn shown(line: &Line, is_tree: bool, padded: usize, console: &Console) -> String {
+/// A line as it is printed.
+pub(super) fn shown_line(line: &Line, is_tree: bool, padded: usize, console: &Console) -> String {
     let mut text = indented(line, is_tree);
     if !line.found.is_empty() {
         text = format!("{text:<padded$}   {}", line.found);

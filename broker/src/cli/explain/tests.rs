@@ -59,7 +59,10 @@ fn ran(manifests: &str, words: &[&str]) -> Run {
     };
     let (out, talk) = (Kept::default(), Kept::default());
     let mut console = Console::plain(out.clone(), talk.clone());
-    let done = execute(&args, &mut console);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let done = runtime.block_on(execute(&args, &mut console));
     if let Err(failure) = &done {
         console.tell(failure);
     }
@@ -414,7 +417,7 @@ mod of_expressions {
     use sluicegate_filter::cesql::Expression;
     use sluicegate_filter::explain::explain;
 
-    use super::super::lines::lines;
+    use crate::filter_lines::lines;
 
     fn cesql(text: &str) -> FilterSpec {
         FilterSpec::Cesql(Expression::parse(text).unwrap())

@@ -7,6 +7,7 @@ use sluicegate_resources::yaml::Mapping;
 
 use super::super::Config;
 use super::values::set;
+use crate::history::HistoryOptions;
 
 /// The longest wait that makes sense for a deadline of a connection.
 const DEADLINE_MAX: Duration = Duration::from_secs(3600);
@@ -17,6 +18,10 @@ const PROBE_INTERVALS: RangeInclusive<Duration> =
 /// CloudEvents asks intermediaries to pass events of this size.
 const EVENT_BYTES_MIN: u64 = 64 << 10;
 const GIB: u64 = 1 << 30;
+/// Less would be a few files of hardly any records.
+const HISTORY_BYTES: Range = 1 << 20..=1_024 * GIB;
+const HISTORY_AGES: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(3_660 * 24 * 3_600);
 
 pub(super) fn read_limits(mut limits: Mapping<'_>, config: &mut Config) {
     let events = &mut config.limits;
@@ -102,6 +107,26 @@ pub(super) fn read_limits(mut limits: Mapping<'_>, config: &mut Config) {
         config.hops_max = u8::try_from(hops).unwrap_or(u8::MAX);
     }
     limits.finish();
+}
+
+pub(super) fn read_history(mut history: Mapping<'_>, options: &mut HistoryOptions) {
+    set(
+        &mut options.is_enabled,
+        history.field("enabled").and_then(|it| it.boolean()),
+    );
+    set(
+        &mut options.bytes_max,
+        history
+            .field("maxBytes")
+            .and_then(|it| it.quantity(HISTORY_BYTES)),
+    );
+    set(
+        &mut options.age_max,
+        history
+            .field("maxAge")
+            .and_then(|it| it.duration(HISTORY_AGES)),
+    );
+    history.finish();
 }
 
 pub(super) fn read_timeouts(mut timeouts: Mapping<'_>, config: &mut Config) {

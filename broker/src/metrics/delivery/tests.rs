@@ -2,6 +2,11 @@ use prometheus_client::encoding::text::encode;
 
 use super::*;
 
+const AT: sluicegate_channels::Position = sluicegate_channels::Position {
+    partition: 0,
+    offset: 1,
+};
+
 fn name(name: &str) -> ObjectName {
     ObjectName {
         namespace: "shop".to_owned(),
@@ -26,7 +31,10 @@ fn count_everything(handles: &DeliveryHandles) {
     }
     handles.delivered(Duration::from_secs(1));
     for reply in [
-        ReplyReport::Accepted { events: 3 },
+        ReplyReport::Accepted {
+            cause: AT,
+            positions: &[AT; 3],
+        },
         ReplyReport::Rejected { detail: "" },
         ReplyReport::Loop { detail: "" },
         ReplyReport::Ignored202,
@@ -66,9 +74,10 @@ fn a_trigger_that_is_gone_leaves_no_series_and_takes_no_other_with_it() {
 fn a_reply_counts_its_events() {
     let mut registry = Registry::default();
     let families = Arc::new(DeliveryFamilies::register(&mut registry));
-    families
-        .handles(&name("x"))
-        .reply(&ReplyReport::Accepted { events: 3 });
+    families.handles(&name("x")).reply(&ReplyReport::Accepted {
+        cause: AT,
+        positions: &[AT; 3],
+    });
     let mut text = String::new();
     encode(&mut text, &registry).unwrap();
     let line = "sluicegate_replies_total{namespace=\"shop\",trigger=\"x\",result=\"accepted\"} 3";

@@ -12,7 +12,7 @@ use crate::api::{Delivering, DeliveringState};
 pub const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// A reason in the words that a person would use.
-pub(super) fn words(reason: Reason) -> &'static str {
+pub(crate) fn words(reason: Reason) -> &'static str {
     match reason {
         Reason::Ok => "taken",
         Reason::Http => "refused by status",

@@ -43,6 +43,7 @@ impl Bench {
                 handles,
                 Arc::clone(&watches),
                 clock,
+                None,
             ),
             watches,
             token,
@@ -63,10 +64,7 @@ impl Bench {
 
     fn attempt_for(&self, purpose: Purpose, status: u16, reason: Reason, next: Option<Duration>) {
         let report = AttemptReport {
-            position: Position {
-                partition: 0,
-                offset: 0,
-            },
+            position: POSITION,
             purpose,
             target: &self.target,
             attempt: 1,
@@ -83,6 +81,11 @@ impl Bench {
         self.watches.report(&self.token).unwrap().triggers[0].clone()
     }
 }
+
+const POSITION: Position = Position {
+    partition: 0,
+    offset: 0,
+};
 
 const SOON: Option<Duration> = Some(Duration::from_secs(2));
 
@@ -104,7 +107,7 @@ async fn only_a_failure_that_another_attempt_follows_is_retried() {
     let ending = Ending::Delivered {
         end_to_end: Duration::ZERO,
     };
-    bench.observer.lease_ended(&bench.event, &ending);
+    bench.observer.lease_ended(&bench.event, POSITION, &ending);
     assert_eq!(bench.watched().state, WatchedState::Delivered);
 }
 
@@ -127,7 +130,7 @@ async fn the_dead_letter_sink_tells_nothing_about_the_subscriber() {
         reason: &reason,
         is_first: true,
     };
-    bench.observer.lease_ended(&bench.event, &ending);
+    bench.observer.lease_ended(&bench.event, POSITION, &ending);
     assert_eq!(bench.watched().state, WatchedState::DeadLettered);
 }
 
@@ -150,12 +153,14 @@ async fn an_event_is_not_settled_while_its_sink_is_tried_again() {
     let retry_at = Timestamp(1_004_000);
     bench
         .observer
-        .lease_ended(&bench.event, &parked(Some(retry_at)));
+        .lease_ended(&bench.event, POSITION, &parked(Some(retry_at)));
     let watched = bench.watched();
     assert_eq!(watched.state, WatchedState::Parked);
     assert_eq!(watched.sink_retry_in_ms, Some(4_000));
     assert!(!is_settled());
-    bench.observer.lease_ended(&bench.event, &parked(None));
+    bench
+        .observer
+        .lease_ended(&bench.event, POSITION, &parked(None));
     assert_eq!(bench.watched().sink_retry_in_ms, None);
     assert!(is_settled());
 }

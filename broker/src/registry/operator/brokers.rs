@@ -1,6 +1,7 @@
 //! Brokers: opened, edited and ended.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::super::watching::Watching;
 use super::super::{Condition, RunningBroker};
 use super::Operator;
 use super::stores::{Store, StoreSettings};
+use crate::history::{History, HistoryOptions, Judging, Recorder};
 use crate::ingress::Entry;
 use crate::manifests::Objects;
 
@@ -145,15 +147,24 @@ impl Operator {
         let parts = &self.parts;
         let failures = FailureLog::new(name.clone(), &parts.registry);
         let matcher = Arc::new(TriggerMatcher::reporting_to(Arc::new(failures)));
+        let history = self.history_options();
+        let asked: Arc<dyn Matcher> = match history {
+            Some(_) => Arc::new(Judging(Arc::clone(&matcher))),
+            None => Arc::clone(&matcher) as _,
+        };
         let store = Store::open(
             broker,
             &settings.store,
             self.folders.as_ref(),
-            Arc::clone(&matcher) as Arc<dyn Matcher>,
+            asked,
             parts.registry.clock(),
         )
         .await?;
-        let channel = store.channel();
+        let history = history.map(|options| self.open_history(name, options));
+        let channel: Arc<dyn Channel> = match &history {
+            Some(history) => Arc::new(Recorder::new(store.channel(), Arc::clone(history))),
+            None => store.channel(),
+        };
         let watching = Watching {
             broker: name.clone(),
             matcher: Arc::clone(&matcher),
@@ -179,6 +190,7 @@ impl Operator {
             channel,
             channel_kind: store.kind(),
             matcher,
+            history,
             entry,
         });
         Ok(BrokerState {
@@ -213,6 +225,31 @@ fn tell_opened(broker: &ObjectName, store: &Store, channel: &dyn Channel) {
             %durability,
             "the broker is open"
         ),
+    }
+}
+
+impl Operator {
+    /// Where things of the broker are kept beside its events, if anything is.
+    fn folder_of(&self, broker: &ObjectName) -> Option<PathBuf> {
+        self.folders.as_ref().map(|folders| folders.path(broker))
+    }
+
+    /// How histories are kept, unless they are turned off.
+    fn history_options(&self) -> Option<&HistoryOptions> {
+        Some(&self.options.history).filter(|it| it.is_enabled)
+    }
+
+    fn open_history(&self, broker: &ObjectName, options: &HistoryOptions) -> Arc<History> {
+        let dir = self.folder_of(broker).map(|dir| dir.join("history"));
+        let clock = self.parts.registry.clock();
+        let metrics = self.parts.metrics.history.handles(broker);
+        Arc::new(History::open(
+            broker,
+            options,
+            dir.as_deref(),
+            clock,
+            metrics,
+        ))
     }
 }
 
@@ -270,6 +307,7 @@ impl BrokerState {
             channel: Arc::clone(&running.channel),
             channel_kind: running.channel_kind,
             matcher: Arc::clone(&running.matcher),
+            history: running.history.clone(),
             entry: Arc::new(entry),
         });
         self.settings = settings;

@@ -16,6 +16,7 @@ use super::Operator;
 use super::brokers::BrokerState;
 use super::stores::Store;
 use super::triggers::TriggerState;
+use crate::history::History;
 use crate::manifests::Objects;
 
 /// How long the end of workers that were told to stop is waited for.
@@ -103,6 +104,7 @@ impl Operator {
     async fn end_broker(&self, name: ObjectName, state: BrokerState) {
         let ingress = &self.parts.metrics.ingress;
         ingress.remove(&state.running.entry.metrics);
+        self.parts.metrics.history.remove(&name);
         let folders = self.folders.as_ref().filter(|_| state.store.is_durable());
         state.store.close().await;
         match folders.map(|it| it.path(&name)) {
@@ -193,7 +195,24 @@ impl Operator {
             closing.push(state.store.clone().close());
         }
         join_all(closing).await;
+        self.close_histories().await;
         left
+    }
+
+    /// Has what was recorded written. A disk that hangs does not hold up the end for long.
+    async fn close_histories(&self) {
+        let histories = self
+            .brokers
+            .values()
+            .filter_map(|it| it.running.history.clone());
+        let on_disk: Vec<_> = histories.filter(|it| !it.is_in_memory()).collect();
+        if on_disk.is_empty() {
+            return;
+        }
+        let closing = tokio::task::spawn_blocking(move || History::close_all(&on_disk));
+        if let Err(error) = closing.await {
+            tracing::error!(%error, "closing the histories failed");
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use sluicegate_event::Event;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
+use crate::history::HistoryOptions;
 use crate::manifests::{Catalog, Contents, Folder};
 use crate::testing::TempDir;
 
@@ -93,6 +94,8 @@ struct Bench {
 
 fn options() -> OperatorOptions {
     OperatorOptions {
+        history: HistoryOptions::default(),
+        data: None,
         default_channel: ChannelConfig::Memory(Default::default()),
         retention: Retention::default(),
         data: None,

@@ -203,6 +203,7 @@ impl Operator {
             self.parts.metrics.delivery.handles(name),
             Arc::clone(&self.parts.watches),
             self.parts.registry.clock(),
+            broker.history.clone(),
         ));
         let plan = Arc::new(plan);
         let (plans, plan_received) = watch::channel(Arc::clone(&plan));

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use sluicegate_channels::{
     Admission, Books, BoxFuture, Channel, Claim, Clock, DeadLetter, Exhausted, Matcher,
-    MemoryChannel, MemoryOptions, Start, SubscriptionKey, SubscriptionSpec,
+    MemoryChannel, MemoryOptions, Position, Start, SubscriptionKey, SubscriptionSpec,
 };
 use sluicegate_event::Event;
 use sluicegate_resources::{BackoffPolicy, EffectiveDelivery, ObjectName, RetryLimit};
@@ -195,7 +195,7 @@ impl Observer for Ear {
         self.0.lock().attempts.push((number, reason, status, next));
     }
 
-    fn lease_ended(&self, event: &Event, ending: &Ending<'_>) {
+    fn lease_ended(&self, event: &Event, _position: Position, ending: &Ending<'_>) {
         let ending = match ending {
             Ending::Delivered { .. } => "delivered".to_owned(),
             Ending::DeadLettered { reason, is_first } => {
@@ -222,7 +222,7 @@ impl Observer for Ear {
 
     fn replied(&self, _cause: &Event, reply: &ReplyReport<'_>) {
         let reply = match reply {
-            ReplyReport::Accepted { events } => format!("accepted {events}"),
+            ReplyReport::Accepted { positions, .. } => format!("accepted {}", positions.len()),
             ReplyReport::Rejected { .. } => "rejected".to_owned(),
             ReplyReport::Loop { detail } => format!("loop: {detail}"),
             ReplyReport::Ignored202 => "ignored 202".to_owned(),

@@ -9,7 +9,7 @@ use sluicegate_filter::explain::ExpressionReason;
 use crate::logging::visible;
 
 /// How much of a value or a part of an expression is shown, in bytes.
-pub(super) const SHOWN_BYTES_MAX: usize = 120;
+pub(crate) const SHOWN_BYTES_MAX: usize = 120;
 
 /// How many attributes are named.
 const ATTRIBUTES_MAX: usize = 6;
@@ -17,7 +17,7 @@ const ATTRIBUTES_MAX: usize = 6;
 /// A value in JSON, of the type that it has in the language.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum JsonValue<'a> {
+pub(crate) enum JsonValue<'a> {
     Boolean(bool),
     Integer(i32),
     String(&'a str),
@@ -34,12 +34,12 @@ impl<'a> From<&'a Value<'_>> for JsonValue<'a> {
 }
 
 /// A text as it stands in quotes: `"order.paid"`.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", visible(text, SHOWN_BYTES_MAX))
 }
 
 /// A value: `"order.paid"`, `40`, `true`.
-pub(super) fn value(value: &Value<'_>) -> String {
+pub(crate) fn value(value: &Value<'_>) -> String {
     match value {
         Value::String(text) => quoted(text),
         Value::Boolean(_) | Value::Integer(_) => value.to_string(),
@@ -48,7 +48,7 @@ pub(super) fn value(value: &Value<'_>) -> String {
 
 /// What decided: `amount > 100 is false: amount is 40`; only the attributes where the whole
 /// expression did, and nothing where there are none either.
-pub(super) fn decided(reason: &ExpressionReason) -> String {
+pub(crate) fn decided(reason: &ExpressionReason) -> String {
     let deciding = &reason.deciding;
     let part = reason.expression.part(deciding.span);
     let read = readings(&deciding.attributes);
@@ -72,7 +72,7 @@ pub(super) fn decided(reason: &ExpressionReason) -> String {
 }
 
 /// Why an expression in which nothing went wrong matches nothing all the same.
-pub(super) fn no_boolean(reason: &ExpressionReason) -> Option<String> {
+pub(crate) fn no_boolean(reason: &ExpressionReason) -> Option<String> {
     let ty = reason.value.ty();
     let is_told = ty == Type::Boolean || !reason.errors.is_empty();
     (!is_told).then(|| {
@@ -108,7 +108,7 @@ fn readings(attributes: &[Reading]) -> String {
 }
 
 /// What went wrong: `'amount' is not on this event`.
-pub(super) fn error(reason: &ExpressionReason, error: &EvaluationError) -> String {
+pub(crate) fn error(reason: &ExpressionReason, error: &EvaluationError) -> String {
     let part = visible(reason.expression.part(error.span), SHOWN_BYTES_MAX).to_string();
     // A literal has its own quotes.
     let part = match part.starts_with(['\'', '"']) {

@@ -3,8 +3,8 @@
 use sluicegate_filter::Outcome;
 use sluicegate_filter::explain::{Clause, Comparison, Explanation, ExpressionReason, Reason};
 
-use crate::cli::reasons;
 use crate::logging::visible;
+use crate::reasons;
 
 /// How much of an expression is shown, in bytes.
 const EXPRESSION_BYTES_MAX: usize = 400;
@@ -14,19 +14,19 @@ const ERRORS_MAX: usize = 4;
 
 /// A node of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// How many nodes stand around it.
-    pub(super) depth: usize,
+    pub(crate) depth: usize,
     /// What it says; None for a remark about the line above.
-    pub(super) outcome: Option<Outcome>,
+    pub(crate) outcome: Option<Outcome>,
     /// What is asked.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// What was found, where that says more.
-    pub(super) found: String,
+    pub(crate) found: String,
     /// Whether the outcome of the whole stems from it.
-    pub(super) has_decided: bool,
+    pub(crate) has_decided: bool,
     /// Whether it decided alone, of several that could have.
-    pub(super) has_decided_alone: bool,
+    pub(crate) has_decided_alone: bool,
 }
 
 /// What of the tree around a node matters to it.
@@ -37,7 +37,7 @@ struct Around {
 }
 
 /// The lines of an explanation, in the order in which its filters are written.
-pub(super) fn lines(explanation: &Explanation) -> Vec<Line> {
+pub(crate) fn lines(explanation: &Explanation) -> Vec<Line> {
     let mut lines = Vec::new();
     let around = Around {
         depth: 0,

@@ -1,0 +1,318 @@
+//! Stories of events for people.
+
+use super::attempts::{self, when};
+use crate::api::{
+    Decision, FilterPart, HistoryReach, Stories, Story, StoryState, Time, TriggerStory,
+};
+use crate::cli::arguments::spoken;
+use crate::cli::console::{Console, Tone};
+use crate::cli::exit::Failure;
+use crate::cli::explain::show::{padding, shown_line};
+use crate::cli::table::count;
+use crate::filter_lines::Line;
+use crate::logging::visible;
+use crate::reasons::SHOWN_BYTES_MAX;
+use sluicegate_filter::Outcome;
+
+/// How much of a sentence from the server is shown, in bytes.
+const SENTENCE_BYTES_MAX: usize = 400;
+
+/// Prints each event, and what is missing.
+pub(super) fn show(id: &str, stories: &Stories, console: &mut Console) -> Result<(), Failure> {
+    for (index, story) in stories.events.iter().enumerate() {
+        if index > 0 {
+            console.print("")?;
+        }
+        show_story(id, story, console)?;
+    }
+    if !stories.events.is_empty() {
+        for history in &stories.histories {
+            for remark in remarks(history, stories) {
+                console.say(remark);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn show_story(id: &str, story: &Story, console: &mut Console) -> Result<(), Failure> {
+    let shown = |text: &str| visible(text, SHOWN_BYTES_MAX).to_string();
+    let or_unknown = |text: &Option<String>| text.as_deref().map_or("?".to_owned(), shown);
+    let at = story
+        .accepted_at
+        .map(|at| format!("  at {at}"))
+        .unwrap_or_default();
+    console.print(format_args!(
+        "event    {}  from {}  id {}{at}{}",
+        or_unknown(&story.ty),
+        or_unknown(&story.source),
+        shown(id),
+        data_of(story)
+    ))?;
+    let stored = story
+        .stored_in_us
+        .map(|micros| format!("stored in {}, ", attempts::short(micros)))
+        .unwrap_or_default();
+    let mut remarks = String::new();
+    if story.reply {
+        remarks.push_str(", a reply");
+    }
+    if story.accepted_at.is_none() {
+        remarks.push_str(", stored before what the history has");
+    }
+    console.print(format_args!(
+        "broker   {}   {stored}offset {}{remarks}",
+        shown(&story.broker),
+        shown(&story.position)
+    ))?;
+    if let Some(then) = counts_then(story) {
+        console.print(console.paint(Tone::Faint, then))?;
+    }
+    if !story.triggers.is_empty() {
+        console.print("")?;
+    }
+    let widths = story.triggers.iter().map(|it| it.name.chars().count());
+    let width = widths.max().unwrap_or_default();
+    for trigger in &story.triggers {
+        show_trigger(trigger, story, width, console)?;
+    }
+    if story.triggers_left_out > 0 {
+        console.say(format_args!(
+            "{} more triggers are not shown; name one with --trigger",
+            count(story.triggers_left_out)
+        ));
+    }
+    Ok(())
+}
+
+fn data_of(story: &Story) -> String {
+    let Some(bytes) = story.data_bytes else {
+        return String::new();
+    };
+    let content_type = story.data_content_type.as_deref();
+    let content_type = content_type.map(|it| format!(", {}", visible(it, SHOWN_BYTES_MAX)));
+    format!("  ({} B{})", count(bytes), content_type.unwrap_or_default())
+}
+
+/// How many triggers wanted it, where that says more than the list.
+fn counts_then(story: &Story) -> Option<String> {
+    let matched = story.matched?;
+    let failed = story.failed.unwrap_or_default();
+    let recorded = story.triggers.iter().filter(|it| it.recorded).count() as u64;
+    let mut words = Vec::new();
+    if matched == 0 {
+        words.push("no trigger matched when it was stored".to_owned());
+    } else if matched != recorded {
+        words.push(format!("{} matched when it was stored", triggers(matched)));
+    }
+    if failed > 0 {
+        words.push(format!("a filter failed for {}", triggers(failed)));
+    }
+    (!words.is_empty()).then(|| format!("         {}", words.join("; ")))
+}
+
+fn triggers(number: u64) -> String {
+    match number {
+        1 => "1 trigger".to_owned(),
+        number => format!("{} triggers", count(number)),
+    }
+}
+
+fn show_trigger(
+    trigger: &TriggerStory,
+    story: &Story,
+    width: usize,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    let (tone, word) = match trigger.decision {
+        Decision::Match => (Tone::Good, "MATCH"),
+        Decision::NoMatch => (Tone::Faint, "no   "),
+        Decision::Error => (Tone::Bad, "error"),
+    };
+    let name = visible(&trigger.name, SHOWN_BYTES_MAX).to_string();
+    let mut before = format!("trigger  {name:<width$}  {}   ", console.paint(tone, word));
+    let parts: Vec<Line> = trigger.filter.iter().map(line_of).collect();
+    let is_tree = parts.iter().filter(|it| it.outcome.is_some()).count() > 1;
+    let padded = padding(&parts, is_tree);
+    if parts.is_empty() {
+        let why = match trigger.exists {
+            true => "as recorded",
+            false => "as recorded; there is no such trigger now",
+        };
+        let why = console.paint(Tone::Faint, format!("({why})"));
+        console.print(format_args!("{before}{why}"))?;
+    }
+    for part in &parts {
+        let text = shown_line(part, is_tree, padded, console);
+        console.print(format_args!("{before}{text}"))?;
+        before = " ".repeat("trigger    MATCH   ".len() + width);
+    }
+    for line in attempts::lines(trigger, story.accepted_at) {
+        let tone = line.tone;
+        let text = console.paint(tone, line.text);
+        console.print(format_args!("         {text}"))?;
+    }
+    if let Some((tone, text)) = standing(trigger, story.accepted_at) {
+        console.print(format_args!("         {}", console.paint(tone, text)))?;
+    }
+    Ok(())
+}
+
+/// How the trigger stands, where its last attempt does not say it.
+fn standing(trigger: &TriggerStory, day: Option<Time>) -> Option<(Tone, String)> {
+    let reason = trigger.reason.as_deref().unwrap_or_default();
+    let reason = visible(reason, SHOWN_BYTES_MAX);
+    let detail = trigger.detail.as_deref().unwrap_or_default();
+    let detail = visible(detail, SENTENCE_BYTES_MAX);
+    let since = trigger
+        .since
+        .map(|since| format!("{}  ", when(since, day)))
+        .unwrap_or_default();
+    match trigger.state {
+        Some(StoryState::Waiting) if trigger.recorded => None,
+        Some(StoryState::Waiting) => Some((
+            Tone::Faint,
+            "nothing was sent yet, by the filter in force now".to_owned(),
+        )),
+        Some(StoryState::Retrying | StoryState::Delivered) => None,
+        Some(StoryState::GivenUp) => Some((Tone::Bad, format!("{since}given up on"))),
+        Some(StoryState::DeadLettered) => Some((
+            Tone::Bad,
+            format!("{since}dead-lettered ({reason}): {detail}"),
+        )),
+        Some(StoryState::Parked) => {
+            let next = trigger
+                .next_at
+                .map(|next| format!("; its sink is tried again at {}", when(next, day)))
+                .unwrap_or_default();
+            Some((
+                Tone::Bad,
+                format!("{since}parked ({reason}): {detail}{next}"),
+            ))
+        }
+        Some(StoryState::Discarded) => {
+            Some((Tone::Bad, format!("{since}discarded ({reason}): {detail}")))
+        }
+        None if trigger.decision == Decision::Match => Some((
+            Tone::Faint,
+            "matches by the filter in force now, and did not when the event was stored".to_owned(),
+        )),
+        None => None,
+    }
+}
+
+fn line_of(part: &FilterPart) -> Line {
+    Line {
+        depth: part.depth.try_into().unwrap_or_default(),
+        outcome: part.outcome.map(|outcome| match outcome {
+            Decision::Match => Outcome::Match,
+            Decision::NoMatch => Outcome::NoMatch,
+            Decision::Error => Outcome::Error,
+        }),
+        text: visible(&part.text, SENTENCE_BYTES_MAX).to_string(),
+        found: part.found.clone().unwrap_or_default(),
+        has_decided: part.decided,
+        has_decided_alone: part.decided_alone,
+    }
+}
+
+/// What may be missing from the stories, in sentences.
+fn remarks(history: &HistoryReach, stories: &Stories) -> Vec<String> {
+    let broker = visible(&history.broker, SHOWN_BYTES_MAX);
+    let stories = || {
+        stories
+            .events
+            .iter()
+            .filter(|it| it.broker == history.broker)
+    };
+    let mut remarks = Vec::new();
+    if stories().any(|it| it.gaps) {
+        remarks.push(format!(
+            "the story has gaps: {}",
+            gaps_of(history, stories().filter_map(|it| it.accepted_at).min())
+        ));
+    }
+    if stories().any(|it| !it.retained) {
+        remarks.push(format!(
+            "{broker} no longer has the event: triggers that did not want it are not shown"
+        ));
+    }
+    if history.cut {
+        remarks.push(format!("{broker} has more on this id than is shown"));
+    }
+    if history.behind {
+        remarks.push(format!(
+            "the latest records of {broker} are still being written"
+        ));
+    }
+    let notes = history.notes.iter();
+    remarks.extend(notes.map(|note| visible(note, SENTENCE_BYTES_MAX).to_string()));
+    remarks
+}
+
+/// The gaps from `since` on.
+fn gaps_of(history: &HistoryReach, since: Option<Time>) -> String {
+    const SHOWN_MAX: usize = 3;
+    let gaps = history.gaps.iter();
+    let mut gaps: Vec<_> = gaps
+        .filter(|it| since.is_none_or(|since| it.to >= since))
+        .collect();
+    let more = gaps.len().saturating_sub(SHOWN_MAX);
+    gaps.drain(..more);
+    let mut words: Vec<String> = gaps
+        .into_iter()
+        .map(|gap| {
+            let what = match (gap.records, gap.cause.as_str()) {
+                (Some(records), _) => format!("{} records were left out", count(records)),
+                (None, "crash") => "the process ended before it wrote what was recorded".to_owned(),
+                (None, _) => "what was written is damaged".to_owned(),
+            };
+            match gap.to.0.0 {
+                u64::MAX => what,
+                _ => format!("{what} between {} and {}", gap.from, gap.to),
+            }
+        })
+        .collect();
+    if more > 0 {
+        words.push(format!("and {more} times before"));
+    }
+    words.join("; ")
+}
+
+/// What is said where no event was found.
+pub(super) fn nothing(id: &str, stories: &Stories) -> (String, String) {
+    let message = format!(
+        "no history knows of an event with the id {}",
+        visible(id, SHOWN_BYTES_MAX)
+    );
+    let histories = &stories.histories;
+    if histories.is_empty() {
+        return (
+            message,
+            "no broker is served; see `sluicegate get brokers`".to_owned(),
+        );
+    }
+    let reach = histories.iter().map(|history| {
+        let broker = visible(&history.broker, SHOWN_BYTES_MAX);
+        match (history.enabled, history.since) {
+            (false, _) => format!("{broker} keeps none (`history.enabled` is false)"),
+            (true, None) => format!("that of {broker} is empty"),
+            (true, Some(since)) => format!("that of {broker} reaches back to {since}"),
+        }
+    });
+    let mut next = reach.collect::<Vec<_>>().join("; ");
+    for history in histories {
+        if !history.gaps.is_empty() {
+            next.push_str(&format!("; it has gaps: {}", gaps_of(history, None)));
+        }
+        for note in &history.notes {
+            next.push_str(&format!("; {}", visible(note, SENTENCE_BYTES_MAX)));
+        }
+    }
+    (message, next)
+}
+
+/// How long after its acceptance something happened to an event.
+pub(super) fn after(at: Time, accepted_at: Option<Time>) -> Option<String> {
+    accepted_at.map(|accepted_at| format!("{} after arrival", spoken(at.0.since(accepted_at.0))))
+}

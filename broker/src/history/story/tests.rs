@@ -1,0 +1,194 @@
+use super::super::record::{GapCause, Judged, Mark};
+use super::*;
+
+fn at(offset: u64) -> Position {
+    Position {
+        partition: 0,
+        offset,
+    }
+}
+
+fn accepted(offset: u64, ms: u64) -> What<'static> {
+    What::Accepted(Accepted {
+        position: at(offset),
+        at: Timestamp(ms),
+        took_us: 41,
+        id: "1",
+        source: "/shop",
+        ty: "order.paid",
+        content_type: "",
+        data_bytes: 0,
+        is_reply: false,
+        judged: Some(Judged {
+            wanted: 2,
+            undecided: 1,
+        }),
+    })
+}
+
+fn attempt(n: u32, reason: Reason, next_in_ms: Option<u64>) -> What<'static> {
+    What::Attempt(Attempt {
+        position: at(0),
+        trigger: "billing",
+        at: Timestamp(2_000),
+        took_us: 500_000,
+        n,
+        is_to_sink: false,
+        status: None,
+        reason: reason.label(),
+        detail: "",
+        next_in_ms,
+    })
+}
+
+fn sink_attempt(reason: Reason) -> What<'static> {
+    match attempt(1, reason, None) {
+        What::Attempt(it) => What::Attempt(Attempt {
+            is_to_sink: true,
+            ..it
+        }),
+        other => other,
+    }
+}
+
+fn ended(end: End) -> What<'static> {
+    What::Ended(Ended {
+        position: at(0),
+        trigger: "billing",
+        at: Timestamp(3_000),
+        end,
+        reason: "exhausted",
+        detail: "answered 503 (send 2)",
+    })
+}
+
+fn told(records: &[(&str, What<'_>)]) -> Vec<Told> {
+    let mut bytes = Vec::new();
+    for (source, what) in records {
+        what.encode(Mark::of("1", source), &mut bytes);
+    }
+    let mut found = Found::default();
+    found.take(&bytes, Mark::of("1", "").id);
+    tell(&found, "1", "shop").0
+}
+
+#[test]
+fn each_end_of_the_way_has_its_state() {
+    let parked = End::Parked {
+        retry_at: Some(Timestamp(9_000)),
+    };
+    let (ok, http) = (Reason::Ok, Reason::Http);
+    for (records, state, next_ms) in [
+        (vec![attempt(1, ok, None)], StoryState::Delivered, None),
+        (
+            vec![attempt(1, http, Some(500))],
+            StoryState::Retrying,
+            Some(2_500),
+        ),
+        (vec![attempt(1, http, None)], StoryState::GivenUp, None),
+        (
+            vec![
+                attempt(1, http, None),
+                sink_attempt(ok),
+                ended(End::DeadLettered),
+            ],
+            StoryState::DeadLettered,
+            None,
+        ),
+        (
+            vec![attempt(1, http, None), sink_attempt(http), ended(parked)],
+            StoryState::Parked,
+            Some(9_000),
+        ),
+        (vec![ended(End::Discarded)], StoryState::Discarded, None),
+        // Redriven.
+        (
+            vec![ended(End::Discarded), attempt(1, ok, None)],
+            StoryState::Delivered,
+            None,
+        ),
+    ] {
+        let records: Vec<_> = records.into_iter().map(|it| ("/shop", it)).collect();
+        let all = told(&records);
+        let trigger = &all[0].triggers["billing"];
+        assert_eq!(trigger.state, Some(state), "{records:?}");
+        let next = trigger.next_at.map(|next| next.0.0);
+        assert_eq!(next, next_ms, "{records:?}");
+        let has_reason = matches!(
+            state,
+            StoryState::DeadLettered | StoryState::Parked | StoryState::Discarded
+        );
+        assert_eq!(trigger.reason.is_some(), has_reason, "{records:?}");
+    }
+}
+
+#[test]
+fn an_event_is_told_as_it_was_stored_and_tried() {
+    let all = told(&[
+        ("/shop", accepted(0, 1_000)),
+        ("/shop", attempt(1, Reason::Refused, Some(1))),
+    ]);
+    let story = &all[0].story;
+    assert_eq!(story.source.as_deref(), Some("/shop"));
+    assert_eq!(story.accepted_at, Some(Time(Timestamp(1_000))));
+    assert_eq!((story.matched, story.failed), (Some(2), Some(1)));
+    assert_eq!(story.data_content_type, None);
+    let first = &all[0].triggers["billing"].attempts[0];
+    assert_eq!(first.at, Time(Timestamp(1_500)), "when it began");
+    assert_eq!(first.reason.as_deref(), Some("connection refused"));
+}
+
+#[test]
+fn events_of_one_id_are_told_apart() {
+    // By position, by source, and by being accepted again at the same position.
+    let all = told(&[
+        ("/shop", accepted(0, 1_000)),
+        ("/shop", accepted(1, 1_000)),
+        ("/other", attempt(1, Reason::Ok, None)),
+        ("/shop", accepted(0, 5_000)),
+        ("/shop", attempt(1, Reason::Ok, None)),
+    ]);
+    let triggers: Vec<_> = all.iter().map(|it| it.triggers.len()).collect();
+    assert_eq!(triggers, [0, 0, 1, 1]);
+    let latest: Vec<_> = all.iter().map(|it| it.is_latest).collect();
+    assert_eq!(latest, [false, true, false, true]);
+    assert!(all[2].is_of("/other") && !all[2].is_of("/shop"));
+    assert!(all[0].is_of("/shop"));
+}
+
+#[test]
+fn an_id_of_the_same_hash_is_not_told() {
+    let What::Accepted(mut it) = accepted(0, 1_000) else {
+        panic!()
+    };
+    it.id = "2";
+    assert!(told(&[("/shop", What::Accepted(it))]).is_empty());
+}
+
+#[test]
+fn much_is_told_in_bounds() {
+    let many: Vec<_> = (0..2_000)
+        .map(|n| ("/shop", attempt(n, Reason::Http, Some(1))))
+        .collect();
+    let trigger = &told(&many)[0].triggers["billing"];
+    assert_eq!(trigger.attempts.len(), ATTEMPTS_MAX);
+    assert_eq!(trigger.attempts_left_out, 1_000);
+    assert_eq!(trigger.attempts.last().map(|it| it.n), Some(1_999));
+    let many: Vec<_> = (0..200).map(|n| ("/shop", accepted(n, 1))).collect();
+    assert_eq!(told(&many).len(), EVENTS_MAX);
+}
+
+#[test]
+fn a_gap_is_told_with_its_cause() {
+    let gap = |records, cause| {
+        StoryGap::from(Gap {
+            from: Timestamp(1),
+            to: Timestamp(2),
+            records,
+            cause,
+        })
+    };
+    let left_out = gap(7, GapCause::LeftOut);
+    assert_eq!((left_out.records, &*left_out.cause), (Some(7), "leftOut"));
+    assert_eq!(gap(0, GapCause::Crash).records, None);
+}
