@@ -5,6 +5,7 @@ pub mod api;
 mod causes;
 pub mod cli;
 pub mod config;
+pub mod disposable;
 mod filter_lines;
 pub mod history;
 pub mod identities;

@@ -2,18 +2,23 @@
 //!
 //! ```text
 //!   producers ──► queue ──► thread ──► log/     blocks of up to 64 KiB, synced once a second
+//!                              └─────► index/   about one entry for each 64 KiB: which ids are there
 //!                                        ▲
 //!                     explain ───────────┘ reads what is synced; asks for a sync first
 //! ```
 //!
 //! All of it is disposable. A log that cannot be opened is *set aside*: renamed, so that someone can
-//! look at it, and a new one begun; only the latest that was set aside is kept. Damage within a log
-//! is read past. What cannot be written is left out and counted. Nothing here ever makes an event
-//! wait.
+//! look at it, and a new one begun. Damage within a log is read past. An index that is damaged or
+//! missing is made anew out of the log, and until then all of the log is read. What cannot be written is
+//! left out and counted. Nothing here ever makes an event wait.
 
+mod ids;
+mod index;
+mod indexing;
 mod keeping;
 
-use std::path::{Path, PathBuf};
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +28,7 @@ use sluicegate_channels::disk::log::{Item, Readers};
 use sluicegate_channels::{Clock, Timestamp};
 use tokio::time::Instant;
 
+use self::index::Index;
 use self::keeping::Keeping;
 use super::found::Found;
 use super::queue::Queue;
@@ -56,6 +62,12 @@ struct Shelf {
     readers: Option<Readers>,
     /// When the oldest record was made.
     since: Option<Timestamp>,
+    /// None while it is made anew.
+    index: Option<Index>,
+    /// What stands in the log from here on is not in the index.
+    indexed_to: u64,
+    /// Somebody found the index to be damaged.
+    is_index_damaged: bool,
 }
 
 /// Where and how a history is kept.
@@ -70,6 +82,10 @@ pub(super) struct Place {
 impl Place {
     fn log_dir(&self) -> PathBuf {
         self.dir.join("log")
+    }
+
+    fn index_dir(&self) -> PathBuf {
+        self.dir.join("index")
     }
 }
 
@@ -102,13 +118,15 @@ impl Disk {
             is_behind: !self.shared.queue.await_written(WRITTEN_WAIT_MAX),
             ..Found::default()
         };
-        let readers = {
+        let (readers, index, indexed_to) = {
             let shelf = self.shared.shelf.lock();
             found.since = shelf.since;
-            shelf.readers.clone()
+            (shelf.readers.clone(), shelf.index.clone(), shelf.indexed_to)
         };
         if let Some(readers) = readers {
-            read_all(&readers, id, &mut found);
+            for place in self.places(index.as_ref(), id, indexed_to) {
+                read(&readers, place, id, &mut found);
+            }
         }
         if let Some(gap) = self.shared.queue.open_gap() {
             found.add_gap(gap);
@@ -130,17 +148,39 @@ pub(super) fn close(disks: Vec<&Disk>) {
     }
 }
 
+impl Disk {
+    /// Where in the log records about an id may be: all of it where the index does not say.
+    fn places(&self, index: Option<&Index>, id: u64, indexed_to: u64) -> Vec<Range<u64>> {
+        let places = match index.map(|index| index.places_of(id)) {
+            Some(Ok(places)) => places,
+            Some(Err(damaged)) => {
+                tracing::warn!(%damaged, "the whole history is looked through, without its index");
+                self.shared.shelf.lock().is_index_damaged = true;
+                return vec![0..u64::MAX];
+            }
+            None => return vec![0..u64::MAX],
+        };
+        // What was entered since is read as if it were not.
+        let before = places
+            .into_iter()
+            .map(|it| it.start..it.end.min(indexed_to));
+        let before = before.filter(|it| !it.is_empty());
+        before.chain([indexed_to..u64::MAX]).collect()
+    }
+}
+
 impl Drop for Disk {
     fn drop(&mut self) {
         self.shared.queue.close();
     }
 }
 
-/// Looks through the whole log.
-fn read_all(readers: &Readers, id: u64, found: &mut Found) {
-    let mut reader = readers.reader(0);
-    loop {
+/// Looks through a part of the log.
+fn read(readers: &Readers, place: Range<u64>, id: u64, found: &mut Found) {
+    let mut reader = readers.reader(place.start);
+    while reader.position() < place.end {
         match reader.read() {
+            Ok(Some(Item::Record(record))) if record.offset >= place.end => return,
             Ok(Some(Item::Record(record))) => {
                 if let Some(records) = records_of(record.payload) {
                     found.take(records, id);
@@ -173,19 +213,4 @@ fn damage(since: Option<Timestamp>) -> Gap {
         records: 0,
         cause: GapCause::Damage,
     }
-}
-
-/// Gives a folder another name, and removes what was set aside before.
-fn set_aside(dir: &Path, now: Timestamp) -> std::io::Result<PathBuf> {
-    let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!("{name}.damaged-");
-    let parent = dir.parent().unwrap_or(Path::new("."));
-    for entry in std::fs::read_dir(parent)?.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(&prefix) {
-            drop(std::fs::remove_dir_all(entry.path()));
-        }
-    }
-    let aside = parent.join(format!("{prefix}{}", now.0));
-    std::fs::rename(dir, &aside)?;
-    Ok(aside)
 }

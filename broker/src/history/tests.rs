@@ -254,3 +254,50 @@ async fn a_channel_that_is_recorded_stores_and_judges_as_before() {
     assert!(refused.is_err());
     assert_eq!(history.find("4").records().count(), 0);
 }
+
+#[test]
+fn an_index_that_is_lost_damaged_or_of_another_log_is_made_anew() {
+    let folder = TempDir::new();
+    let options = HistoryOptions::default();
+    let history = open(Some(folder.path()), &options);
+    for offset in 0..5_000 {
+        accept(&history, &offset.to_string(), offset);
+    }
+    close(history);
+    let index = folder.path().join("index");
+    for damage in 0..5 {
+        match damage {
+            0 => {}
+            1 => fs::remove_dir_all(&index).unwrap(),
+            2 => {
+                fs::remove_dir_all(&index).unwrap();
+                fs::write(&index, "no folder").unwrap();
+            }
+            3 => {
+                for file in fs::read_dir(&index).unwrap().flatten() {
+                    if file.path().is_file() {
+                        fs::write(file.path(), [7; 4_096]).unwrap();
+                    }
+                }
+            }
+            // The index speaks of what is not there.
+            _ => fs::remove_dir_all(folder.path().join("log")).unwrap(),
+        }
+        let history = open(Some(folder.path()), &options);
+        accept(&history, "new", 9_999);
+        for id in ["0", "2500", "4999"] {
+            let expected = match damage {
+                4 => vec![],
+                _ => vec![id],
+            };
+            assert_eq!(ids(&history.find(id)), expected, "{damage}");
+        }
+        assert!(!ids(&history.find("new")).is_empty());
+        assert_eq!(
+            history.notes().is_empty(),
+            ![2, 3].contains(&damage),
+            "{damage}"
+        );
+        close(history);
+    }
+}

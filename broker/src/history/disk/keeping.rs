@@ -8,7 +8,9 @@ use sluicegate_channels::disk::log::{Batch, DamageKind, Log, LogError, LogOption
 
 use super::super::queue::Taken;
 use super::super::record::{Gap, GapCause, split};
-use super::{BLOCK_VERSION, Place, Shared, damage, set_aside};
+use super::indexing::Indexing;
+use super::{BLOCK_VERSION, Place, Shared, damage};
+use crate::disposable::set_aside;
 use crate::metrics::history::Part;
 
 /// Records are written, and synced, this long after the first of them at most.
@@ -26,16 +28,19 @@ pub(super) struct Keeping {
     place: Place,
     shared: Arc<Shared>,
     log: Option<Log>,
+    indexing: Indexing,
     reopen_at: Timestamp,
     synced_at: Timestamp,
 }
 
 impl Keeping {
     pub(super) fn new(place: Place, shared: Arc<Shared>) -> Self {
+        let indexing = Indexing::new(&place, Arc::clone(&shared));
         Keeping {
             place,
             shared,
             log: None,
+            indexing,
             reopen_at: Timestamp::default(),
             synced_at: Timestamp::default(),
         }
@@ -89,6 +94,7 @@ impl Keeping {
             Ok((log, recovery)) => {
                 self.note(&log, &recovery, now);
                 self.shared.shelf.lock().readers = Some(log.readers());
+                self.indexing.open(&log, now);
                 self.log = Some(log);
                 self.show();
             }
@@ -105,10 +111,13 @@ impl Keeping {
         Log::open(files, &self.place.log_dir(), options)
     }
 
-    fn set_aside(&self, error: &LogError, now: Timestamp) {
+    fn set_aside(&mut self, error: &LogError, now: Timestamp) {
         let dir = self.place.log_dir();
         match set_aside(&dir, now) {
-            Ok(aside) => self.shared.telling.set_aside(Part::Log, &aside, error),
+            Ok(aside) => {
+                self.shared.telling.set_aside(Part::Log, &aside, error);
+                self.indexing.forget_all();
+            }
             Err(failure) => tracing::warn!(
                 history = %dir.display(), %error, %failure, "the history cannot be set aside"
             ),
@@ -172,23 +181,31 @@ impl Keeping {
             let pushed = batch.push(at, &[&[BLOCK_VERSION], block]);
             pushed.expect("a block is far smaller than a record may be");
         }
-        log.append(&mut batch).map_err(Some)?;
+        let offsets = log.append(&mut batch).map_err(Some)?;
+        for (offset, block) in offsets.zip(blocks) {
+            self.indexing.add(offset, block);
+        }
         Ok(())
     }
 
     fn sync(&mut self, now: Timestamp) {
         self.synced_at = now;
         let Some(log) = &mut self.log else { return };
-        if let Err(error) = log.sync() {
-            // What was written since the last sync may be lost, and nobody counted it.
-            self.shared.queue.add_gap(Gap {
-                from: Timestamp(now.0.saturating_sub(2_000)),
-                to: now,
-                records: 0,
-                cause: GapCause::Crash,
-            });
-            self.fail("cannot be synced", &error, now);
+        match log.sync() {
+            Ok(_) => self.indexing.enter(log, now),
+            Err(error) => self.not_synced(&error, now),
         }
+    }
+
+    fn not_synced(&mut self, error: &LogError, now: Timestamp) {
+        // What was written since the last sync may be lost, and nobody counted it.
+        self.shared.queue.add_gap(Gap {
+            from: Timestamp(now.0.saturating_sub(2_000)),
+            to: now,
+            records: 0,
+            cause: GapCause::Crash,
+        });
+        self.fail("cannot be synced", error, now);
     }
 
     /// Removes what is too old or too much, oldest first, and the present segment too once what is
@@ -212,6 +229,7 @@ impl Keeping {
         }
         let mut bytes: u64 = segments.iter().map(|it| it.size_bytes).sum();
         segments.pop();
+        let mut has_removed = false;
         for segment in segments {
             let is_old = is_older(segment.timestamps_ms, |(_, latest)| latest, options.age_max);
             if bytes <= options.bytes_max && !is_old {
@@ -221,6 +239,10 @@ impl Keeping {
                 Ok(()) => bytes = bytes.saturating_sub(segment.size_bytes),
                 Err(error) => return self.fail("cannot be shortened", &error, now),
             }
+            has_removed = true;
+        }
+        if has_removed {
+            self.indexing.forget_removed(log, now);
         }
     }
 
@@ -239,6 +261,7 @@ impl Keeping {
             .failed(&self.place.log_dir(), what, error, now);
         if self.log.as_ref().is_none_or(|log| log.poison().is_some()) {
             self.log = None;
+            self.indexing.pause();
             self.reopen_at = now + REOPEN_AFTER;
         }
     }
