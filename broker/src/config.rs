@@ -23,6 +23,7 @@ use sluicegate_event::Limits;
 use sluicegate_resources::{ChannelConfig, DiskConfig, ResolveMap, Retention};
 
 use crate::history::HistoryOptions;
+use crate::ingress::deduplication::DeduplicationOptions;
 use crate::server::ServerOptions;
 
 mod read;
@@ -50,6 +51,8 @@ pub struct Config {
     /// `retention.*`: what a broker on disk keeps of settled events where its configuration does not
     /// say. Default 7 days and 1 GiB.
     pub retention: Retention,
+    /// `ingress.deduplicate`: whether an event that is sent again is stored again. Off by default.
+    pub deduplicate: Option<DeduplicationOptions>,
     /// `history`: what is kept of what became of events.
     pub history: HistoryOptions,
     /// `resolve`: how references become URLs.
@@ -105,6 +108,7 @@ impl Default for Config {
                 age_max: Some(Duration::from_secs(7 * 24 * 60 * 60)),
                 bytes_max: Some(1 << 30),
             },
+            deduplicate: None,
             history: HistoryOptions::default(),
             resolve: ResolveMap::default(),
             limits: Limits::default(),

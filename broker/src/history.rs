@@ -153,7 +153,7 @@ impl History {
         self.telling.notes()
     }
 
-    /// Writes what is to be written, and ends. Blocking, for 2 s at most, however many there are.
+    /// Writes what is to be written, and ends. Blocking, for 1 s at most, however many there are.
     pub fn close_all(histories: &[Arc<History>]) {
         let disks = histories.iter().filter_map(|it| match &it.store {
             Store::Memory(_) => None,

@@ -29,12 +29,14 @@ use sluicegate_channels::{Channel, Position};
 use sluicegate_event::{Event, Limits};
 use tower::ServiceExt as _;
 
+use self::deduplication::Deduplication;
 use crate::metrics::ingress::{IngressFamilies, IngressHandles};
 use crate::server::RequestBody;
 
 mod admission;
 mod answer;
 mod body;
+pub mod deduplication;
 mod door;
 mod hops;
 mod path;
@@ -88,6 +90,8 @@ pub struct Entry {
     /// Hops that an event has which brings no count of its own, and the most that one may bring.
     /// At least 1.
     pub hops_max: u8,
+    /// Finds events that were stored before, if that is asked for.
+    pub deduplication: Option<Arc<Deduplication>>,
     /// Its instruments, from [`IngressFamilies::handles`].
     pub metrics: IngressHandles,
     /// Who is told of accepted events, if anybody. Costs a copy of each event's attributes.

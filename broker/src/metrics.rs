@@ -8,6 +8,7 @@
 //! - [`ingress`]: what came in, and what was refused.
 //! - [`delivery`]: attempts, replies, dead letters, time from acceptance to delivery.
 //! - [`figures`]: what the channels know themselves (the books, what waits), read at each scrape.
+//! - [`deduplication`]: duplicates at the door.
 //! - [`history`]: histories of events, and what they lack.
 //! - [`server`]: the build, reloads.
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
+pub mod deduplication;
 pub mod delivery;
 pub mod figures;
 pub mod history;
@@ -30,6 +32,8 @@ pub struct Metrics {
     pub ingress: ingress::IngressFamilies,
     /// What went out.
     pub delivery: Arc<delivery::DeliveryFamilies>,
+    /// About duplicates at the door.
+    pub deduplication: deduplication::DeduplicationFamilies,
     /// About histories of events.
     pub history: history::HistoryFamilies,
     /// About the server itself.
@@ -42,6 +46,7 @@ impl Metrics {
         let mut registry = Registry::default();
         let ingress = ingress::IngressFamilies::register(&mut registry);
         let delivery = Arc::new(delivery::DeliveryFamilies::register(&mut registry));
+        let deduplication = deduplication::DeduplicationFamilies::register(&mut registry);
         let history = history::HistoryFamilies::register(&mut registry);
         let server = server::ServerFamilies::register(&mut registry);
         registry.register_collector(Box::new(figures::FiguresCollector::new(source)));
@@ -49,6 +54,7 @@ impl Metrics {
             registry,
             ingress,
             delivery,
+            deduplication,
             history,
             server,
         }

@@ -15,7 +15,9 @@ mod values;
 
 pub(crate) use values::listen_address;
 
-use sections::{read_delivery, read_history, read_limits, read_shutdown, read_timeouts};
+use sections::{
+    read_delivery, read_history, read_ingress, read_limits, read_shutdown, read_timeouts,
+};
 use values::{address, admin_section, base_url, default_channel, path, resolve, set};
 
 /// Why the settings cannot be used.
@@ -133,6 +135,9 @@ fn read_root(mut root: Mapping<'_>, config: &mut Config, folder: &Path) {
         &mut config.resolve,
         root.field("resolve").and_then(|it| resolve(&it)),
     );
+    if let Some(ingress) = root.field("ingress").and_then(|it| it.mapping()) {
+        read_ingress(ingress, config);
+    }
     if let Some(history) = root.field("history").and_then(|it| it.mapping()) {
         read_history(history, &mut config.history);
     }

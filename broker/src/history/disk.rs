@@ -17,6 +17,7 @@ mod index;
 mod indexing;
 mod keeping;
 
+use std::iter;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,7 +39,9 @@ use super::{HistoryOptions, Telling};
 /// How long a reader waits for the latest records to be written.
 const WRITTEN_WAIT_MAX: Duration = Duration::from_secs(2);
 /// How long the end waits for the thread.
-const END_WAIT_MAX: Duration = Duration::from_secs(2);
+const END_WAIT_MAX: Duration = Duration::from_secs(1);
+/// All of a log.
+const WHOLE: Range<u64> = 0..u64::MAX;
 /// The first byte of a block, which says how to read the rest.
 const BLOCK_VERSION: u8 = 1;
 
@@ -156,16 +159,16 @@ impl Disk {
             Some(Err(damaged)) => {
                 tracing::warn!(%damaged, "the whole history is looked through, without its index");
                 self.shared.shelf.lock().is_index_damaged = true;
-                return vec![0..u64::MAX];
+                return vec![WHOLE];
             }
-            None => return vec![0..u64::MAX],
+            None => return vec![WHOLE],
         };
         // What was entered since is read as if it were not.
         let before = places
             .into_iter()
             .map(|it| it.start..it.end.min(indexed_to));
         let before = before.filter(|it| !it.is_empty());
-        before.chain([indexed_to..u64::MAX]).collect()
+        before.chain(iter::once(indexed_to..u64::MAX)).collect()
     }
 }
 

@@ -71,6 +71,14 @@ pub(super) fn not_ready(broker: &str, why: &str) -> Refusal {
     .retry_after(RETRY_AFTER)
 }
 
+/// The same event came with another request, which is still waiting for its store.
+pub(super) fn still_storing(entry: &Entry) -> Refusal {
+    not_ready(
+        &entry.full_name(),
+        "another request with the same source and id is still being stored",
+    )
+}
+
 /// The rest of the body is not read, so the connection cannot go on.
 pub(super) fn body_too_large(size: &str, bytes_max: usize) -> Refusal {
     Refusal::new(

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::{Either, Full};
-use sluicegate_channels::Admission;
+use sluicegate_channels::{Admission, AppendError, Channel, Position};
 use sluicegate_event::{Decoded, Event, message_bytes_max};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::admission::Room;
+use super::deduplication::{Claim, Deduplication, Ticket};
 use super::path::Target;
 use super::{AnswerBody, Directory, Entry, Found, IngressOptions, answer, body, hops};
 use crate::metrics::ingress::{IngressFamilies, Refusals};
@@ -124,10 +125,29 @@ impl Door {
     }
 
     /// Stores `events` and tells who wants to know.
-    async fn append(&self, entry: &Entry, events: Vec<Event>) -> Result<usize, Refused> {
+    async fn append(&self, entry: &Entry, mut events: Vec<Event>) -> Result<usize, Refused> {
+        let deadline = Instant::now() + self.options.append_timeout;
         let count = events.len();
         if count == 0 {
             // An empty batch is a valid batch, and all of it is stored already.
+            return Ok(0);
+        }
+        let refused = |refusal| Refused {
+            refusal,
+            events: count,
+        };
+        let ticket = match &entry.deduplication {
+            None => None,
+            Some(deduplication) => {
+                let claimed = timeout_at(deadline, claim(deduplication, &events)).await;
+                let ticket = claimed.map_err(|_| refused(answer::still_storing(entry)))?;
+                ticket.retain_fresh(&mut events);
+                Some(ticket)
+            }
+        };
+        let count = events.len();
+        if count == 0 {
+            // All of them were stored before.
             return Ok(0);
         }
         let sizes = events.iter().map(Event::size_bytes);
@@ -138,12 +158,13 @@ impl Door {
             .filter(|hook| hook.is_listening())
             .map(|hook| (hook, events.clone()));
         let started = Instant::now();
-        let append = entry.channel.append(events, Admission::Ingress);
-        let refused = |refusal| Refused {
-            refusal,
-            events: count,
+        let append = async {
+            match ticket {
+                None => entry.channel.append(events, Admission::Ingress).await,
+                Some(ticket) => store_to_the_end(&entry.channel, events, ticket).await,
+            }
         };
-        let positions = match timeout(self.options.append_timeout, append).await {
+        let positions = match timeout_at(deadline, append).await {
             Ok(Ok(positions)) => positions,
             Ok(Err(error)) => return Err(refused(answer::not_appended(entry, &error))),
             Err(_) => {
@@ -160,6 +181,34 @@ impl Door {
         }
         Ok(count)
     }
+}
+
+/// Waits until none of the events is being stored by another request, and claims those that have
+/// not been stored.
+async fn claim(deduplication: &Arc<Deduplication>, events: &[Event]) -> Ticket {
+    loop {
+        match deduplication.claim(events) {
+            Claim::Mine(ticket) => return ticket,
+            Claim::Wait(ended) => ended.wait().await,
+        }
+    }
+}
+
+/// Stores in a task of its own, so that it is known whether the events are stored though their sender
+/// is gone: who sends again because the answer took too long is whom this is for.
+async fn store_to_the_end(
+    channel: &Arc<dyn Channel>,
+    events: Vec<Event>,
+    ticket: Ticket,
+) -> Result<Vec<Position>, AppendError> {
+    let channel = Arc::clone(channel);
+    let storing = tokio::spawn(async move {
+        let positions = channel.append(events, Admission::Ingress).await?;
+        ticket.stored();
+        Ok(positions)
+    });
+    // It ends otherwise only with the process.
+    storing.await.unwrap_or(Err(AppendError::Closed))
 }
 
 /// Gives every event its count of hops, or refuses them all because one has none left.

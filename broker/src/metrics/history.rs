@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use sluicegate_resources::ObjectName;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BrokerLabels {
+pub(super) struct BrokerLabels {
     namespace: Arc<str>,
     broker: Arc<str>,
 }
@@ -24,7 +24,7 @@ struct PartLabels {
 }
 
 impl BrokerLabels {
-    fn of(broker: &ObjectName) -> Self {
+    pub(super) fn of(broker: &ObjectName) -> Self {
         BrokerLabels {
             namespace: broker.namespace.as_str().into(),
             broker: broker.name.as_str().into(),

@@ -29,6 +29,7 @@ use sluicegate_resources::{
 use super::{Condition, Registry, RunningBroker, Table, TriggerView};
 use crate::history::HistoryOptions;
 use crate::identities::Identities;
+use crate::ingress::deduplication::DeduplicationOptions;
 use crate::manifests::Objects;
 use crate::metrics::Metrics;
 use crate::watch_list::WatchList;
@@ -55,6 +56,8 @@ pub struct OperatorOptions {
     pub default_channel: ChannelConfig,
     /// What is kept of settled events where a broker's configuration does not say.
     pub retention: Retention,
+    /// How duplicates are found at the door, if they are.
+    pub deduplicate: Option<DeduplicationOptions>,
     /// How histories of events are kept.
     pub history: HistoryOptions,
     /// The folder that keeps events across restarts, if there is one.

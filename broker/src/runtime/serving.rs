@@ -190,6 +190,7 @@ fn operator_options(config: &Config, addresses: &Addresses) -> OperatorOptions {
     OperatorOptions {
         default_channel: config.default_channel.clone(),
         retention: config.retention,
+        deduplicate: config.deduplicate.clone(),
         history: config.history.clone(),
         data: config.data.clone(),
         hops_max: config.hops_max,

@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
+use sluicegate::ingress::deduplication::Deduplication;
 use sluicegate::ingress::{Accepted, Directory, Entry, Found, Ingress, IngressOptions};
 use sluicegate::metrics::ingress::IngressFamilies;
 use sluicegate::server::{Served, ServerOptions, serve};
@@ -41,6 +42,7 @@ pub(crate) struct Setup {
     /// Why the broker is not served, if it is not.
     pub(crate) unserved: Option<&'static str>,
     pub(crate) has_default: bool,
+    pub(crate) deduplication: Option<Arc<Deduplication>>,
 }
 
 impl Default for Setup {
@@ -51,6 +53,7 @@ impl Default for Setup {
             channel: memory_channel(MemoryOptions::default()),
             unserved: None,
             has_default: true,
+            deduplication: None,
         }
     }
 }
@@ -134,6 +137,7 @@ impl TestDoor {
             channel: setup.channel,
             hops_max: HOPS_MAX,
             metrics: families.handles("shop", "orders", "memory"),
+            deduplication: setup.deduplication,
             on_accepted: Some(accepted.clone()),
         });
         let found = match setup.unserved {

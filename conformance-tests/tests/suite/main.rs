@@ -14,6 +14,7 @@ mod command;
 mod control_plane;
 mod data_plane;
 mod dead_letter;
+mod deduplication;
 mod delivery;
 mod disk_channel;
 mod eval;

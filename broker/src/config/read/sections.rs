@@ -8,6 +8,7 @@ use sluicegate_resources::yaml::Mapping;
 use super::super::Config;
 use super::values::set;
 use crate::history::HistoryOptions;
+use crate::ingress::deduplication::DeduplicationOptions;
 
 /// The longest wait that makes sense for a deadline of a connection.
 const DEADLINE_MAX: Duration = Duration::from_secs(3600);
@@ -20,6 +21,9 @@ const EVENT_BYTES_MIN: u64 = 64 << 10;
 const GIB: u64 = 1 << 30;
 /// Less would be a few files of hardly any records.
 const HISTORY_BYTES: Range = 1 << 20..=1_024 * GIB;
+/// Every event of it is remembered.
+const WINDOWS: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(7 * 24 * 3_600);
 const HISTORY_AGES: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(3_660 * 24 * 3_600);
 
@@ -107,6 +111,31 @@ pub(super) fn read_limits(mut limits: Mapping<'_>, config: &mut Config) {
         config.hops_max = u8::try_from(hops).unwrap_or(u8::MAX);
     }
     limits.finish();
+}
+
+pub(super) fn read_ingress(mut ingress: Mapping<'_>, config: &mut Config) {
+    if let Some(deduplicate) = ingress.field("deduplicate").and_then(|it| it.mapping()) {
+        config.deduplicate = Some(read_deduplicate(deduplicate));
+    }
+    ingress.finish();
+}
+
+fn read_deduplicate(mut deduplicate: Mapping<'_>) -> DeduplicationOptions {
+    let mut options = DeduplicationOptions::default();
+    set(
+        &mut options.window,
+        deduplicate
+            .field("window")
+            .and_then(|it| it.duration(WINDOWS)),
+    );
+    count(
+        &mut deduplicate,
+        "idsMax",
+        1..=100_000_000,
+        &mut options.ids_max,
+    );
+    deduplicate.finish();
+    options
 }
 
 pub(super) fn read_history(mut history: Mapping<'_>, options: &mut HistoryOptions) {

@@ -17,6 +17,7 @@ use super::Operator;
 use super::stores::{Store, StoreSettings};
 use crate::history::{History, HistoryOptions, Judging, Recorder};
 use crate::ingress::Entry;
+use crate::ingress::deduplication::Deduplication;
 use crate::manifests::Objects;
 
 /// How long until a channel that could not be opened is tried again.
@@ -180,6 +181,7 @@ impl Operator {
                 .metrics
                 .ingress
                 .handles(&name.namespace, &name.name, store.kind()),
+            deduplication: self.open_deduplication(name),
             on_accepted: Some(Arc::new(watching)),
         });
         tell_opened(name, &store, &*channel);
@@ -232,6 +234,22 @@ impl Operator {
     /// Where things of the broker are kept beside its events, if anything is.
     fn folder_of(&self, broker: &ObjectName) -> Option<PathBuf> {
         self.folders.as_ref().map(|folders| folders.path(broker))
+    }
+
+    /// What finds duplicates at the broker's door, if that is asked for.
+    fn open_deduplication(&self, broker: &ObjectName) -> Option<Arc<Deduplication>> {
+        // Without it too, so that its series tell that there were none.
+        let metrics = self.parts.metrics.deduplication.handles(broker);
+        let dir = self.folder_of(broker).map(|dir| dir.join("seen"));
+        let clock = self.parts.registry.clock();
+        let options = self.options.deduplicate.as_ref()?;
+        Some(Deduplication::open(
+            broker,
+            options,
+            dir.as_deref(),
+            clock,
+            metrics,
+        ))
     }
 
     /// How histories are kept, unless they are turned off.
@@ -300,6 +318,7 @@ impl BrokerState {
             channel: Arc::clone(&running.channel),
             hops_max: settings.hops_max,
             metrics: running.entry.metrics.clone(),
+            deduplication: running.entry.deduplication.clone(),
             on_accepted: running.entry.on_accepted.clone(),
         };
         self.running = Arc::new(RunningBroker {

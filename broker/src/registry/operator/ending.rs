@@ -17,6 +17,7 @@ use super::brokers::BrokerState;
 use super::stores::Store;
 use super::triggers::TriggerState;
 use crate::history::History;
+use crate::ingress::deduplication::Deduplication;
 use crate::manifests::Objects;
 
 /// How long the end of workers that were told to stop is waited for.
@@ -105,8 +106,11 @@ impl Operator {
         let ingress = &self.parts.metrics.ingress;
         ingress.remove(&state.running.entry.metrics);
         self.parts.metrics.history.remove(&name);
+        self.parts.metrics.deduplication.remove(&name);
         let folders = self.folders.as_ref().filter(|_| state.store.is_durable());
-        state.store.close().await;
+        // One of its name may be opened next, and needs its files.
+        let beside = close_beside([&*state.running]);
+        tokio::join!(state.store.close(), beside);
         match folders.map(|it| it.path(&name)) {
             Some(folder) => tracing::info!(
                 broker = %name,
@@ -195,24 +199,29 @@ impl Operator {
             closing.push(state.store.clone().close());
         }
         join_all(closing).await;
-        self.close_histories().await;
+        close_beside(self.brokers.values().map(|it| &*it.running)).await;
         left
     }
+}
 
-    /// Has what was recorded written. A disk that hangs does not hold up the end for long.
-    async fn close_histories(&self) {
-        let histories = self
-            .brokers
-            .values()
-            .filter_map(|it| it.running.history.clone());
-        let on_disk: Vec<_> = histories.filter(|it| !it.is_in_memory()).collect();
-        if on_disk.is_empty() {
-            return;
-        }
-        let closing = tokio::task::spawn_blocking(move || History::close_all(&on_disk));
-        if let Err(error) = closing.await {
-            tracing::error!(%error, "closing the histories failed");
-        }
+/// Closes what is kept of brokers beside their events. A disk that hangs does not hold up anyone for
+/// long.
+async fn close_beside(brokers: impl IntoIterator<Item = &RunningBroker>) {
+    let (mut histories, mut windows) = (Vec::new(), Vec::new());
+    for broker in brokers {
+        histories.extend(broker.history.clone().filter(|it| !it.is_in_memory()));
+        let window = broker.entry.deduplication.clone();
+        windows.extend(window.filter(|it| it.is_kept()));
+    }
+    if histories.is_empty() && windows.is_empty() {
+        return;
+    }
+    let closing = tokio::task::spawn_blocking(move || {
+        History::close_all(&histories);
+        Deduplication::close_all(&windows);
+    });
+    if let Err(error) = closing.await {
+        tracing::error!(%error, "what is kept beside events was not closed well");
     }
 }
 

@@ -94,11 +94,11 @@ struct Bench {
 
 fn options() -> OperatorOptions {
     OperatorOptions {
+        deduplicate: None,
         history: HistoryOptions::default(),
         data: None,
         default_channel: ChannelConfig::Memory(Default::default()),
         retention: Retention::default(),
-        data: None,
         hops_max: 32,
         resolve: ResolveMap::default(),
         ingress_url: "http://door:8080".to_owned(),

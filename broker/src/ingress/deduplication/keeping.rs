@@ -1,0 +1,364 @@
+//! Keeps the window over a restart: in sled, a thousand pairs to an entry, once a second.
+//!
+//! A thread of its own writes, so that no producer waits for it. What cannot be written is forgotten
+//! at the next start and nothing worse. A store that is damaged is set aside, told of once, and begun
+//! anew with what is remembered from then on.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use sluicegate_channels::Timestamp;
+use sluicegate_resources::ObjectName;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::window::{Key, Salt};
+use super::{Deduplication, DeduplicationOptions};
+use crate::disposable::{Broken, Damaged, Disposable, set_aside};
+
+/// Pairs are written this long after the first of them at most.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// Without any, what is old is removed this often.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How long the end waits for the last of them.
+const END_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Pairs of one entry.
+const PAIRS_PER_ENTRY: usize = 1_000;
+/// Pairs that wait to be written; past it they are forgotten at the next start.
+const WAITING_MAX: usize = 1_000_000;
+/// Two halves of a key, and when.
+const PAIR_BYTES: usize = 24;
+/// The name of the entry with the salt, and the sample that proves it. Shorter than any other.
+const SALT: &[u8] = b"salt";
+
+type Pair = (Timestamp, Key);
+
+pub(super) struct Keeper {
+    queue: Arc<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pairs: Vec<Pair>,
+    is_closing: bool,
+    is_ended: bool,
+}
+
+impl Keeper {
+    /// Begins the thread, which reads what was kept and then lets go of `ended`.
+    pub(super) fn start(
+        broker: &ObjectName,
+        options: &DeduplicationOptions,
+        dir: &Path,
+        owner: Weak<Deduplication>,
+        ended: watch::Sender<()>,
+    ) -> Self {
+        let queue = Arc::new(Queue::default());
+        let keeping = Keeping {
+            broker: broker.clone(),
+            options: options.clone(),
+            dir: dir.to_owned(),
+            owner,
+            queue: Arc::clone(&queue),
+            store: None,
+            entries: VecDeque::new(),
+            next: 0,
+        };
+        let thread = std::thread::Builder::new().name("deduplicate".to_owned());
+        if let Err(error) = thread.spawn(move || keeping.run(ended)) {
+            // What waited for the reading goes on, since the sender is gone with the closure.
+            tracing::error!(%broker, %error, "no thread for the deduplication: it begins anew");
+        }
+        Keeper { queue }
+    }
+
+    pub(super) fn keep(&self, keys: &[Key], now: Timestamp) {
+        let mut state = self.queue.state.lock();
+        let was_empty = state.pairs.is_empty();
+        let room = WAITING_MAX.saturating_sub(state.pairs.len());
+        state
+            .pairs
+            .extend(keys.iter().take(room).map(|key| (now, *key)));
+        if was_empty {
+            self.queue.changed.notify_all();
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// Ends the threads, once all is written. Blocking, for a bounded time.
+pub(super) fn close(keepers: &[&Keeper]) {
+    for keeper in keepers {
+        keeper.queue.close();
+    }
+    let deadline = Instant::now() + END_WAIT_MAX;
+    for keeper in keepers {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut state = keeper.queue.state.lock();
+        let is_running = |it: &mut State| !it.is_ended;
+        keeper
+            .queue
+            .changed
+            .wait_while_for(&mut state, is_running, left);
+    }
+}
+
+impl Queue {
+    fn close(&self) {
+        self.state.lock().is_closing = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for pairs, then a little for more; says also whether these are the last.
+    fn take(&self) -> (Vec<Pair>, bool) {
+        let mut state = self.state.lock();
+        let is_idle = |it: &mut State| it.pairs.is_empty() && !it.is_closing;
+        self.changed.wait_while_for(&mut state, is_idle, LOOK_EVERY);
+        if !state.pairs.is_empty() {
+            self.changed
+                .wait_while_for(&mut state, |it| !it.is_closing, WRITE_EVERY);
+        }
+        (std::mem::take(&mut state.pairs), state.is_closing)
+    }
+
+    fn end(&self) {
+        self.state.lock().is_ended = true;
+        self.changed.notify_all();
+    }
+}
+
+/// An entry of the store.
+struct Kept {
+    number: u64,
+    pairs: usize,
+    latest: Timestamp,
+}
+
+struct Keeping {
+    broker: ObjectName,
+    options: DeduplicationOptions,
+    dir: PathBuf,
+    owner: Weak<Deduplication>,
+    queue: Arc<Queue>,
+    store: Option<Disposable>,
+    entries: VecDeque<Kept>,
+    /// The number of the next entry.
+    next: u64,
+}
+
+impl Keeping {
+    fn run(mut self, ended: watch::Sender<()>) {
+        self.begin();
+        drop(ended);
+        loop {
+            let (pairs, is_closing) = self.queue.take();
+            if let Err(damaged) = self.write(&pairs) {
+                self.set_aside(&damaged);
+                self.begin_anew();
+            }
+            if is_closing {
+                break;
+            }
+        }
+        if let Some(store) = self.store.take() {
+            drop(store.with(|db| Ok(db.flush()?)));
+        }
+        self.queue.end();
+    }
+
+    fn now(&self) -> Timestamp {
+        let owner = self.owner.upgrade();
+        owner.map_or_else(Timestamp::default, |it| it.clock.now())
+    }
+
+    /// Reads what was kept, and lets claims go on whatever comes of it.
+    fn begin(&mut self) {
+        let read = self.read().or_else(|damaged| {
+            self.set_aside(&damaged);
+            self.read()
+        });
+        let (salt, pairs) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::warn!(
+                    broker = %self.broker,
+                    dir = %self.dir.display(),
+                    "what is remembered of events cannot be kept, and ends with the process: {error}"
+                );
+                (Salt::random(&mut fastrand::Rng::new()), Vec::new())
+            }
+        };
+        if let Some(owner) = self.owner.upgrade() {
+            owner.window.lock().read(salt, pairs, owner.clock.now());
+        }
+    }
+
+    /// After damage: what is remembered stays in memory, and is kept from now on.
+    fn begin_anew(&mut self) {
+        let Some(owner) = self.owner.upgrade() else {
+            return;
+        };
+        let salt = owner.window.lock().salt();
+        let made = self.open().and_then(|store| {
+            write_salt(&store, salt)?;
+            Ok(store)
+        });
+        self.store = made.ok();
+    }
+
+    fn open(&mut self) -> Result<Disposable, Damaged> {
+        self.entries.clear();
+        if let Some(parent) = self.dir.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| Damaged::new(error.to_string()))?;
+        }
+        Disposable::open(&self.dir)
+    }
+
+    fn read(&mut self) -> Result<(Salt, Vec<Pair>), Damaged> {
+        let store = self.open()?;
+        let salt = match store.with(|db| Ok(db.get(SALT)?))? {
+            Some(bytes) => read_salt(&bytes),
+            None => None,
+        };
+        let Some(salt) = salt else {
+            store.with(|db| Ok(db.clear()?))?;
+            let salt = Salt::random(&mut fastrand::Rng::new());
+            write_salt(&store, salt)?;
+            self.store = Some(store);
+            return Ok((salt, Vec::new()));
+        };
+        let (entries, next) = (&mut self.entries, &mut self.next);
+        let pairs = store.with(|db| {
+            let mut all = Vec::new();
+            for entry in db.iter() {
+                let (name, value) = entry?;
+                if name.as_ref() == SALT {
+                    continue;
+                }
+                let number = name.as_ref().try_into().map(u64::from_be_bytes);
+                let number = number.map_err(|_| Broken::Content("an entry without a number"))?;
+                let pairs = decode(&value)?;
+                entries.push_back(Kept {
+                    number,
+                    pairs: pairs.len(),
+                    latest: pairs.last().map_or_else(Timestamp::default, |it| it.0),
+                });
+                *next = (*next).max(number.saturating_add(1));
+                all.extend(pairs);
+            }
+            Ok(all)
+        })?;
+        self.store = Some(store);
+        Ok((salt, pairs))
+    }
+
+    /// Writes pairs and removes what is too old or too much, in one write.
+    fn write(&mut self, pairs: &[Pair]) -> Result<(), Damaged> {
+        let now = self.now();
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        let mut batch = sled::Batch::default();
+        for some in pairs.chunks(PAIRS_PER_ENTRY) {
+            batch.insert(&self.next.to_be_bytes(), encode(some));
+            self.entries.push_back(Kept {
+                number: self.next,
+                pairs: some.len(),
+                latest: some.last().map_or(now, |it| it.0),
+            });
+            self.next += 1;
+        }
+        let mut kept: usize = self.entries.iter().map(|it| it.pairs).sum();
+        while let Some(oldest) = self.entries.front() {
+            let is_old = now.since(oldest.latest) > self.options.window;
+            if !is_old && kept - oldest.pairs < self.options.ids_max {
+                break;
+            }
+            kept -= oldest.pairs;
+            batch.remove(&oldest.number.to_be_bytes());
+            self.entries.pop_front();
+        }
+        store.with(|db| Ok(db.apply_batch(batch)?))
+    }
+
+    fn set_aside(&mut self, damaged: &Damaged) {
+        self.store = None;
+        let owner = self.owner.upgrade();
+        if let Some(owner) = &owner {
+            owner.metrics.damaged();
+        }
+        match set_aside(&self.dir, self.now()) {
+            Ok(aside) => tracing::error!(
+                broker = %self.broker,
+                aside = %aside.display(),
+                "what was remembered of events is damaged and set aside: an event that was sent before may \
+                 be taken again: {damaged}"
+            ),
+            Err(failure) => tracing::warn!(
+                broker = %self.broker,
+                dir = %self.dir.display(),
+                %failure,
+                "what was remembered of events is damaged and cannot be set aside: {damaged}"
+            ),
+        }
+    }
+}
+
+fn encode(pairs: &[Pair]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(pairs.len() * PAIR_BYTES);
+    for (at, key) in pairs {
+        for number in [at.0, key[0], key[1]] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Result<Vec<Pair>, Broken> {
+    let (pairs, []) = bytes.as_chunks::<PAIR_BYTES>() else {
+        return Err(Broken::Content("an entry of a wrong length"));
+    };
+    let number = |pair: &[u8; PAIR_BYTES], place: usize| {
+        let (numbers, _) = pair.as_chunks::<8>();
+        numbers.get(place).map_or(0, |it| u64::from_le_bytes(*it))
+    };
+    let pairs = pairs.iter().map(|pair| {
+        let key = [number(pair, 1), number(pair, 2)];
+        (Timestamp(number(pair, 0)), key)
+    });
+    Ok(pairs.collect())
+}
+
+fn write_salt(store: &Disposable, salt: Salt) -> Result<(), Damaged> {
+    let numbers = [salt.0, salt.sample()].concat();
+    let bytes: Vec<u8> = numbers.iter().flat_map(|it| it.to_le_bytes()).collect();
+    store.with(|db| {
+        db.insert(SALT, bytes)?;
+        Ok(())
+    })
+}
+
+/// The salt, if keys are still made of it as they were.
+fn read_salt(bytes: &[u8]) -> Option<Salt> {
+    let (numbers, rest) = bytes.as_chunks::<8>();
+    let numbers: Vec<u64> = numbers.iter().map(|it| u64::from_le_bytes(*it)).collect();
+    let [a, b, sample @ ..] = &*numbers else {
+        return None;
+    };
+    let salt = Salt([*a, *b]);
+    (rest.is_empty() && salt.sample() == *sample).then_some(salt)
+}
