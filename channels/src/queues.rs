@@ -165,6 +165,11 @@ impl<P: Place, R: Kinded> Queues<P, R> {
         first.map(|(due, _)| due)
     }
 
+    /// The event that comes up again first, but for those that are being fetched.
+    pub(crate) fn first_again(&self) -> Option<u64> {
+        self.agenda.first().map(|(_, offset)| *offset)
+    }
+
     fn first_due(&self, for_sink: bool) -> Option<(Timestamp, u64)> {
         let sink = self.sink_agenda.first().filter(|_| for_sink);
         self.agenda.first().into_iter().chain(sink).min().copied()

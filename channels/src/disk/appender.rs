@@ -329,6 +329,12 @@ impl Appender {
         }
     }
 
+    /// Whether the log has failed, so that nothing more is done with it.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        matches!(self.queue.end(), Some(End::Broken(_)))
+    }
+
     /// Takes nothing more from now on. Who waits for room is refused; what is in the queue is
     /// stored and answered, and then the log is closed. This does not wait for that.
     pub fn stop(&self) {

@@ -170,7 +170,13 @@ impl Channel for DiskChannel {
 
     fn pause(&self, name: &str, paused: bool) -> BoxFuture<'_, ()> {
         let name: Arc<str> = name.into();
-        Box::pin(async move { self.shared.apply(|state, _| state.pause(&name, paused)) })
+        Box::pin(async move {
+            let stored = self.shared.apply(|state, _| state.pause(&name, paused));
+            if let Some(stored) = stored {
+                // If it could not be, it is tried again, and takes effect all the same.
+                drop(answered(stored).await);
+            }
+        })
     }
 
     fn set_exhausted(&self, name: &str, exhausted: Exhausted) -> BoxFuture<'_, ()> {
@@ -183,7 +189,11 @@ impl Channel for DiskChannel {
 
     fn delete(&self, name: &str) -> BoxFuture<'_, Option<SubscriptionStatus>> {
         let name: Arc<str> = name.into();
-        Box::pin(async move { self.shared.apply(|state, _| state.delete(&name)) })
+        Box::pin(async move {
+            let (status, stored) = self.shared.apply(|state, _| state.delete(&name))?;
+            drop(answered(stored).await);
+            Some(status)
+        })
     }
 
     fn seek(&self, name: &str, to: Start) -> BoxFuture<'_, Result<(), SeekError>> {
@@ -266,9 +276,11 @@ impl Channel for DiskChannel {
     }
 
     fn describe(&self) -> ChannelStatus {
+        let segments = self.shared.appender().segments();
+        let accepted_at = |offset| shared::accepted_about(&segments, offset);
         let (subscriptions, (events, appended)) = self
             .shared
-            .apply(|state, _| (state.statuses(), state.events()));
+            .apply(|state, _| (state.statuses(&accepted_at), state.events()));
         let disk = self.shared.disk_status();
         ChannelStatus {
             class: DurabilityClass::Disk,

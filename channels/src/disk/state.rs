@@ -11,8 +11,9 @@
 //!   sweeping       events read from the log, for those who are behind
 //!   fetching       single events that are due and not in memory
 //!   leasing        how events go out; ending: how leases end
-//!   keeping        what is moved aside or parked, once it is durable
+//!   keeping        what is moved aside or parked, once it is durable; taking_effect: what comes of it
 //!   saving         what progress is to say
+//!   restoring      what was stored becomes subscriptions again
 //!   subscribing    how subscriptions begin; operating: what operators do; describing: what is shown
 //! ```
 //!
@@ -31,14 +32,17 @@ mod held;
 mod keeping;
 mod leasing;
 mod operating;
+mod restoring;
 mod saving;
 mod subscribed;
 mod subscribing;
 mod sweeping;
+mod taking_effect;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -135,9 +139,19 @@ impl State {
         std::mem::take(&mut self.woken)
     }
 
-    /// Events below were removed.
-    pub(super) fn forget_below(&mut self, offset: u64) {
-        self.counts.forget_below(offset.min(self.tail));
+    /// Of segments that may be removed, by the offsets they hold, forgets those that nobody has
+    /// come to need since that was stored, and gives them: nobody can come to need them any more.
+    pub(super) fn forget_events(&mut self, segments: &[Range<u64>]) -> Vec<Range<u64>> {
+        let is_needed = |offsets: &Range<u64>| {
+            let mut all = self.subscriptions.iter();
+            all.any(|(_, subscribed)| subscribed.needs(offsets, self.tail))
+        };
+        let unneeded = segments.iter().filter(|it| !is_needed(it));
+        let unneeded: Vec<_> = unneeded.cloned().collect();
+        for removed in &unneeded {
+            self.counts.forget(removed);
+        }
+        unneeded
     }
 
     /// What lies below was accepted.

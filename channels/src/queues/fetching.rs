@@ -23,6 +23,13 @@ impl<P: Place, R: Kinded> Queues<P, R> {
         Some(ticket)
     }
 
+    /// Whether the event was set aside.
+    pub(crate) fn is_aside(&self, offset: u64) -> bool {
+        let again = self.again.get(&offset).is_some_and(|it| it.is_aside);
+        let parked = self.parked.get(&offset);
+        again || parked.is_some_and(|it| matches!(it.state, ParkedState::Aside(_)))
+    }
+
     /// Puts back on the agenda what was set aside, with where it is now; says whether it was still
     /// there.
     pub(crate) fn put_back(&mut self, offset: u64, place: P, size_bytes: u64) -> bool {

@@ -4,16 +4,19 @@
 //! for now is tried again after a moment; a place that the device says is broken is passed over
 //! after a few tries, and what stood there is lost and counted.
 
+mod single;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sluicegate_event::{Event, StoredError, stored};
+use tokio::time::Instant;
 
 use super::super::appender::Answers;
 use super::super::files::is_broken;
 use super::super::log::{Item, ReadError, Reader};
-use super::super::state::{Fetch, Fetched, SweepPlan, Swept};
+use super::super::state::{Fetch, SweepPlan, Swept};
 use super::shared::{Shared, Stage};
 use crate::{Timestamp, telemetry};
 
@@ -33,8 +36,11 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct Fetcher {
     shared: Arc<Shared>,
     readers: Vec<Reader>,
-    /// Failures of the present place.
+    /// How often the sweep from the present place has failed.
     failures: u32,
+    /// What could not be read, and is tried again then.
+    put_off: Vec<Fetch>,
+    put_off_until: Instant,
     /// It came to what a later program has written, and reads no further.
     is_halted: bool,
 }
@@ -63,6 +69,8 @@ impl Fetcher {
             shared,
             readers: Vec::new(),
             failures: 0,
+            put_off: Vec::new(),
+            put_off_until: Instant::now(),
             is_halted: false,
         }
     }
@@ -77,11 +85,16 @@ impl Fetcher {
         }
     }
 
-    fn wait(&self) -> Work {
-        let mut state = self.shared.state.lock();
+    fn wait(&mut self) -> Work {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.state.lock();
         loop {
-            if self.shared.stage() != Stage::Running {
+            if shared.stage() != Stage::Running {
                 return Work::End;
+            }
+            let left = self.put_off_until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.put_off.drain(..).for_each(|it| state.fetch_again(it));
             }
             if !self.is_halted {
                 let fetches = state.take_fetches(FETCHES);
@@ -92,15 +105,24 @@ impl Fetcher {
                     return Work::Sweep(plan);
                 }
             }
-            self.shared.to_fetch.wait(&mut state);
+            if self.put_off.is_empty() {
+                shared.to_fetch.wait(&mut state);
+            } else {
+                let _timed_out = shared.to_fetch.wait_for(&mut state, left);
+            }
         }
     }
 
-    /// Waits a moment before something is tried again.
+    /// Waits a moment before a sweep is tried again, whoever else asks for something meanwhile: a
+    /// device that is away for a moment must not be taken for broken.
     fn pause(&self) {
+        let until = Instant::now() + TRY_AGAIN_AFTER;
         let mut state = self.shared.state.lock();
-        if self.shared.stage() == Stage::Running {
-            let _timed_out = self.shared.to_fetch.wait_for(&mut state, TRY_AGAIN_AFTER);
+        while self.shared.stage() == Stage::Running {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.shared.to_fetch.wait_for(&mut state, left).timed_out() {
+                return;
+            }
         }
     }
 
@@ -221,98 +243,6 @@ impl Fetcher {
             Err(error) => {
                 telemetry::cannot_decode(&error, offset);
                 Err(Undecoded::Lost)
-            }
-        }
-    }
-
-    // ---- single events ----
-
-    fn fetch(&mut self, mut fetches: Vec<Fetch>) {
-        fetches.sort_unstable_by_key(|fetch| (fetch.is_kept, fetch.key.offset));
-        let mut reader: Option<Reader> = None;
-        let mut failed = false;
-        for fetch in fetches {
-            let fetched = if fetch.is_kept {
-                self.fetch_kept(&fetch)
-            } else {
-                self.fetch_event(&mut reader, fetch.key.offset)
-            };
-            match fetched {
-                Ok(fetched) => self.shared.apply(|state, _| state.fetched(fetch, fetched)),
-                Err(()) => {
-                    failed = true;
-                    self.shared.apply(|state, _| state.fetch_again(fetch));
-                }
-            }
-        }
-        if failed {
-            self.failures += 1;
-            self.pause();
-        } else {
-            self.failures = 0;
-        }
-    }
-
-    fn fetch_kept(&self, fetch: &Fetch) -> Result<Option<Fetched>, ()> {
-        let kept = &self.shared.kept;
-        let read = kept.event(fetch.key.offset).and_then(|event| {
-            let reason = fetch.is_parked.then(|| kept.reason(fetch.key));
-            Ok((event, reason.transpose()?.flatten()))
-        });
-        match read {
-            Ok((Some(event), reason)) => Ok(Some(Fetched {
-                event: Arc::new(event),
-                accepted_at: None,
-                reason,
-            })),
-            Ok((None, _)) => Ok(None),
-            Err(error) => {
-                telemetry::cannot_read(&error, fetch.key.offset);
-                if self.failures >= TRIES && error.is_damage() {
-                    Ok(None)
-                } else {
-                    Err(())
-                }
-            }
-        }
-    }
-
-    fn fetch_event(&self, reader: &mut Option<Reader>, offset: u64) -> Result<Option<Fetched>, ()> {
-        let is_near = |it: &Reader| (it.position()..it.position() + NEAR_OFFSETS).contains(&offset);
-        if !reader.as_ref().is_some_and(is_near) {
-            *reader = Some(self.shared.appender().readers().reader(offset));
-        }
-        let Some(reader) = reader else {
-            return Ok(None);
-        };
-        loop {
-            let item = match reader.read() {
-                Ok(item) => item,
-                Err(error) => {
-                    telemetry::cannot_read(&error, offset);
-                    if !is_broken(&error.source) || self.failures < TRIES {
-                        return Err(());
-                    }
-                    reader.pass_over();
-                    continue;
-                }
-            };
-            match item {
-                Some(Item::Record(record)) if record.offset < offset => {}
-                Some(Item::Record(record)) if record.offset == offset => {
-                    let accepted_at = Some(accepted_at(record.timestamp_ms));
-                    return match self.decoded(record.payload, offset) {
-                        Ok(event) => Ok(Some(Fetched {
-                            event: Arc::new(event),
-                            accepted_at,
-                            reason: None,
-                        })),
-                        Err(Undecoded::Lost) => Ok(None),
-                        Err(Undecoded::OfALaterVersion) => Err(()),
-                    };
-                }
-                Some(Item::Damaged(damage)) if damage.offsets.end <= offset => {}
-                Some(_) | None => return Ok(None),
             }
         }
     }

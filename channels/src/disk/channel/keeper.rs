@@ -1,7 +1,9 @@
 //! The thread that stores what is kept, and how far everybody is; and tidies up.
 //!
 //! In this order, so that no crash in between costs an event: what is to be kept, and only then the
-//! progress that no longer names it; the progress, and only then the end of what was kept.
+//! progress that no longer names it. What was kept and is done with ends before the progress that
+//! counts it, so that a crash in between does not have it counted and handed out once more; what an
+//! operator discards ends after it, so that nothing older can bring it back.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -36,7 +38,8 @@ pub(super) struct Keeper {
     tidied_at: Instant,
     /// The newest segment of events when the floor last moved.
     floor_segment: Option<u64>,
-    had_no_room: bool,
+    /// There was no room, so nothing is tried before then.
+    no_room_until: Option<Instant>,
 }
 
 impl Keeper {
@@ -53,14 +56,18 @@ impl Keeper {
             runtime,
             tidied_at: Instant::now(),
             floor_segment: None,
-            had_no_room: false,
+            no_room_until: None,
         }
     }
 
     pub(super) fn run(mut self) {
         while self.wait() == Stage::Running {
-            let moves_floor = self.tidied_at.elapsed() >= TIDY_EVERY && self.segment_began();
-            self.work(moves_floor);
+            let newest = self.newest_segment();
+            let is_time = self.tidied_at.elapsed() >= TIDY_EVERY;
+            let moves_floor = is_time && newest != self.floor_segment;
+            if self.work(moves_floor).is_ok() && moves_floor {
+                self.floor_segment = newest;
+            }
             if self.tidied_at.elapsed() >= TIDY_EVERY {
                 self.tidy();
                 self.tidied_at = Instant::now();
@@ -68,23 +75,27 @@ impl Keeper {
         }
         let shared = Arc::clone(&self.shared);
         if shared.stage() == Stage::Finishing {
-            self.work(true);
+            // What fails now costs duplicates, and was told.
+            drop(self.work(true));
             self.close();
         }
-        shared.apply(|state, _| state.stop_keeping());
+        shared.apply(|state, now| state.stop_keeping(now));
     }
 
     /// Waits until there is something to do.
     fn wait(&mut self) -> Stage {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state.lock();
-        if self.had_no_room {
-            self.had_no_room = false;
-            if shared.stage() == Stage::Running {
-                let _timed_out = shared.to_keep.wait_for(&mut state, NO_ROOM_WAIT);
+        if let Some(until) = self.no_room_until.take() {
+            while shared.stage() == Stage::Running {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() || shared.to_keep.wait_for(&mut state, left).timed_out() {
+                    break;
+                }
             }
             return shared.stage();
         }
+        let is_broken = shared.broken().is_some();
         loop {
             let stage = shared.stage();
             if stage != Stage::Running {
@@ -92,7 +103,9 @@ impl Keeper {
             }
             let patience = match state.pressing() {
                 Pressing::Now => return stage,
-                Pressing::Soon => SAVE_AFTER,
+                // Of what can never be stored nobody waits for an answer.
+                Pressing::Soon if !is_broken => SAVE_AFTER,
+                Pressing::Soon => TIDY_EVERY,
                 Pressing::Nothing => TIDY_EVERY,
             };
             if shared.to_keep.wait_for(&mut state, patience).timed_out() {
@@ -101,7 +114,14 @@ impl Keeper {
         }
     }
 
-    fn work(&mut self, moves_floor: bool) {
+    /// Stores what there is to store; fails if progress could not be.
+    fn work(&mut self, moves_floor: bool) -> Result<(), StoreError> {
+        if let Some(why) = self.shared.broken() {
+            let error = StoreError(why.to_string());
+            self.shared
+                .apply(|state, now| state.refuse_all(&error, now));
+            return Err(error);
+        }
         let (ends, puts): (Vec<_>, Vec<_>) = self
             .shared
             .apply(|state, _| state.take_to_keep())
@@ -115,6 +135,7 @@ impl Keeper {
         } else {
             self.keep(ends);
         }
+        saved
     }
 
     fn keep(&mut self, mut left: Vec<ToKeep>) {
@@ -137,13 +158,14 @@ impl Keeper {
     }
 
     fn save(&mut self, mut round: Round) -> Result<(), StoreError> {
-        let saved = self.write_progress(&round);
+        let ended = self.apply_kept(&round.ends);
+        let saved = ended.and_then(|()| self.write_progress(&round));
         match saved {
             Ok(()) => {
-                let ends = std::mem::take(&mut round.ends);
+                let ends_after = std::mem::take(&mut round.ends_after);
                 self.shared.apply(|state, _| state.round_saved(round));
-                // Without room these entries come up again after a restart, and are delivered again.
-                drop(self.apply_kept(&ends));
+                // Entries of nobody are ended when the store is opened, if they cannot be now.
+                drop(self.apply_kept(&ends_after));
                 Ok(())
             }
             Err(error) => {
@@ -190,7 +212,7 @@ impl Keeper {
         result.map_err(|error| {
             match &error {
                 LogError::NoSpace { .. } | LogError::Io { .. } => {
-                    self.had_no_room = true;
+                    self.no_room_until = Some(Instant::now() + NO_ROOM_WAIT);
                     telemetry::not_kept(&error);
                 }
                 LogError::Poisoned(_)
@@ -208,14 +230,10 @@ impl Keeper {
 
     // ---- tidying ----
 
-    /// Whether a new segment of events was begun, so that the one before may be removed once the
-    /// floor has moved.
-    fn segment_began(&mut self) -> bool {
+    /// When another was begun, the one before may be removed once the floor has moved.
+    fn newest_segment(&self) -> Option<u64> {
         let segments = self.shared.appender().segments();
-        let newest = segments.last().map(|segment| segment.base);
-        let began = newest != self.floor_segment;
-        self.floor_segment = newest;
-        began
+        segments.last().map(|segment| segment.base)
     }
 
     fn tidy(&mut self) {

@@ -112,8 +112,13 @@ impl DiskChannel {
             log.begin_at_least(noted);
         }
         let tail = log.next_offset();
-        let counts = Counts::new(&log.segments(), recovered.floor, tail);
+        let segments = log.segments();
+        let missing = events.damage.iter();
+        let missing = missing.filter(|it| !segments.iter().any(|its| its.damage.contains(it)));
+        let missing: Vec<_> = missing.map(|it| it.offsets.clone()).collect();
+        let counts = Counts::new(&segments, &missing, recovered.floor, tail);
         let mut state = State::new(counts, tail, recovered.next_number, options.buffer_bytes);
+        state.has_lost(missing.iter().map(|it| it.end - it.start).sum());
         let now = clock.now();
         for standing in &recovered.standings {
             state.restore(standing, now);
@@ -121,6 +126,7 @@ impl DiskChannel {
         for entry in &entries {
             state.restore_kept(entry);
         }
+        state.restored();
         let space = SpaceWatch::open(files, dir, options.space()).map_err(io_error)?;
         let shared = Arc::new(Shared::new(
             matcher,

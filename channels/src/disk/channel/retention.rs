@@ -4,6 +4,7 @@
 //! What is needed goes by what is durable of everybody's progress, so a crash never finds removed
 //! what it has to read again. Nothing that is needed is ever removed.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::super::log::SegmentInfo;
@@ -37,21 +38,21 @@ impl Keeper {
         };
         let segments = self.shared.appender().segments();
         let progress = &self.progress;
-        let bases = removable(&segments, limits, |segment| {
+        let removable = removable(&segments, limits, |segment| {
             progress.needs(segment.base..segment.end)
         });
-        if bases.is_empty() {
+        if removable.is_empty() || self.shared.appender().is_broken() {
             return;
         }
+        let unneeded = self
+            .shared
+            .apply(|state, _| state.forget_events(&removable));
+        let bases: Vec<u64> = unneeded.iter().map(|it| it.start).collect();
         let removed = self
             .runtime
             .block_on(self.shared.appender().remove_segments(&bases));
         if let Err(error) = removed {
             telemetry::not_removed(&error);
-        }
-        let first = self.shared.appender().segments();
-        if let Some(first) = first.first() {
-            self.shared.apply(|state, _| state.forget_below(first.base));
         }
     }
 }
@@ -61,14 +62,14 @@ fn removable(
     segments: &[SegmentInfo],
     limits: Limits,
     is_needed: impl Fn(&SegmentInfo) -> bool,
-) -> Vec<u64> {
+) -> Vec<Range<u64>> {
     let mut bytes: u64 = segments.iter().map(|segment| segment.size_bytes).sum();
-    let mut bases = Vec::new();
+    let mut removable = Vec::new();
     let sealed = segments.iter().filter(|segment| segment.is_sealed);
     // The newest one is not removed even if it is sealed: it says where the log goes on.
     let newest = segments.last().map(|segment| segment.base);
     for segment in sealed.filter(|segment| Some(segment.base) != newest) {
-        if bases.len() == REMOVED_MAX {
+        if removable.len() == REMOVED_MAX {
             break;
         }
         let is_past = limits.is_short
@@ -78,10 +79,10 @@ fn removable(
                 .is_some_and(|max| is_older(segment, limits.now_ms, max));
         if is_past && !is_needed(segment) {
             bytes -= segment.size_bytes;
-            bases.push(segment.base);
+            removable.push(segment.base..segment.end);
         }
     }
-    bases
+    removable
 }
 
 fn is_older(segment: &SegmentInfo, now_ms: i64, age: Duration) -> bool {
@@ -132,7 +133,8 @@ mod tests {
             (limits(Some(0), Some(0), true), &[0, 10, 20, 30, 40], vec![]),
         ];
         for (limits, needed, expected) in cases {
-            let bases = removable(&segments, limits, |it| needed.contains(&it.base));
+            let found = removable(&segments, limits, |it| needed.contains(&it.base));
+            let bases: Vec<u64> = found.iter().map(|it| it.start).collect();
             assert_eq!(bases, expected, "{limits:?}, needed: {needed:?}");
         }
     }

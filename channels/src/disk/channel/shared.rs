@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::super::appender::{Accept, Answers, Appender, Stored};
 use super::super::kept::KeptReader;
+use super::super::log::SegmentInfo;
 use super::super::space::SpaceWatch;
 use super::super::state::{Accepted, State};
 use super::DiskOptions;
@@ -165,6 +166,13 @@ impl Shared {
                 .map(|(earliest, _)| Timestamp(u64::try_from(earliest).unwrap_or(0))),
         }
     }
+}
+
+/// When an event was accepted, or earlier: when the first of its segment was.
+pub(super) fn accepted_about(segments: &[SegmentInfo], offset: u64) -> Option<Timestamp> {
+    let at = segments.partition_point(|segment| segment.end <= offset);
+    let (earliest_ms, _) = segments.get(at)?.timestamps_ms?;
+    Some(Timestamp(u64::try_from(earliest_ms).unwrap_or(0)))
 }
 
 impl Accept for Shared {

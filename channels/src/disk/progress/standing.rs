@@ -14,12 +14,14 @@ pub struct Standing {
     pub name: Arc<str>,
     /// How many events the log of events ever took before its first.
     pub began: u64,
-    /// The offset it reads on from: all below is finished but for the exceptions.
+    /// The offset it reads on from: all below is finished but for the exceptions, and all from there
+    /// on is still to be read but for those.
     pub reads_on_from: u64,
     /// When this was written nothing was unfinished and it had read all there was. So it stands at the
     /// [`Floor`] wherever that is higher than `reads_on_from`, and has no exceptions.
     pub is_idle: bool,
-    /// What is unfinished below `reads_on_from`, with rising offsets.
+    /// What is handed out or comes up again, with rising offsets. Some of it may lie above
+    /// `reads_on_from`: where it has gone back, or an operator had it replay what it does not want.
     pub exceptions: Vec<Exception>,
     /// How events have ended.
     pub tally: Tally,
@@ -92,12 +94,6 @@ impl Standing {
         let offsets = || self.exceptions.iter().map(|it| it.offset);
         if !offsets().zip(offsets().skip(1)).all(|(a, b)| a < b) {
             return Some("its exceptions do not rise");
-        }
-        if offsets()
-            .next_back()
-            .is_some_and(|it| it >= self.reads_on_from)
-        {
-            return Some("an exception is not below the offset it reads on from");
         }
         if self.is_idle && !self.exceptions.is_empty() {
             return Some("it is idle and has exceptions");

@@ -12,7 +12,8 @@ use super::super::appender::Answers;
 use super::held::{Place, Ticket};
 use super::subscribed::{Feed, Subscribed, wake};
 use super::{Held, State};
-use crate::Timestamp;
+use crate::reading::SubscriptionId;
+use crate::{SubscriptionKey, Timestamp};
 
 /// An event that was accepted.
 #[derive(Debug)]
@@ -23,7 +24,8 @@ pub(in super::super) struct Accepted<'a> {
     pub(in super::super) answers: &'a Answers,
 }
 
-/// A subscription that holds fewer fresh events does not have to let go of any.
+/// So many fresh events nobody has to let go of, however little room there is: what others have
+/// leased may take all of it for as long as they like.
 const KEPT_FRESH: usize = 1;
 
 impl State {
@@ -36,8 +38,13 @@ impl State {
     /// Gives the event to everybody at the tail who wants it.
     pub(in super::super) fn accept(&mut self, accepted: &Accepted<'_>) {
         for key in &accepted.answers.undecided {
-            if let Some(subscribed) = self.live(*key) {
+            let live = self.live(*key).map(|(id, subscribed)| {
                 subscribed.tally.undecided += 1;
+                id
+            });
+            // What is stored of one that is idle says nothing of this.
+            if let Some(id) = live {
+                self.must_save(id);
             }
         }
         let size_bytes = accepted.event.size_bytes() as u64;
@@ -64,10 +71,10 @@ impl State {
         }
     }
 
-    fn live(&mut self, key: crate::SubscriptionKey) -> Option<&mut Subscribed> {
-        let place = self.by_key.get(&key)?;
-        let subscribed = self.subscriptions.get_mut(*place)?;
-        (subscribed.feed == Feed::Live).then_some(subscribed)
+    fn live(&mut self, key: SubscriptionKey) -> Option<(SubscriptionId, &mut Subscribed)> {
+        let place = *self.by_key.get(&key)?;
+        let subscribed = self.subscriptions.get_mut(place)?;
+        (subscribed.feed == Feed::Live).then(|| (subscribed.id(place), subscribed))
     }
 
     /// If the buffer is over its bound, lets those who hold most of it fall behind, until there is
@@ -76,15 +83,12 @@ impl State {
         if !self.buffer.is_over() {
             return;
         }
-        let weights = self.subscriptions.iter().map(|(place, subscribed)| {
-            let again = subscribed.queues.again.values();
-            let comes_up: u64 = again
-                .filter(|again| again.ticket.place.held.is_some())
-                .map(|again| again.ticket.size_bytes)
-                .sum();
-            (subscribed.fresh_bytes + comes_up, Reverse(place))
-        });
+        let weights = self
+            .subscriptions
+            .iter()
+            .map(|(place, subscribed)| (subscribed.held_bytes(), Reverse(place)));
         let mut heaviest: BinaryHeap<_> = weights.filter(|(bytes, _)| *bytes > 0).collect();
+        let mut has_fallen = false;
         while !self.buffer.has_room()
             && let Some((_, Reverse(place))) = heaviest.pop()
         {
@@ -92,26 +96,48 @@ impl State {
                 continue;
             };
             subscribed.let_go_of_what_comes_up();
-            subscribed.fall_behind(subscribed.queues.fresh.len() / 2);
+            let half = subscribed.queues.fresh.len() / 2;
+            has_fallen |= subscribed.fall_behind(half.max(KEPT_FRESH));
             if subscribed.queues.fresh.len() > KEPT_FRESH {
                 heaviest.push((subscribed.fresh_bytes, Reverse(place)));
             }
+        }
+        if has_fallen {
+            let subscriptions = &self.subscriptions;
+            self.hungry
+                .retain(|id| subscriptions.get(id.place).is_some_and(|it| it.is_hungry));
         }
     }
 }
 
 impl Subscribed {
-    /// Keeps so many of its fresh events and reads the others again later.
-    fn fall_behind(&mut self, kept: usize) {
-        if let Some(first) = self.let_go_of_fresh(kept) {
-            self.feed = Feed::Behind(first);
-        }
+    /// Keeps so many of its fresh events and reads the others again once it has handed some out:
+    /// what is read before that would only be let go of again. Says whether there were others.
+    fn fall_behind(&mut self, kept: usize) -> bool {
+        let Some(first) = self.let_go_of_fresh(kept) else {
+            return false;
+        };
+        self.feed = Feed::Behind(first);
+        self.is_hungry = false;
+        true
     }
 
-    /// What comes up again is fetched when it is due.
+    /// What it could let go of, or a little more.
+    fn held_bytes(&self) -> u64 {
+        let again = self.queues.again.values();
+        let held = again.filter(|again| again.ticket.place.held.is_some());
+        let comes_up: u64 = held.map(|again| again.ticket.size_bytes).sum();
+        self.fresh_bytes + comes_up
+    }
+
+    /// What comes up again is fetched when it is due; but not the first of it, which may just have
+    /// been, and would be again and again.
     fn let_go_of_what_comes_up(&mut self) {
-        for again in self.queues.again.values_mut() {
-            again.ticket.place.held = None;
+        let first = self.queues.first_again();
+        for (offset, again) in &mut self.queues.again {
+            if Some(*offset) != first {
+                again.ticket.place.held = None;
+            }
         }
     }
 }

@@ -50,17 +50,28 @@ impl State {
             .collect()
     }
 
-    /// Each subscription, by name.
-    pub(in super::super) fn statuses(&self) -> Vec<SubscriptionStatus> {
+    /// Each subscription, by name. `accepted_at` says of an offset that was not read when about the
+    /// event there was accepted.
+    pub(in super::super) fn statuses(
+        &self,
+        accepted_at: &dyn Fn(u64) -> Option<Timestamp>,
+    ) -> Vec<SubscriptionStatus> {
         let named = self.by_name.values();
         let named = named.filter_map(|place| self.subscriptions.get(*place));
-        named.map(|subscribed| self.status(subscribed)).collect()
+        let statuses = named.map(|subscribed| {
+            let oldest_pending = subscribed.oldest_pending(self.tail, accepted_at);
+            SubscriptionStatus {
+                oldest_pending_accepted_at: oldest_pending,
+                ..self.status(subscribed)
+            }
+        });
+        statuses.collect()
     }
 
+    /// All but when the oldest pending event was accepted.
     pub(super) fn status(&self, subscribed: &Subscribed) -> SubscriptionStatus {
         let queues = &subscribed.queues;
         let unread = subscribed.unread(&self.counts, self.tail);
-        let oldest = queues.oldest_pending();
         let discarded = subscribed.tally.discarded_by.iter();
         SubscriptionStatus {
             name: Arc::clone(&subscribed.name),
@@ -71,7 +82,7 @@ impl State {
             unread,
             deferred: queues.deferred() as u64,
             leased: queues.leased.len() as u64,
-            oldest_pending_accepted_at: oldest.map(|ticket| ticket.place.accepted_at),
+            oldest_pending_accepted_at: None,
             next_due_at: queues.first_deferred_until(),
             paused: subscribed.is_paused,
             stalled: queues.deferred() >= subscribed.deferred_max,
@@ -88,8 +99,35 @@ impl State {
         (retained, all - self.opened_at_count)
     }
 
+    /// So many events are missing that no segment tells of.
+    pub(in super::super) fn has_lost(&mut self, events: u64) {
+        self.lost_events += events;
+    }
+
     pub(in super::super) fn lost_events(&self) -> u64 {
         self.lost_events
+    }
+}
+
+impl Subscribed {
+    /// When its oldest pending event was accepted, or what is next to be read. What has not been in
+    /// memory since the start is known by its offset alone.
+    fn oldest_pending(
+        &self,
+        tail: u64,
+        accepted_at: &dyn Fn(u64) -> Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let ticket = self.queues.oldest_pending();
+        let known = ticket.as_ref().map(|it| (it.offset, it.place.accepted_at));
+        let unread = Some((self.reads_to(tail), Timestamp::default()));
+        let unread = unread.filter(|(offset, _)| *offset < tail);
+        let oldest = known.into_iter().chain(unread).min_by_key(|it| it.0);
+        let (offset, at) = oldest?;
+        if at == Timestamp::default() {
+            accepted_at(offset)
+        } else {
+            Some(at)
+        }
     }
 }
 

@@ -82,7 +82,7 @@ impl State {
                 subscribed.count(how);
                 let key = subscribed.kept_key(&ticket);
                 self.kept_ends.extend(key);
-                self.has_ended(id);
+                self.is_done_with(id, ticket.offset);
             }
             Ending::Deferred { until, sends } => {
                 ticket.sends = sends;
@@ -113,7 +113,7 @@ impl State {
                 });
                 let key = subscribed.kept_key(ticket);
                 self.kept_ends.extend(key);
-                self.has_ended(id);
+                self.is_done_with(id, ticket.offset);
                 return;
             }
             Ending::Deferred { until, sends } => ParkedAgain::Deferred { until, sends },

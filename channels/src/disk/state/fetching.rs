@@ -18,12 +18,16 @@ const FETCHING_MAX: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Fetch {
     pub(super) id: SubscriptionId,
+    /// Tells it from a later one of the same event.
+    serial: u64,
     /// Names it, where it is kept apart.
     pub(in super::super) key: KeptKey,
     /// Whether it is kept apart; else it is in the log of events.
     pub(in super::super) is_kept: bool,
     /// Whether it is parked, so that the reason is needed too.
     pub(in super::super) is_parked: bool,
+    /// How often it could not be read.
+    pub(in super::super) failures: u32,
 }
 
 /// What was read.
@@ -38,25 +42,34 @@ pub(in super::super) struct Fetched {
 impl State {
     /// Asks for what is due and not in memory.
     pub(super) fn ask_for_due(&mut self, id: SubscriptionId, for_sink: bool, now: Timestamp) {
+        // Of more than one all but the first would be let go of before they are handed out.
+        let fetching_max = if self.buffer.is_over() {
+            1
+        } else {
+            FETCHING_MAX
+        };
         loop {
+            let serial = self.serial();
             let Some(subscribed) = self.subscribed(id) else {
                 return;
             };
-            if subscribed.fetching >= FETCHING_MAX {
+            if subscribed.fetching.len() >= fetching_max {
                 return;
             }
             let Some(ticket) = subscribed.queues.set_aside_next(now, for_sink) else {
                 return;
             };
-            subscribed.fetching += 1;
+            subscribed.fetching.insert(ticket.offset, serial);
             let fetch = Fetch {
                 id,
+                serial,
                 key: KeptKey {
                     subscription: subscribed.number,
                     offset: ticket.offset,
                 },
                 is_kept: ticket.place.is_kept,
                 is_parked: subscribed.queues.parked.contains_key(&ticket.offset),
+                failures: 0,
             };
             self.fetches.push_back(fetch);
             self.woken.fetcher = true;
@@ -71,7 +84,8 @@ impl State {
 
     /// It could not be read for now.
     pub(in super::super) fn fetch_again(&mut self, fetch: Fetch) {
-        self.fetches.push_back(fetch);
+        let failures = fetch.failures.saturating_add(1);
+        self.fetches.push_back(Fetch { failures, ..fetch });
     }
 
     /// It was read, or is lost for good.
@@ -83,18 +97,23 @@ impl State {
         else {
             return;
         };
-        subscribed.fetching -= 1;
         let offset = fetch.key.offset;
-        match fetched {
-            Some(fetched) => {
+        // It may have been ended since, and have come up anew for another reason.
+        if subscribed.fetching.get(&offset) != Some(&fetch.serial) {
+            return;
+        }
+        subscribed.fetching.remove(&offset);
+        let ticket = subscribed.queues.ticket(offset);
+        let ticket = ticket.filter(|it| it.place.is_kept == fetch.is_kept);
+        let known_at = ticket
+            .filter(|_| subscribed.queues.is_aside(offset))
+            .map(|ticket| ticket.place.accepted_at);
+        match (fetched, known_at) {
+            (Some(fetched), Some(known_at)) => {
                 let size_bytes = fetched.event.size_bytes() as u64;
-                let known_at = subscribed
-                    .queues
-                    .ticket(offset)
-                    .map(|ticket| ticket.place.accepted_at);
                 let place = Place {
                     held: Some(self.buffer.hold(fetched.event, size_bytes)),
-                    accepted_at: fetched.accepted_at.or(known_at).unwrap_or_default(),
+                    accepted_at: fetched.accepted_at.unwrap_or(known_at),
                     is_kept: fetch.is_kept,
                 };
                 subscribed.queues.put_back(offset, place, size_bytes);
@@ -102,7 +121,8 @@ impl State {
                     parked.reason.whole = fetched.reason.map(Box::new);
                 }
             }
-            None => self.lose(fetch),
+            (None, Some(_)) => self.lose(fetch),
+            (_, None) => {}
         }
         if let Some(subscribed) = self.subscribed(fetch.id) {
             let reader = subscribed.waker.take();
@@ -123,9 +143,10 @@ impl State {
         subscribed.tally.expired += 1;
         if fetch.is_kept {
             self.kept_ends.push(fetch.key);
+            // What damage to the log of events has taken is counted there.
+            self.lost_events += 1;
         }
-        self.lost_events += 1;
-        self.must_save(fetch.id);
+        self.is_done_with(fetch.id, offset);
     }
 }
 

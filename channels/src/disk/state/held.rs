@@ -68,6 +68,13 @@ impl Buffer {
     }
 }
 
+#[cfg(test)]
+impl Held {
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.used_bytes.fetch_sub(self.bytes, Ordering::Relaxed);

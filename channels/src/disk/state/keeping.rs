@@ -4,21 +4,18 @@
 //! Each waits here for the thread that keeps; the event stays as it was until then. So nothing is
 //! ever shown that a crash could undo, and nobody waits for a disk while holding the state.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::super::kept::{KeptKey, KeptOp, KeptState};
-use super::held::{Reason, Ticket};
+use super::held::Ticket;
+use super::saving::Saves;
 use super::subscribed::Subscribed;
 use super::{State, millis};
-use crate::queues::{Duty, ParkedAgain, Why};
 use crate::reading::{LeaseId, SubscriptionId};
 use crate::{Exhausted, KINDS_FOR_SINK, ParkReason, StoreError, Timestamp};
-
-/// When what could not be kept is handed out again: not at once, for the disk is likely full.
-const NOT_KEPT_WAIT: Duration = Duration::from_secs(1);
 
 /// The label of what an operator's command discarded.
 pub(super) const BY_THE_OPERATOR: &str = "operator";
@@ -60,6 +57,15 @@ enum Then {
 }
 
 impl ToKeep {
+    fn key(&self) -> (SubscriptionId, u64) {
+        match self.then {
+            Then::Move { lease, .. } | Then::Park { lease, .. } => {
+                (lease.subscription, lease.offset)
+            }
+            Then::Redrive { id, offset, .. } | Then::Discard { id, offset } => (id, offset),
+        }
+    }
+
     /// Whether it takes something away, which progress must not need any more by then.
     pub(in super::super) fn ends(&self) -> bool {
         match self.then {
@@ -202,9 +208,15 @@ impl State {
         self.woken.keeper = true;
     }
 
-    /// What is to be kept now.
+    /// What is to be kept now. Of what is put for one event only the first: what comes of it decides
+    /// whether there is anything left to do for the others.
     pub(in super::super) fn take_to_keep(&mut self) -> Vec<ToKeep> {
-        std::mem::take(&mut self.to_keep)
+        let mut keys = HashSet::new();
+        let is_first = |it: &ToKeep| it.ends() || keys.insert(it.key());
+        let all = std::mem::take(&mut self.to_keep);
+        let (taken, later) = all.into_iter().partition(is_first);
+        self.to_keep = later;
+        taken
     }
 
     /// Those that can still be done. In the meantime a lease may have ended without effect, and a dead
@@ -247,10 +259,24 @@ impl State {
     }
 
     /// Nothing is kept or stored any more; who waits for it is told.
-    pub(in super::super) fn stop_keeping(&mut self) {
+    pub(in super::super) fn stop_keeping(&mut self, now: Timestamp) {
         self.keeps_no_more = true;
-        self.to_keep.clear();
-        drop(self.take_round(false));
+        self.refuse_all(&StoreError("the channel is closed".to_owned()), now);
+    }
+
+    /// Nobody can keep or store anything; who waits for it is told, and what is unsaved stays so.
+    pub(in super::super) fn refuse_all(&mut self, error: &StoreError, now: Timestamp) {
+        if self.saves == Saves::Well {
+            self.saves = Saves::Badly;
+            let all = self.subscriptions.iter_mut();
+            let readers = all.filter_map(|subscribed| subscribed.waker.take());
+            self.woken.readers.extend(readers);
+        }
+        let refused = Err(error.clone());
+        for to_keep in std::mem::take(&mut self.to_keep) {
+            self.kept(to_keep, &refused, now);
+        }
+        self.refuse_answers(error);
     }
 
     /// It is kept, or could not be.
@@ -287,139 +313,6 @@ impl State {
             (Then::Redrive { .. } | Then::Discard { .. }, Err(_)) => false,
         };
         say(kept.answer, result.clone().map(|()| done));
-    }
-
-    fn moved(&mut self, lease: LeaseId, until: Timestamp, sends: u32) -> bool {
-        let id = lease.subscription;
-        let Some(subscribed) = self.subscribed(id) else {
-            return true;
-        };
-        let Some((mut ticket, duty)) = subscribed.queues.end_lease(lease.offset, lease.token)
-        else {
-            return true;
-        };
-        match duty {
-            Duty::Deliver | Duty::HandedOver => {
-                ticket.is_now_kept();
-                ticket.sends = sends;
-                subscribed
-                    .queues
-                    .put_again(ticket, false, Why::Deferred, until);
-            }
-            Duty::Parked => {
-                let deferred = ParkedAgain::Deferred { until, sends };
-                subscribed.queues.lay_back(lease.offset, deferred);
-                subscribed.let_go_of_parked(lease.offset);
-            }
-        }
-        self.has_ended(id);
-        self.wake_reader(id);
-        true
-    }
-
-    fn park(
-        &mut self,
-        lease: LeaseId,
-        kind: &'static str,
-        sends: u32,
-        at: Timestamp,
-        retry_at: Option<Timestamp>,
-    ) -> bool {
-        let id = lease.subscription;
-        let Some(subscribed) = self.subscribed(id) else {
-            return true;
-        };
-        let Some((mut ticket, duty)) = subscribed.queues.end_lease(lease.offset, lease.token)
-        else {
-            return true;
-        };
-        // Its sink may have come in the meantime.
-        let retry_at = subscribed.sink_at(kind, retry_at, at);
-        let reason = Reason { kind, whole: None };
-        match duty {
-            Duty::Deliver | Duty::HandedOver => {
-                ticket.is_now_kept();
-                ticket.sends = sends;
-                subscribed.queues.park(ticket, reason, at, retry_at);
-            }
-            Duty::Parked => {
-                let parked = ParkedAgain::Parked {
-                    reason,
-                    sends,
-                    retry_at,
-                };
-                subscribed.queues.lay_back(lease.offset, parked);
-                subscribed.let_go_of_parked(lease.offset);
-            }
-        }
-        self.has_ended(id);
-        self.wake_reader(id);
-        true
-    }
-
-    /// The event is handed out again, soon.
-    fn not_kept(&mut self, lease: LeaseId, now: Timestamp) -> bool {
-        let id = lease.subscription;
-        let until = now + NOT_KEPT_WAIT;
-        let Some(subscribed) = self.subscribed(id) else {
-            return false;
-        };
-        let Some((ticket, duty)) = subscribed.queues.end_lease(lease.offset, lease.token) else {
-            return false;
-        };
-        let sends = ticket.sends;
-        match duty {
-            Duty::Deliver | Duty::HandedOver => {
-                subscribed
-                    .queues
-                    .put_again(ticket, false, Why::Deferred, until);
-            }
-            Duty::Parked => {
-                let deferred = ParkedAgain::Deferred { until, sends };
-                subscribed.queues.lay_back(lease.offset, deferred);
-            }
-        }
-        self.wake_reader(id);
-        false
-    }
-
-    /// A try at its sink that is under way ends without effect.
-    fn redriven(&mut self, id: SubscriptionId, offset: u64, at: Timestamp) -> bool {
-        let Some(subscribed) = self.subscribed(id) else {
-            return false;
-        };
-        let Some(parked) = subscribed.queues.remove_parked(offset) else {
-            return false;
-        };
-        let ticket = Ticket {
-            sends: 0,
-            redriven_at: at,
-            ..parked.ticket
-        };
-        subscribed
-            .queues
-            .put_again(ticket, false, Why::Redriven, at);
-        self.wake_reader(id);
-        true
-    }
-
-    fn discarded(&mut self, id: SubscriptionId, offset: u64) -> bool {
-        let Some(subscribed) = self.subscribed(id) else {
-            return false;
-        };
-        if subscribed.queues.remove_parked(offset).is_none() {
-            return false;
-        }
-        subscribed.discard(BY_THE_OPERATOR, 1);
-        self.must_save(id);
-        true
-    }
-}
-
-impl Ticket {
-    fn is_now_kept(&mut self) {
-        self.place.is_kept = true;
-        self.place.held = None;
     }
 }
 

@@ -11,21 +11,24 @@ use crate::queues::Why;
 use crate::reading::PARTITION;
 use crate::{Exhausted, Position, Replayed, SeekError, StoreError, SubscriptionStatus, Timestamp};
 
-/// With so many events coming up again, no more are replayed.
+/// With so many replayed or redriven events waiting, no more are replayed.
 const REPLAYED_MAX: usize = 1_000;
 
+/// Answered once something is stored, or could not be.
+type Stored = oneshot::Receiver<Result<(), StoreError>>;
+
 impl State {
-    pub(in super::super) fn pause(&mut self, name: &str, paused: bool) {
-        let Some(id) = self.id_of(name) else {
-            return;
-        };
+    /// What this gives, if it changes anything, is answered once that is stored.
+    pub(in super::super) fn pause(&mut self, name: &str, paused: bool) -> Option<Stored> {
+        let id = self.id_of(name)?;
         let subscribed = self.subscriptions.get_mut(id.place).expect(NAMED);
-        if subscribed.is_paused != paused {
-            subscribed.is_paused = paused;
-            let waker = subscribed.waker.take();
-            self.woken.readers.extend(waker);
-            self.must_save(id);
+        if subscribed.is_paused == paused {
+            return None;
         }
+        subscribed.is_paused = paused;
+        let waker = subscribed.waker.take();
+        self.woken.readers.extend(waker);
+        Some(self.save_now(id))
     }
 
     /// Gives the sink, once there is one, what lies parked without.
@@ -45,8 +48,8 @@ impl State {
     }
 
     /// Ends the subscription with everything it held, dead letters too: its name is gone, so
-    /// nobody could ask for them.
-    pub(in super::super) fn delete(&mut self, name: &str) -> Option<SubscriptionStatus> {
+    /// nobody could ask for them. Gives how it stood, and is answered once that it is gone is stored.
+    pub(in super::super) fn delete(&mut self, name: &str) -> Option<(SubscriptionStatus, Stored)> {
         let place = self.by_name.remove(name)?;
         let mut subscribed = self.subscriptions.remove(place).expect(NAMED);
         // A key that was given to another name since stands for that one.
@@ -64,8 +67,8 @@ impl State {
         subscribed.tally.cancelled += (unleased + leased + parked) as u64 + unread;
         subscribed.feed = super::subscribed::Feed::Live;
         self.by_number.remove(&subscribed.number);
-        self.has_deleted(subscribed.number);
-        Some(self.status(&subscribed))
+        let stored = self.has_deleted(subscribed.number);
+        Some((self.status(&subscribed), stored))
     }
 
     /// Gives the subscription these events once more, from the log of events. What it gives is
@@ -75,15 +78,17 @@ impl State {
         name: &str,
         positions: &[Position],
         now: Timestamp,
-    ) -> Result<(Replayed, oneshot::Receiver<Result<(), StoreError>>), SeekError> {
+    ) -> Result<(Replayed, Stored), SeekError> {
         let Some(id) = self.id_of(name) else {
             return Err(SeekError::Unknown(Arc::from(name)));
         };
         let tail = self.tail;
         let subscribed = self.subscriptions.get_mut(id.place).expect(NAMED);
         let mut replayed = Replayed::default();
+        let again = subscribed.queues.again.values();
+        let mut waiting = again.filter(|again| again.why == Why::Redriven).count();
         for position in positions {
-            if subscribed.queues.again.len() >= REPLAYED_MAX {
+            if waiting >= REPLAYED_MAX {
                 break;
             }
             replayed.dealt_with += 1;
@@ -96,6 +101,7 @@ impl State {
             } else {
                 subscribed.give_again(offset, now);
                 replayed.given += 1;
+                waiting += 1;
             }
         }
         wake(&mut self.woken.readers, subscribed);

@@ -44,8 +44,11 @@ type Answer = oneshot::Sender<Result<(), StoreError>>;
 pub(in super::super) struct Round {
     pub(in super::super) floor: Option<Floor>,
     pub(in super::super) changes: Vec<Change>,
-    /// What may end once this is stored.
+    /// What is done with, and ends before that is counted: what is stored then still says of it
+    /// costs no more than any end that was not stored in time.
     pub(in super::super) ends: Vec<KeptOp>,
+    /// What may end once this is stored.
+    pub(in super::super) ends_after: Vec<KeptOp>,
     ids: Vec<SubscriptionId>,
     deleted: Vec<u64>,
     answers: Vec<Answer>,
@@ -87,7 +90,7 @@ impl State {
         }
     }
 
-    /// An event has ended for it.
+    /// An event has ended for it, or is kept apart now.
     pub(super) fn has_ended(&mut self, id: SubscriptionId) {
         self.must_save(id);
         let Some(subscribed) = self.subscribed(id) else {
@@ -98,6 +101,19 @@ impl State {
             self.unsaved.is_urgent = true;
             self.woken.keeper = true;
         }
+    }
+
+    /// An event is done with. Where the subscription has gone back since the event was handed out,
+    /// it has yet to come by it again, and is then given it once more.
+    pub(super) fn is_done_with(&mut self, id: SubscriptionId, offset: u64) {
+        let (tail, is_there) = (self.tail, self.counts.has(offset));
+        if let Some(subscribed) = self.subscribed(id)
+            && is_there
+            && offset >= subscribed.reads_to(tail)
+        {
+            subscribed.tally.replayed += 1;
+        }
+        self.has_ended(id);
     }
 
     /// The progress of this subscription is to be stored now; what this gives is answered then.
@@ -113,9 +129,14 @@ impl State {
         answered
     }
 
-    pub(super) fn has_deleted(&mut self, number: u64) {
+    /// The subscription of this number has ended; what this gives is answered once that is stored.
+    pub(super) fn has_deleted(&mut self, number: u64) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (answer, answered) = oneshot::channel();
         self.unsaved.deleted.push(number);
+        self.unsaved.answers.push(answer);
+        self.unsaved.is_urgent = true;
         self.woken.keeper = true;
+        answered
     }
 
     /// Everything that is to be stored now. With `moves_floor` also everybody's place who has
@@ -158,14 +179,14 @@ impl State {
         }
         for number in unsaved.deleted {
             round.changes.push(Change::Delete(number));
-            round.ends.push(KeptOp::EndAll {
+            round.ends_after.push(KeptOp::EndAll {
                 subscription: number,
             });
             round.deleted.push(number);
         }
         let mut ends = std::mem::take(&mut self.kept_ends);
         ends.retain(|key| !self.is_kept(*key));
-        round.ends.extend(ends.into_iter().map(KeptOp::End));
+        round.ends = ends.into_iter().map(KeptOp::End).collect();
         round
     }
 
@@ -212,6 +233,14 @@ impl State {
                 KeptOp::EndAll { .. } | KeptOp::Put { .. } => None,
             }));
         for answer in round.answers {
+            drop(answer.send(Err(error.clone())));
+        }
+    }
+
+    /// Whoever waits for progress to be stored is told that it is not.
+    pub(super) fn refuse_answers(&mut self, error: &StoreError) {
+        self.unsaved.is_urgent = false;
+        for answer in self.unsaved.answers.drain(..) {
             drop(answer.send(Err(error.clone())));
         }
     }

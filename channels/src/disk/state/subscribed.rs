@@ -1,5 +1,7 @@
 //! One subscription as the channel has it in memory.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -45,8 +47,8 @@ pub(super) struct Subscribed {
     /// Whether it stands in the queue of the hungry.
     pub(super) is_hungry: bool,
     pub(super) fresh_bytes: u64,
-    /// How many events are being fetched for it.
-    pub(super) fetching: usize,
+    /// The events that are being fetched for it, each with what tells the latest fetch from others.
+    pub(super) fetching: BTreeMap<u64, u64>,
     pub(super) tally: Tally,
     pub(super) queues: Queues,
     /// How many events have ended since its progress was last taken to be stored.
@@ -131,10 +133,8 @@ impl Subscribed {
 
     /// What is to be stored of it.
     pub(super) fn standing(&self, tail: u64) -> Standing {
-        let reads_on_from = self.cursor(tail);
         let mut exceptions: Vec<Exception> = self
             .unfinished()
-            .filter(|ticket| ticket.offset < reads_on_from)
             .map(|ticket| Exception {
                 offset: ticket.offset,
                 sends: ticket.sends,
@@ -146,7 +146,7 @@ impl Subscribed {
             number: self.number,
             name: Arc::clone(&self.name),
             began: self.began,
-            reads_on_from,
+            reads_on_from: self.cursor(tail),
             is_idle: self.is_idle(),
             exceptions,
             tally: self.tally.clone(),
@@ -164,9 +164,36 @@ impl Subscribed {
         }
     }
 
+    /// Whether it will ask the log for an event at these offsets, or has one of them.
+    pub(super) fn needs(&self, offsets: &Range<u64>, tail: u64) -> bool {
+        let again = &self.queues.again;
+        self.cursor(tail) < offsets.end
+            || self.queues.leased.range(offsets.clone()).next().is_some()
+            || again
+                .range(offsets.clone())
+                .any(|(_, it)| !it.ticket.place.is_kept)
+    }
+
+    /// How many events at these offsets are neither before it nor parked: after it has gone back,
+    /// or stored less of its progress than of what is kept, some are that it has still to come by.
+    pub(super) fn others_in(&self, counts: &Counts, offsets: &Range<u64>) -> u64 {
+        if offsets.is_empty() {
+            return 0;
+        }
+        let queues = &self.queues;
+        let leased = queues.leased.range(offsets.clone()).map(|(at, _)| at);
+        let again = queues.again.range(offsets.clone()).map(|(at, _)| at);
+        let parked = queues.parked.range(offsets.clone()).map(|(at, _)| at);
+        let known = leased
+            .chain(again)
+            .chain(parked)
+            .filter(|at| counts.has(**at));
+        counts.between(offsets) - known.count() as u64
+    }
+
     /// How many events were not read for it yet.
     pub(super) fn unread(&self, counts: &Counts, tail: u64) -> u64 {
-        counts.between(&(self.reads_to(tail)..tail))
+        self.others_in(counts, &(self.reads_to(tail)..tail))
     }
 
     /// What it did not want follows from the rest, so an event that it does not want costs nothing.

@@ -1,17 +1,17 @@
 //! How subscriptions begin, and begin again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::super::kept::{KeptEntry, KeptState};
-use super::super::progress::{Standing, Tally};
-use super::held::{Place, Queues, Reason, Ticket};
+use super::super::kept::KeptKey;
+use super::super::progress::Tally;
+use super::held::Queues;
 use super::subscribed::{Feed, Subscribed};
-use super::{NAMED, State, timestamp};
-use crate::queues::Why;
+use super::{Counts, NAMED, State};
 use crate::reading::SubscriptionId;
-use crate::{Exhausted, SeekError, Start, StoreError, SubscribeError, SubscriptionSpec, Timestamp};
+use crate::{SeekError, Start, StoreError, SubscribeError, SubscriptionSpec, Timestamp};
 
 /// A subscription that was opened.
 #[derive(Debug)]
@@ -22,91 +22,7 @@ pub(in super::super) struct Begun {
 }
 
 impl State {
-    /// A subscription that there was when the channel was last closed. It is behind, and collects
-    /// nothing, until it is opened.
-    pub(in super::super) fn restore(&mut self, standing: &Standing, now: Timestamp) {
-        let place = self.insert(Subscribed {
-            serial: 0,
-            number: standing.number,
-            name: Arc::clone(&standing.name),
-            key: None,
-            exhausted: Exhausted::Discard,
-            deferred_max: usize::MAX,
-            is_paused: standing.is_paused,
-            is_open: false,
-            waker: None,
-            began: standing.began,
-            feed: Feed::Behind(standing.reads_on_from),
-            is_hungry: false,
-            fresh_bytes: 0,
-            fetching: 0,
-            tally: standing.tally.clone(),
-            queues: Queues::default(),
-            unsaved_ends: 0,
-            saving_ends: 0,
-            is_unsaved: false,
-            is_saved_idle: standing.is_idle,
-        });
-        let subscribed = self.subscriptions.get_mut(place).expect(NAMED);
-        for exception in &standing.exceptions {
-            let ticket = Ticket {
-                offset: exception.offset,
-                place: Place {
-                    held: None,
-                    accepted_at: Timestamp::default(),
-                    is_kept: false,
-                },
-                size_bytes: 0,
-                sends: exception.sends,
-                redriven_at: timestamp(exception.redriven_at_ms),
-            };
-            subscribed
-                .queues
-                .put_again(ticket, false, Why::Redriven, now);
-        }
-    }
-
-    /// What was kept for it. Whatever progress says of the same event is older.
-    pub(in super::super) fn restore_kept(&mut self, entry: &KeptEntry) {
-        let place = self.by_number.get(&entry.key.subscription);
-        let Some(subscribed) = place.and_then(|place| self.subscriptions.get_mut(*place)) else {
-            return;
-        };
-        let queues = &mut subscribed.queues;
-        queues.remove_again(entry.key.offset);
-        let ticket = |sends| Ticket {
-            offset: entry.key.offset,
-            place: Place {
-                held: None,
-                accepted_at: timestamp(entry.accepted_at_ms),
-                is_kept: true,
-            },
-            size_bytes: entry.size_bytes,
-            sends,
-            redriven_at: timestamp(entry.redriven_at_ms),
-        };
-        match &entry.state {
-            KeptState::Moved { due_ms, sends } => {
-                let due = timestamp(*due_ms);
-                queues.put_again(ticket(*sends), false, Why::Deferred, due);
-            }
-            KeptState::Parked {
-                reason,
-                sends,
-                parked_at_ms,
-                retry_at_ms,
-            } => {
-                let reason = Reason {
-                    kind: reason,
-                    whole: None,
-                };
-                let retry_at = retry_at_ms.map(timestamp);
-                queues.park(ticket(*sends), reason, timestamp(*parked_at_ms), retry_at);
-            }
-        }
-    }
-
-    fn insert(&mut self, subscribed: Subscribed) -> usize {
+    pub(super) fn insert(&mut self, subscribed: Subscribed) -> usize {
         let name = Arc::clone(&subscribed.name);
         let number = subscribed.number;
         let serial = self.serial();
@@ -150,7 +66,8 @@ impl State {
     fn begin(&mut self, spec: &SubscriptionSpec, from: Option<u64>) -> usize {
         let number = self.next_number;
         self.next_number += 1;
-        let from = from.unwrap_or(self.tail).min(self.tail);
+        let tail = self.tail;
+        let from = from.map_or(tail, |from| self.counts.next_from(from, tail));
         self.insert(Subscribed {
             serial: 0,
             number,
@@ -169,7 +86,7 @@ impl State {
             },
             is_hungry: false,
             fresh_bytes: 0,
-            fetching: 0,
+            fetching: BTreeMap::new(),
             tally: Tally::default(),
             queues: Queues::default(),
             unsaved_ends: 0,
@@ -189,7 +106,10 @@ impl State {
         if known.is_open {
             return Err(SubscribeError::AlreadyOpen(Arc::clone(&spec.name)));
         }
-        if let Some(key) = known.key {
+        // A key that was given to another name since stands for that one.
+        if let Some(key) = known.key
+            && self.by_key.get(&key) == Some(&place)
+        {
             self.by_key.remove(&key);
         }
         known.key = Some(spec.key);
@@ -237,53 +157,57 @@ impl State {
             return Err(SeekError::Unknown(Arc::from(name)));
         };
         let tail = self.tail;
-        let to = to.clamp(self.counts.first().min(tail), tail);
+        let to = self.counts.next_from(to, tail);
         let subscribed = self.subscriptions.get_mut(id.place).expect(NAMED);
         let cursor = subscribed.cursor(tail);
         if to >= cursor {
-            let unread = subscribed.reads_to(tail)..to;
-            let mut discarded = self.counts.between(&unread);
-            while let Some(first) = subscribed.queues.fresh.front()
-                && first.offset < to
-                && let Some(ticket) = subscribed.queues.pop_fresh()
-            {
-                subscribed.fresh_bytes -= ticket.size_bytes;
-                discarded += 1;
-            }
-            let waiting: Vec<u64> = subscribed
-                .queues
-                .again
-                .range(..to)
-                .map(|(at, _)| *at)
-                .collect();
-            for offset in waiting {
-                if let Some((ticket, _)) = subscribed.queues.remove_again(offset) {
-                    self.kept_ends.extend(subscribed.kept_key(&ticket));
-                    discarded += 1;
-                }
-            }
+            let discarded = subscribed.skip_to(to, tail, &self.counts, &mut self.kept_ends);
             subscribed.discard(super::keeping::BY_THE_OPERATOR, discarded);
-            if to > subscribed.reads_to(tail) {
-                subscribed.feed = Feed::Behind(to);
-            }
         } else {
             subscribed.let_go_of_fresh(0);
-            let again = to..cursor;
-            let queues = &subscribed.queues;
-            let unfinished = queues.again.range(again.clone()).count()
-                + queues.leased.range(again.clone()).count()
-                + queues.parked.range(again.clone()).count();
-            subscribed.tally.replayed += self
-                .counts
-                .between(&again)
-                .saturating_sub(unfinished as u64);
+            subscribed.tally.replayed += subscribed.others_in(&self.counts, &(to..cursor));
             subscribed.feed = Feed::Behind(to);
         }
-        if subscribed.reads_to(tail) >= tail {
-            subscribed.feed = Feed::Live;
-        }
+        // Nobody knows yet what one that was not opened since the start wants.
+        subscribed.feed = match subscribed.reads_to(tail) {
+            from if from < tail || subscribed.key.is_none() => Feed::Behind(from),
+            _ => Feed::Live,
+        };
         let waker = subscribed.waker.take();
         self.woken.readers.extend(waker);
         Ok(self.save_now(id))
+    }
+}
+
+impl Subscribed {
+    /// Lets go of everything that waits below `to`, which is not below its cursor, and says how much
+    /// that was.
+    fn skip_to(
+        &mut self,
+        to: u64,
+        tail: u64,
+        counts: &Counts,
+        kept_ends: &mut Vec<KeptKey>,
+    ) -> u64 {
+        let mut discarded = self.others_in(counts, &(self.reads_to(tail)..to));
+        while let Some(first) = self.queues.fresh.front()
+            && first.offset < to
+            && let Some(ticket) = self.queues.pop_fresh()
+        {
+            self.fresh_bytes -= ticket.size_bytes;
+            discarded += 1;
+        }
+        let again = self.queues.again.range(..to);
+        let waiting: Vec<u64> = again.map(|(at, _)| *at).collect();
+        for offset in waiting {
+            if let Some((ticket, _)) = self.queues.remove_again(offset) {
+                kept_ends.extend(self.kept_key(&ticket));
+                discarded += 1;
+            }
+        }
+        if to > self.reads_to(tail) {
+            self.feed = Feed::Behind(to);
+        }
+        discarded
     }
 }

@@ -165,7 +165,8 @@ impl State {
             if subscribed.queues.has(offset) {
                 continue;
             }
-            if !subscribed.has_room() {
+            let is_full = self.buffer.is_over() && !subscribed.queues.fresh.is_empty();
+            if is_full || !subscribed.has_room() {
                 aboard.stopped_at = Some(offset);
                 continue;
             }
@@ -182,6 +183,7 @@ impl State {
                 .is_some_and(|it| offset >= it.from && it.stopped_at.is_none());
             if is_aboard && let Some(subscribed) = self.subscriptions.get_mut(*place) {
                 subscribed.tally.undecided += 1;
+                subscribed.is_saved_idle = false;
             }
         }
     }
@@ -192,15 +194,12 @@ impl State {
             if aboard.stopped_at.is_some() {
                 continue;
             }
-            let mut missed = self
-                .counts
-                .between(&(lost.start.max(aboard.from)..lost.end));
             if let Some(subscribed) = self.subscriptions.get_mut(*place) {
-                let known = subscribed.queues.leased.range(lost.clone()).count()
-                    + subscribed.queues.again.range(lost.clone()).count()
-                    + subscribed.queues.parked.range(lost.clone()).count();
-                missed = missed.saturating_sub(known as u64);
+                let lost = lost.start.max(aboard.from)..lost.end;
+                let missed = subscribed.others_in(&self.counts, &lost);
                 subscribed.tally.expired += missed;
+                // What is stored of it says less, also where it is idle.
+                subscribed.is_saved_idle &= missed == 0;
             }
         }
     }

@@ -181,10 +181,6 @@ fn a_standing_that_contradicts_itself_or_is_too_large_is_refused_and_changes_not
         ..busy(3, 3_000_000_000, &[])
     };
     let cases = [
-        (
-            busy(3, 10, &[10]),
-            "an exception is not below the offset it reads on from",
-        ),
         (busy(3, 10, &[4, 4]), "its exceptions do not rise"),
         (busy(3, 10, &[5, 4]), "its exceptions do not rise"),
         (

@@ -20,7 +20,7 @@ const IN_FLIGHT: usize = 64;
 /// A subscription with so many events before it.
 pub(in super::super) fn with_events(count: u64) -> (State, SubscriptionId) {
     let segments: [SegmentInfo; 0] = [];
-    let counts = Counts::new(&segments, Floor::default(), 0);
+    let counts = Counts::new(&segments, &[], Floor::default(), 0);
     let mut state = State::new(counts, 0, 1, 64 << 20);
     let spec = SubscriptionSpec {
         name: "a".into(),
