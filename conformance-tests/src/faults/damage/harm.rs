@@ -15,6 +15,9 @@ use crate::faults::files::is_in;
 use crate::faults::scene::id;
 use crate::faults::verdict::Trouble;
 
+/// Parked events that are written at once, at most, in a store that this driver has filled.
+const LAST_WRITE_MAX: u64 = 16;
+
 /// What is done to one file.
 #[derive(Clone, Debug)]
 pub(super) struct Harm {
@@ -53,17 +56,7 @@ impl Harm {
         let bytes = fs::read(template.join(&self.file))?;
         let places = places(&bytes);
         if is_in(&self.file, "kept") {
-            // A parked event is stored whole, in one record; a cut takes those behind it.
-            let count = match self.kind {
-                HarmKind::Flip { .. } => 1,
-                HarmKind::Cut { length } => {
-                    places.iter().filter(|it| it.1.end as u64 > length).count() as u64 + 1
-                }
-            };
-            return Ok(MayLose {
-                count,
-                ..MayLose::default()
-            });
+            return Ok(self.may_lose_of_kept(&places));
         }
         if !is_in(&self.file, "events") {
             return Ok(MayLose::default());
@@ -84,6 +77,24 @@ impl Harm {
                 || hit.iter().any(|number| Some(*number) == last),
             ids: hit.into_iter().map(id).collect(),
         })
+    }
+
+    /// A parked event is stored whole, in one record; those of the last write stand or fall together.
+    fn may_lose_of_kept(&self, places: &[Found]) -> MayLose {
+        let behind = |byte: u64| {
+            let behind = places.iter().filter(|(_, at)| at.end as u64 > byte);
+            behind.count() as u64
+        };
+        let (count, is_at_the_end) = match self.kind {
+            HarmKind::Flip { byte, .. } if behind(byte) < LAST_WRITE_MAX => (LAST_WRITE_MAX, true),
+            HarmKind::Flip { .. } => (1, false),
+            HarmKind::Cut { length } => (behind(length) + LAST_WRITE_MAX, true),
+        };
+        MayLose {
+            count,
+            is_at_the_end,
+            ids: Vec::new(),
+        }
     }
 
     pub(super) fn apply(&self, data: &Path) -> io::Result<()> {
