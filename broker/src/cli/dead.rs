@@ -95,18 +95,17 @@ pub struct ShowArgs {
 pub struct EndArgs {
     /// Which, as `dead ls -o name` names them; or a filter
     #[arg(value_name = "NAMESPACE/TRIGGER/POSITION", value_parser = letter,
-        conflicts_with_all = ["trigger", "broker", "reason", "since", "expression", "namespace",
-            "all", "rate", "limit", "dry_run", "detach"])]
+        conflicts_with_all = ["trigger", "broker", "reason", "since", "expression", "all", "rate",
+            "limit", "dry_run", "detach"])]
     pub letters: Vec<Letter>,
     /// Which, by what they are
     #[command(flatten)]
     pub filter: LetterFilterArgs,
     /// Only of triggers in this namespace
-    #[arg(short, long, value_name = "NAME", value_parser = dns_label)]
+    #[arg(short, long, value_name = "NAME", env = "SLUICEGATE_NAMESPACE", value_parser = dns_label)]
     pub namespace: Option<String>,
-    /// All letters of the server
-    #[arg(long, conflicts_with_all = ["trigger", "broker", "reason", "since", "expression",
-        "namespace"])]
+    /// All letters: of the namespace where one is given, else of the server
+    #[arg(long, conflicts_with_all = ["trigger", "broker", "reason", "since", "expression"])]
     pub all: bool,
     /// How to go about it
     #[command(flatten)]
@@ -206,7 +205,9 @@ async fn discard(args: &DiscardArgs, console: &mut Console) -> Result<(), Failur
 
 fn request(args: &EndArgs) -> Result<LettersRequest, Failure> {
     let letters = args.filter.filter(args.namespace.as_deref())?;
-    if letters == api::LetterFilter::default() && !args.all {
+    // A namespace alone may have been set for a whole installation.
+    let is_narrowed = args.filter.filter(None)? != api::LetterFilter::default();
+    if !is_narrowed && !args.all {
         return Err(Failure::usage(
             "nothing says which dead letters are meant",
             "name them, narrow them down with --trigger, --broker, --reason, --since or --match, or \

@@ -54,7 +54,9 @@ fn to_mean_everything_must_be_said() {
         redrive_request(&["--all"]).unwrap(),
         LettersRequest::default()
     );
-    assert!(redrive_request(&["-n", "shop"]).is_ok());
+    assert!(redrive_request(&["-n", "shop"]).is_err());
+    let of_shop = redrive_request(&["--all", "-n", "shop"]).unwrap();
+    assert_eq!(of_shop.letters.namespace.as_deref(), Some("shop"));
 }
 
 #[test]
