@@ -4,11 +4,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::json;
+use sluicegate_conformance::client::Request;
 use sluicegate_conformance::event::{Event, Mode};
 use sluicegate_conformance::harness::{Server, Setup, scratch_folder};
 use sluicegate_conformance::subscriber::{Answer, Subscriber};
 
-use crate::scene::{PATIENCE, await_verbose, metrics};
+use crate::scene::{PATIENCE, await_verbose, ids, metrics};
 
 /// A channel that takes events on whatever disk the tests run on, and little of its room.
 const SMALL: &str = "defaultChannel: {disk: {segmentBytes: 1Mi, reserveBytes: 0, minFreeBytes: 0, \
@@ -67,6 +69,49 @@ async fn what_was_accepted_is_delivered_by_the_next_process() {
         .await;
     second.terminate();
     assert_eq!(second.exit(PATIENCE).await.code(), Some(0));
+    std::fs::remove_dir_all(data).ok();
+}
+
+async fn post(server: &Server, path: &str, body: &serde_json::Value) -> serde_json::Value {
+    let request = Request::post(path)
+        .header("Content-Type", "application/json")
+        .body(body.to_string());
+    let answer = server.admin().send(request).await.expect("it answers");
+    serde_json::from_slice(&answer.body).expect("the admin API answers in JSON")
+}
+
+/// A trigger that was paused by command stays so, and what is settled can be replayed, in the next
+/// process.
+#[tokio::test]
+async fn a_pause_by_command_and_what_is_settled_outlive_the_process() {
+    let data = scratch_folder("data").expect("tests have a folder of their own");
+    let subscriber = Subscriber::start().await.expect("loopback has free ports");
+    let [held, quick] = ["held", "quick"].map(|name| trigger(name, &subscriber));
+    let objects = format!("{BROKER}---\n{held}---\n{quick}");
+    let setup = || on(&data, SMALL).manifest("orders.yaml", &*objects);
+    let first = Server::start(setup()).await;
+    let named = json!({"namespace": "disk", "trigger": "held"});
+    let paused = post(&first, "/api/v1/triggers:pause", &named).await;
+    assert_eq!(paused["paused"], true, "{paused}");
+    for id in ["1", "2", "3"] {
+        first.accept("/disk/orders", &event(id)).await;
+    }
+    subscriber.await_count("/quick", 3, PATIENCE).await;
+    first.terminate();
+    assert_eq!(first.exit(PATIENCE).await.code(), Some(0));
+
+    let second = Server::start(setup()).await;
+    let replay = json!({"replay": {"namespace": "disk", "broker": "orders"}});
+    post(&second, "/api/v1/operations", &replay).await;
+    let again = subscriber.await_count("/quick", 6, PATIENCE).await;
+    assert_eq!(ids(&again), ["1", "1", "2", "2", "3", "3"]);
+    assert!(subscriber.received("/held").is_empty(), "it is paused");
+    let resumed = post(&second, "/api/v1/triggers:resume", &named).await;
+    assert_eq!(resumed["paused"], false, "{resumed}");
+    let late = subscriber.await_count("/held", 3, PATIENCE).await;
+    assert_eq!(ids(&late), ["1", "2", "3"]);
+    second.terminate();
+    second.exit(PATIENCE).await;
     std::fs::remove_dir_all(data).ok();
 }
 

@@ -159,3 +159,32 @@ async fn what_is_retained_is_replayed_to_those_whose_filters_take_it() {
     );
     assert!(scene.received("held").is_empty());
 }
+
+/// A new trigger begins where its manifest says: with what comes next, or with what is retained.
+#[tokio::test]
+async fn a_new_trigger_begins_where_its_manifest_says() {
+    let held = json!({"sluicegate.dev/paused": "true"});
+    let scene = Scene::new("start").await.broker(json!({}));
+    // What waits for one is retained for all, on whatever channel.
+    let scene = scene.annotated_trigger("held", held, json!({}));
+    let scene = scene.start().await;
+    for id in ["1", "2"] {
+        scene.accept(&scene.event(id)).await;
+    }
+    let from = |start: &str| json!({"sluicegate.dev/start": start});
+    let scene = scene
+        .annotated_trigger("earliest", from("earliest"), json!({}))
+        .annotated_trigger("time", from("2026-01-01T00:00:00Z"), json!({}))
+        .annotated_trigger("latest", from("latest"), json!({}))
+        .start()
+        .await;
+    scene.accept(&scene.event("3")).await;
+    for (trigger, expected) in [
+        ("earliest", &["1", "2", "3"][..]),
+        ("time", &["1", "2", "3"]),
+        ("latest", &["3"]),
+    ] {
+        let received = scene.await_count(trigger, expected.len()).await;
+        assert_eq!(ids(&received), expected, "{trigger}");
+    }
+}
