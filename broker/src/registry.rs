@@ -31,6 +31,7 @@ mod departed;
 mod failing;
 mod failure;
 mod figures;
+pub mod lying;
 pub mod observer;
 pub mod operator;
 mod standing;
@@ -42,6 +43,7 @@ pub use operator::{Operator, OperatorOptions, OperatorParts};
 pub use standing::Standing;
 
 use departed::{Account, Departed};
+use lying::Lying;
 
 /// The kind of a channel on disk.
 const DISK: &str = "disk";
@@ -187,6 +189,7 @@ pub struct Registry {
     table: ArcSwap<Table>,
     clock: Clock,
     departed: Mutex<Departed>,
+    lying: Mutex<Lying>,
 }
 
 impl fmt::Debug for Registry {
@@ -204,6 +207,7 @@ impl Registry {
             table: ArcSwap::default(),
             clock,
             departed: Mutex::default(),
+            lying: Mutex::default(),
         }
     }
 

@@ -30,6 +30,8 @@ pub struct TriggerFigures {
     pub is_breaker_open: bool,
     /// Age of the oldest pending event; 0 when nothing is pending.
     pub oldest_waiting_seconds: f64,
+    /// How long the oldest event in the dead-letter store has been parked; 0 when none is.
+    pub lying_seconds: f64,
     /// How many events were discarded, by reason.
     pub discarded_by: Vec<(&'static str, u64)>,
 }
@@ -46,6 +48,7 @@ impl TriggerFigures {
             in_flight: 0,
             is_breaker_open: false,
             oldest_waiting_seconds: 0.0,
+            lying_seconds: 0.0,
             discarded_by: Vec::new(),
         }
     }

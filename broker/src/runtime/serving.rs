@@ -19,7 +19,7 @@ use crate::manifests::Look;
 use crate::metrics::Metrics;
 use crate::operations::Operations;
 use crate::readiness::{Phase, Readiness};
-use crate::registry::{Operator, OperatorOptions, OperatorParts, Registry};
+use crate::registry::{Operator, OperatorOptions, OperatorParts, Registry, lying};
 use crate::server::{self, RouterService, ServerOptions};
 use crate::watch_list::WatchList;
 
@@ -63,6 +63,7 @@ impl Server {
 
         let registry = Arc::new(Registry::new(manifests.clock()));
         let metrics = Arc::new(Metrics::new(Arc::clone(&registry) as _));
+        let lying = lying::watch(Arc::downgrade(&registry));
         let readiness = Arc::new(Readiness::default());
         let watches = Arc::new(WatchList::new(manifests.clock()));
         let operations = Arc::new(Operations::new(manifests.clock()));
@@ -97,6 +98,7 @@ impl Server {
         };
         let door = Listening::spawn(|stopping| server::serve(door, ingress, options, stopping));
         readiness.enter(Phase::Serving);
+        tokio::spawn(lying);
         Ok(Server {
             config,
             addresses,

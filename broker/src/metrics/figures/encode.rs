@@ -93,7 +93,7 @@ pub(super) fn encode_waiting(
     encoder: &mut DescriptorEncoder<'_>,
     triggers: &[TriggerFigures],
 ) -> std::fmt::Result {
-    let families: [Gauge<TriggerFigures>; 5] = [
+    let families: [Gauge<TriggerFigures>; 6] = [
         (
             "sluicegate_delivery_in_flight",
             "Events handed out to be delivered",
@@ -118,6 +118,11 @@ pub(super) fn encode_waiting(
             "sluicegate_dead_letters",
             "Events in the dead-letter store",
             |it| float(it.books.parked),
+        ),
+        (
+            "sluicegate_dead_letters_oldest_seconds",
+            "How long the oldest event in the dead-letter store has been parked",
+            |it| it.lying_seconds,
         ),
     ];
     gauges(encoder, &families, triggers, trigger_labels)

@@ -371,3 +371,24 @@ async fn two_thousand_triggers_are_begun_with_one_write_and_end_with_one() {
     bench.apply(&[&orders]).await;
     assert!(written().unwrap() < 10);
 }
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_that_lie_for_long_are_seen_in_the_metrics() {
+    use crate::metrics::figures::FiguresSource as _;
+    let mut bench = Bench::new();
+    bench.subscribers.react("a", Reaction::Answer(400));
+    bench.apply(&[&broker("orders"), &trigger("a")]).await;
+    let watching = super::super::super::lying::watch(Arc::downgrade(&bench.registry));
+    let watching = tokio::spawn(watching);
+    bench.send("orders", "1").await.unwrap();
+    let lying = || bench.registry.figures().triggers[0].lying_seconds;
+    pass(400_000).await;
+    assert!((399.0..401.0).contains(&lying()), "{}", lying());
+
+    let view = bench.trigger("a");
+    let channel = &bench.registry.table().brokers[&view.broker()].channel;
+    let letter = channel.dead_letters(None, None, 1).await.remove(0);
+    assert_eq!(channel.discard(&letter.key).await, Ok(true));
+    assert!(lying().abs() < f64::EPSILON, "at once");
+    watching.abort();
+}
