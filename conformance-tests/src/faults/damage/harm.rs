@@ -15,8 +15,8 @@ use crate::faults::files::is_in;
 use crate::faults::scene::id;
 use crate::faults::verdict::Trouble;
 
-/// Parked events that are written at once, at most, in a store that this driver has filled.
-const LAST_WRITE_MAX: u64 = 16;
+/// Parked events that are written at once, at most: as many as one trigger has in flight.
+const WRITE_MAX: u64 = 64;
 
 /// What is done to one file.
 #[derive(Clone, Debug)]
@@ -58,6 +58,13 @@ impl Harm {
         if is_in(&self.file, "kept") {
             return Ok(self.may_lose_of_kept(&places));
         }
+        if is_in(&self.file, "progress") {
+            // What is left of a trigger there may be nothing: it then begins anew, at the end.
+            return Ok(MayLose {
+                count: u64::MAX,
+                ..MayLose::default()
+            });
+        }
         if !is_in(&self.file, "events") {
             return Ok(MayLose::default());
         }
@@ -79,16 +86,16 @@ impl Harm {
         })
     }
 
-    /// A parked event is stored whole, in one record; those of the last write stand or fall together.
+    /// A parked event is stored whole, in one record; those of one write stand or fall together where
+    /// the file ends.
     fn may_lose_of_kept(&self, places: &[Found]) -> MayLose {
         let behind = |byte: u64| {
             let behind = places.iter().filter(|(_, at)| at.end as u64 > byte);
             behind.count() as u64
         };
         let (count, is_at_the_end) = match self.kind {
-            HarmKind::Flip { byte, .. } if behind(byte) < LAST_WRITE_MAX => (LAST_WRITE_MAX, true),
-            HarmKind::Flip { .. } => (1, false),
-            HarmKind::Cut { length } => (behind(length) + LAST_WRITE_MAX, true),
+            HarmKind::Flip { byte, .. } => (1, behind(byte) <= 1),
+            HarmKind::Cut { length } => (behind(length) + WRITE_MAX, true),
         };
         MayLose {
             count,
