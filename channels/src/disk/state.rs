@@ -159,6 +159,12 @@ impl State {
         self.tail
     }
 
+    /// What all events in memory take up.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> u64 {
+        self.buffer.used_bytes()
+    }
+
     pub(super) fn set_buffer_bytes(&mut self, buffer_bytes: u64) {
         self.buffer.set_bytes_max(buffer_bytes);
     }

@@ -123,7 +123,7 @@ impl State {
     ) -> oneshot::Receiver<Result<(), StoreError>> {
         self.must_save(id);
         let (answer, answered) = oneshot::channel();
-        self.unsaved.answers.push(answer);
+        self.will_answer(answer);
         self.unsaved.is_urgent = true;
         self.woken.keeper = true;
         answered
@@ -133,10 +133,20 @@ impl State {
     pub(super) fn has_deleted(&mut self, number: u64) -> oneshot::Receiver<Result<(), StoreError>> {
         let (answer, answered) = oneshot::channel();
         self.unsaved.deleted.push(number);
-        self.unsaved.answers.push(answer);
+        self.will_answer(answer);
         self.unsaved.is_urgent = true;
         self.woken.keeper = true;
         answered
+    }
+
+    /// Once the keeper has ended nobody would answer.
+    fn will_answer(&mut self, answer: Answer) {
+        if self.keeps_no_more {
+            let closed = StoreError("the channel is closed".to_owned());
+            drop(answer.send(Err(closed)));
+        } else {
+            self.unsaved.answers.push(answer);
+        }
     }
 
     /// Everything that is to be stored now. With `moves_floor` also everybody's place who has
