@@ -188,8 +188,9 @@ fn how_it_stands(broker: &mut Broker) -> Result<String, Trouble> {
     })
 }
 
-/// Whether that is one of the ends that a broker may choose: to go on, or to exit with a code.
+/// Whether that is one of the ends that a broker may choose: to go on, ready or not, or to exit with a
+/// code.
 fn is_defined(end: &str) -> bool {
     let panicked = format!("exit status: {PANICKED}");
-    !end.contains("signal") && !end.contains(&panicked) && !end.contains("not ready")
+    !end.contains("signal") && !end.contains(&panicked)
 }

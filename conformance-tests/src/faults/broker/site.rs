@@ -78,8 +78,14 @@ impl Site {
     /// ready.
     pub(in super::super) async fn start(&self, wrapper: &[OsString]) -> Result<Broker, Trouble> {
         let mut broker = self.spawn(wrapper)?;
-        broker.await_ready().await?;
-        Ok(broker)
+        match broker.await_ready().await {
+            Ok(()) => Ok(broker),
+            Err(trouble) => {
+                // What does not become ready must not be in the way of the next start.
+                broker.kill().await?;
+                Err(trouble)
+            }
+        }
     }
 
     /// The same without waiting.
