@@ -145,3 +145,8 @@ pub(crate) fn kept_lost(segment: u64, entries: usize, events: usize) {
 pub(crate) fn not_removed(error: &crate::disk::appender::RemovalError) {
     tracing::warn!(%error, "cannot remove events that nobody needs, trying again");
 }
+
+/// Dead letters could not be read to be shown.
+pub(crate) fn cannot_list(error: &crate::StoreError) {
+    tracing::warn!(%error, "cannot read dead letters from the store");
+}

@@ -53,6 +53,7 @@ pub use self::options::DiskOptions;
 use self::shared::Shared;
 use super::appender::{Answers, Prepared, PreparedEvent};
 use crate::reading::{PARTITION, Reader};
+use crate::telemetry;
 use crate::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
     DurabilityClass, Exhausted, Position, Replayed, RetainedPage, SeekError, Start, StoreError,
@@ -240,10 +241,25 @@ impl Channel for DiskChannel {
     ) -> BoxFuture<'_, Vec<DeadLetter>> {
         let name: Option<Arc<str>> = name.map(Arc::from);
         Box::pin(async move {
-            let letters = self
-                .shared
-                .apply(|state, _| state.letters(name.as_deref(), after.as_ref(), limit));
-            listing::dead_letters(&self.shared, letters).await
+            let mut after = after;
+            // Of a page there may be nothing left, which is not the end.
+            loop {
+                let page = |after| {
+                    let state = self.shared.state.lock();
+                    state.letters(name.as_deref(), after, limit)
+                };
+                let letters = page(after.as_ref());
+                let is_last = letters.len() < limit;
+                after = letters.last().map(|letter| letter.key.clone());
+                match listing::dead_letters(&self.shared, letters).await {
+                    Ok(found) if found.is_empty() && !is_last => {}
+                    Ok(found) => return found,
+                    Err(error) => {
+                        telemetry::cannot_list(&error);
+                        return Vec::new();
+                    }
+                }
+            }
         })
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sluicegate_event::stored;
 
-use super::super::log::{Item, ReadError};
+use super::super::files::is_broken;
+use super::super::kept::KeptReadError;
+use super::super::log::{Item, ReadError, Reader};
 use super::super::state::Letter;
 use super::shared::Shared;
 use crate::reading::position;
@@ -24,8 +26,25 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(StoreError("the process is stopping".to_owned())))
 }
 
-fn unreadable(error: &ReadError) -> StoreError {
-    StoreError(error.to_string())
+/// How often a place could not be read.
+#[derive(Debug, Default)]
+struct Tries(u32);
+
+/// How often a bad sector is tried before what stands behind it is read.
+const TRIES: u32 = 3;
+
+impl Tries {
+    fn after(&mut self, reader: &mut Reader, error: &ReadError) -> Result<(), StoreError> {
+        if !is_broken(&error.source) {
+            return Err(StoreError(error.to_string()));
+        }
+        self.0 += 1;
+        if self.0 >= TRIES {
+            self.0 = 0;
+            reader.pass_over();
+        }
+        Ok(())
+    }
 }
 
 /// The offset of the first event accepted at or after `at`; the tail if there is none.
@@ -42,15 +61,17 @@ pub(super) async fn offset_at(shared: &Arc<Shared>, at: Timestamp) -> Result<u64
             return Ok(tail);
         };
         let mut reader = shared.appender().readers().reader(first.base);
-        while let Some(item) = reader.read().map_err(|it| unreadable(&it))? {
-            match item {
-                Item::Record(record) if record.timestamp_ms >= at_ms => {
+        let mut tries = Tries::default();
+        loop {
+            match reader.read() {
+                Ok(Some(Item::Record(record))) if record.timestamp_ms >= at_ms => {
                     return Ok(record.offset.min(tail));
                 }
-                Item::Record(_) | Item::Damaged(_) => {}
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(tail),
+                Err(error) => tries.after(&mut reader, &error)?,
             }
         }
-        Ok(tail)
     })
     .await
 }
@@ -64,12 +85,18 @@ pub(super) async fn retained(
     blocking(shared, move |shared| {
         let tail = shared.state.lock().tail();
         let mut reader = shared.appender().readers().reader(from);
+        let mut tries = Tries::default();
         let mut page = RetainedPage::default();
         let mut bytes = 0;
         loop {
             let at = reader.position();
-            let Some(item) = reader.read().map_err(|it| unreadable(&it))? else {
-                return Ok(page);
+            let item = match reader.read() {
+                Ok(Some(item)) => item,
+                Ok(None) => return Ok(page),
+                Err(error) => {
+                    tries.after(&mut reader, &error)?;
+                    continue;
+                }
             };
             match item {
                 Item::Record(record) if record.offset >= tail => return Ok(page),
@@ -102,27 +129,40 @@ pub(super) async fn retained(
     .await
 }
 
-/// The dead letters whose events are still there.
-pub(super) async fn dead_letters(shared: &Arc<Shared>, letters: Vec<Letter>) -> Vec<DeadLetter> {
-    let read = blocking(shared, move |shared| {
-        let read = letters
-            .iter()
-            .filter_map(|letter| dead_letter(shared, letter));
-        Ok(read.collect())
-    });
-    read.await.unwrap_or_default()
+/// The dead letters whose events are still there, up to the size of a page. Those whose events are
+/// lost have expired.
+pub(super) async fn dead_letters(
+    shared: &Arc<Shared>,
+    letters: Vec<Letter>,
+) -> Result<Vec<DeadLetter>, StoreError> {
+    blocking(shared, move |shared| {
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        for letter in &letters {
+            if let Some(dead_letter) = dead_letter(shared, letter)? {
+                bytes += dead_letter.event.size_bytes();
+                found.push(dead_letter);
+            } else {
+                let (name, offset) = (&letter.key.subscription, letter.key.position.offset);
+                shared.apply(|state, _| state.lose_letter(name, offset));
+            }
+            if bytes >= PAGE_BYTES {
+                break;
+            }
+        }
+        Ok(found)
+    })
+    .await
 }
 
-fn dead_letter(shared: &Shared, letter: &Letter) -> Option<DeadLetter> {
-    let event = match shared.kept.event(letter.key.position.offset) {
-        Ok(event) => event?,
-        Err(error) => {
-            telemetry::cannot_read(&error, letter.key.position.offset);
-            return None;
-        }
+fn dead_letter(shared: &Shared, letter: &Letter) -> Result<Option<DeadLetter>, StoreError> {
+    let unreadable = |error: KeptReadError| StoreError(error.to_string());
+    let event = shared.kept.event(letter.key.position.offset);
+    let Some(event) = event.map_err(unreadable)? else {
+        return Ok(None);
     };
-    let reason = shared.kept.reason(letter.kept).ok().flatten();
-    Some(DeadLetter {
+    let reason = shared.kept.reason(letter.kept).map_err(unreadable)?;
+    Ok(Some(DeadLetter {
         key: letter.key.clone(),
         event: Arc::new(event),
         reason: reason.unwrap_or_else(|| ParkReason::unreadable(letter.kind)),
@@ -130,5 +170,5 @@ fn dead_letter(shared: &Shared, letter: &Letter) -> Option<DeadLetter> {
         accepted_at: letter.accepted_at,
         parked_at: letter.parked_at,
         retry_at: letter.retry_at,
-    })
+    }))
 }

@@ -1,6 +1,7 @@
 //! Opening: what is on the disk becomes a state, and the threads start.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -96,7 +97,8 @@ impl DiskChannel {
             segment_bytes: small.max(SMALL_SEGMENT_BYTES.min(options.segment_bytes)),
             ..KeptOptions::default()
         };
-        let is_known = |number| numbers.contains(&number);
+        // What is kept for a subscription whose standing was lost is not thrown away with it.
+        let is_known = |number| numbers.contains(&number) || recovered.missing.contains(&number);
         let (kept, entries, of_kept) = Kept::open(
             Arc::clone(&files),
             &dir.join("kept"),
@@ -155,7 +157,16 @@ impl DiskChannel {
         Ok(channel)
     }
 
-    fn start(&self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    /// Starts a thread. One that panics takes the trust in the store with it: nobody would store how
+    /// far deliveries are, or read for those who are behind, and nothing else would show it.
+    fn start(&self, name: &'static str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let run = move || {
+            if catch_unwind(AssertUnwindSafe(run)).is_err() {
+                shared.break_off(&format!("the thread {name} has panicked"));
+                shared.apply(|state, _| state.stop_keeping());
+            }
+        };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(run)?;

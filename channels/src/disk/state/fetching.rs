@@ -131,6 +131,26 @@ impl State {
         self.make_room();
     }
 
+    /// A dead letter whose event is lost has expired.
+    pub(in super::super) fn lose_letter(&mut self, name: &str, offset: u64) {
+        let Some(id) = self.id_of(name) else {
+            return;
+        };
+        let Some(subscribed) = self.subscribed(id) else {
+            return;
+        };
+        let key = KeptKey {
+            subscription: subscribed.number,
+            offset,
+        };
+        if subscribed.queues.remove_parked(offset).is_some() {
+            subscribed.tally.expired += 1;
+            self.kept_ends.push(key);
+            self.lost_events += 1;
+            self.must_save(id);
+        }
+    }
+
     fn lose(&mut self, fetch: Fetch) {
         let offset = fetch.key.offset;
         let Some(subscribed) = self.subscribed(fetch.id) else {
