@@ -110,7 +110,8 @@ pub(crate) fn standings_lost(dir: &std::path::Path, missing: &[u64], outdated: &
             dir = %dir.display(),
             missing = missing.len(),
             outdated = outdated.len(),
-            "where some subscriptions stand was lost: they begin anew, or get again what they had"
+            "where some subscriptions stand was lost: they begin where all idle ones stood, or get again what \
+             they had"
         );
     }
 }
@@ -149,4 +150,9 @@ pub(crate) fn not_removed(error: &crate::disk::appender::RemovalError) {
 /// Dead letters could not be read to be shown.
 pub(crate) fn cannot_list(error: &crate::StoreError) {
     tracing::warn!(%error, "cannot read dead letters from the store");
+}
+
+/// The newest segment of events could not be ended.
+pub(crate) fn not_rolled(error: &crate::disk::log::LogError) {
+    tracing::warn!(%error, "cannot begin a new segment of events, so that old ones stay longer");
 }

@@ -85,6 +85,10 @@ pub(super) struct State {
     next_serial: u64,
     keys_epoch: u64,
     lost_events: u64,
+    /// How many subscriptions have lost where they stood.
+    standings_lost: usize,
+    /// No idle subscription stood below.
+    floor: u64,
     closed: bool,
     /// The keeper has ended.
     keeps_no_more: bool,
@@ -123,10 +127,19 @@ impl State {
             next_serial: 0,
             keys_epoch: 0,
             lost_events: 0,
+            standings_lost: 0,
+            floor: tail,
             closed: false,
             keeps_no_more: false,
             woken: Woken::default(),
         }
+    }
+
+    /// So many subscriptions have lost where they stood. As many new ones begin at the floor: nobody
+    /// knows which of them they are, and an event too many is better than one too few.
+    pub(super) fn has_lost_standings(&mut self, count: usize, floor: u64) {
+        self.standings_lost = count;
+        self.floor = floor;
     }
 
     /// Changes whenever the matcher's answer may name a subscription that it could not name

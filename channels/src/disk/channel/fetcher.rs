@@ -6,6 +6,7 @@
 
 mod single;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,13 +32,15 @@ const READERS: usize = 4;
 const NEAR_OFFSETS: u64 = 256;
 /// How often a broken place is tried.
 const TRIES: u32 = 3;
+/// Places of which is remembered how often they have failed.
+const FAILED_PLACES: usize = 64;
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct Fetcher {
     shared: Arc<Shared>,
     readers: Vec<Reader>,
-    /// How often the sweep from the present place has failed.
-    failures: u32,
+    /// How often sweeps from a place have failed.
+    failures: BTreeMap<u64, u32>,
     /// What could not be read, and is tried again then.
     put_off: Vec<Fetch>,
     put_off_until: Instant,
@@ -68,7 +71,7 @@ impl Fetcher {
         Fetcher {
             shared,
             readers: Vec::new(),
-            failures: 0,
+            failures: BTreeMap::new(),
             put_off: Vec::new(),
             put_off_until: Instant::now(),
             is_halted: false,
@@ -136,7 +139,7 @@ impl Fetcher {
         };
         match self.read(&mut reader, plan, &mut chunk) {
             Ok(is_reusable) => {
-                self.failures = 0;
+                self.failures.remove(&plan.from);
                 if is_reusable {
                     self.readers.push(reader);
                 }
@@ -152,11 +155,16 @@ impl Fetcher {
 
     fn sweep_failed(&mut self, plan: SweepPlan, mut reader: Reader, error: &ReadError) {
         telemetry::cannot_read(error, plan.from);
-        self.failures += 1;
-        if is_broken(&error.source) && self.failures >= TRIES {
+        if self.failures.len() >= FAILED_PLACES && !self.failures.contains_key(&plan.from) {
+            self.failures.clear();
+        }
+        let failures = self.failures.entry(plan.from).or_default();
+        *failures += 1;
+        if is_broken(&error.source) && *failures >= TRIES {
+            self.failures.remove(&plan.from);
             reader.pass_over();
             self.readers.push(reader);
-        } else {
+        } else if !self.shared.apply(|state, _| state.sweep_failed(plan)) {
             self.pause();
         }
     }

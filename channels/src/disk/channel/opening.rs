@@ -121,6 +121,7 @@ impl DiskChannel {
         let counts = Counts::new(&segments, &missing, recovered.floor, tail);
         let mut state = State::new(counts, tail, recovered.next_number, options.buffer_bytes);
         state.has_lost(missing.iter().map(|it| it.end - it.start).sum());
+        state.has_lost_standings(recovered.missing.len(), recovered.floor.offset);
         let now = clock.now();
         for standing in &recovered.standings {
             state.restore(standing, now);
@@ -164,7 +165,7 @@ impl DiskChannel {
         let run = move || {
             if catch_unwind(AssertUnwindSafe(run)).is_err() {
                 shared.break_off(&format!("the thread {name} has panicked"));
-                shared.apply(|state, _| state.stop_keeping());
+                shared.apply(|state, now| state.stop_keeping(now));
             }
         };
         let thread = std::thread::Builder::new()

@@ -14,6 +14,8 @@ use crate::telemetry;
 
 /// How many segments are removed at a time, so that producers do not wait for long.
 const REMOVED_MAX: usize = 16;
+/// So many segments at least are begun in the time that events are retained.
+const ROLLS_PER_AGE: u128 = 8;
 
 /// What segments are measured against.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,7 @@ impl Keeper {
                 is_short: self.shared.space.room() != Room::Enough,
             }
         };
+        self.roll_what_is_old(limits);
         let segments = self.shared.appender().segments();
         let progress = &self.progress;
         let removable = removable(&segments, limits, |segment| {
@@ -53,6 +56,32 @@ impl Keeper {
             .block_on(self.shared.appender().remove_segments(&bases));
         if let Err(error) = removed {
             telemetry::not_removed(&error);
+        }
+    }
+}
+
+impl Keeper {
+    /// Ends the newest segment once what is in it is so old that it would otherwise hold for too long
+    /// what comes before: what is quiet would never be removed.
+    fn roll_what_is_old(&self, limits: Limits) {
+        let appender = self.shared.appender();
+        let newest = appender.segments().pop();
+        let is_old = |segment: SegmentInfo| {
+            let earliest_ms = segment.timestamps_ms.map(|(earliest, _)| earliest);
+            let is_old = |age: Duration| {
+                let age_ms = i64::try_from(age.as_millis() / ROLLS_PER_AGE).unwrap_or(i64::MAX);
+                earliest_ms.is_some_and(|it| limits.now_ms.saturating_sub(it) > age_ms)
+            };
+            !segment.is_sealed && limits.age.is_some_and(is_old)
+        };
+        if limits.is_short || appender.is_broken() || !newest.is_some_and(is_old) {
+            return;
+        }
+        let now_ms = limits.now_ms;
+        let rolled = appender.with_log(move |log| log.roll(now_ms));
+        match self.runtime.block_on(rolled) {
+            Ok(Ok(())) | Err(_) => {}
+            Ok(Err(error)) => telemetry::not_rolled(&error),
         }
     }
 }

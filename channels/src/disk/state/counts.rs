@@ -83,7 +83,7 @@ impl Counts {
                 });
             }
             // The newest says where the count goes on, however little of it is left.
-            if after < end || (at == newest && self.stretches.is_empty()) {
+            if after < end || at == newest {
                 self.stretches.push(Stretch {
                     offsets: after..end,
                     count: stretch.count + after - start,
@@ -234,5 +234,16 @@ mod tests {
         assert_eq!(counts.at(7), 5);
         counts.add(7..9);
         assert_eq!(counts.at(9), 7);
+    }
+
+    #[test]
+    fn removing_the_end_of_the_newest_stretch_leaves_its_count() {
+        let segments = [segment(0..10), segment(10..20)];
+        let mut counts = Counts::new(&segments, &[], Floor::default(), 20);
+        counts.forget(&(10..20));
+        assert_eq!((counts.at(10), counts.at(20)), (10, 20));
+        assert_eq!(counts.between(&(0..20)), 10);
+        counts.add(20..25);
+        assert_eq!((counts.at(25), counts.between(&(0..25))), (25, 15));
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -19,6 +20,11 @@ use crate::{Exhausted, KINDS_FOR_SINK, ParkReason, StoreError, Timestamp};
 
 /// The label of what an operator's command discarded.
 pub(super) const BY_THE_OPERATOR: &str = "operator";
+
+/// When what could not be moved comes up at the earliest: not at once, for the disk is likely full.
+const NOT_KEPT_WAIT: Duration = Duration::from_secs(1);
+/// And what could not be parked, which is then sent once more than it should be.
+const NOT_PARKED_WAIT: Duration = Duration::from_secs(30);
 
 /// Something to be kept, and what then happens.
 #[derive(Debug)]
@@ -307,8 +313,16 @@ impl State {
             ) => self.park(lease, kind, sends, at, retry_at),
             (Then::Redrive { id, offset, at }, Ok(())) => self.redriven(id, offset, at),
             (Then::Discard { id, offset }, Ok(())) => self.discarded(id, offset),
-            (Then::Move { lease, .. } | Then::Park { lease, .. }, Err(_)) => {
-                self.not_kept(lease, now)
+            (
+                Then::Move {
+                    lease,
+                    until,
+                    sends,
+                },
+                Err(_),
+            ) => self.not_kept(lease, until.max(now + NOT_KEPT_WAIT), sends),
+            (Then::Park { lease, sends, .. }, Err(_)) => {
+                self.not_kept(lease, now + NOT_PARKED_WAIT, sends)
             }
             (Then::Redrive { .. } | Then::Discard { .. }, Err(_)) => false,
         };

@@ -20,6 +20,7 @@ impl State {
             number: standing.number,
             name: Arc::clone(&standing.name),
             key: None,
+            keyed_in: 0,
             exhausted: Exhausted::Discard,
             deferred_max: usize::MAX,
             is_paused: standing.is_paused,

@@ -35,6 +35,8 @@ pub(super) struct Subscribed {
     pub(super) name: Arc<str>,
     /// None until it is opened: then nobody knows what it wants.
     pub(super) key: Option<SubscriptionKey>,
+    /// The matcher knows the key from this epoch on.
+    pub(super) keyed_in: u64,
     pub(super) exhausted: Exhausted,
     pub(super) deferred_max: usize,
     pub(super) is_paused: bool,

@@ -58,7 +58,9 @@ impl State {
         };
         self.by_key.insert(spec.key, place);
         self.keys_epoch += 1;
-        let id = self.subscriptions.get(place).expect(NAMED).id(place);
+        let subscribed = self.subscriptions.get_mut(place).expect(NAMED);
+        subscribed.keyed_in = self.keys_epoch;
+        let id = subscribed.id(place);
         let saved = known.is_none().then(|| self.save_now(id));
         Ok(Begun { id, saved })
     }
@@ -67,12 +69,14 @@ impl State {
         let number = self.next_number;
         self.next_number += 1;
         let tail = self.tail;
-        let from = from.map_or(tail, |from| self.counts.next_from(from, tail));
+        let from = from.unwrap_or_else(|| self.latest());
+        let from = self.counts.next_from(from, tail);
         self.insert(Subscribed {
             serial: 0,
             number,
             name: Arc::clone(&spec.name),
             key: Some(spec.key),
+            keyed_in: 0,
             exhausted: spec.exhausted,
             deferred_max: spec.deferred_max.get(),
             is_paused: false,
@@ -94,6 +98,15 @@ impl State {
             is_unsaved: false,
             is_saved_idle: false,
         })
+    }
+
+    /// Where one begins that asks for nothing that there was before.
+    fn latest(&mut self) -> u64 {
+        if self.standings_lost == 0 {
+            return self.tail;
+        }
+        self.standings_lost -= 1;
+        self.floor
     }
 
     fn reopen(

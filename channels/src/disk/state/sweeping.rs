@@ -93,13 +93,10 @@ impl State {
         None
     }
 
-    /// Gives out what was read, from the beginning of the plan up to `until`. If a subscription has
-    /// come since it was matched, it is read again.
+    /// Gives out what was read, from the beginning of the plan up to `until`. For those that have come
+    /// since it was matched it is read again.
     pub(in super::super) fn swept(&mut self, plan: SweepPlan, swept: Vec<Swept>, until: u64) {
-        if plan.keys_epoch != self.keys_epoch {
-            return;
-        }
-        let mut boarded = self.board(plan.from..until);
+        let mut boarded = self.board(plan.from..until, plan.keys_epoch);
         for swept in swept {
             match swept {
                 Swept::Event {
@@ -118,15 +115,35 @@ impl State {
         self.make_room();
     }
 
-    fn board(&mut self, stretch: Range<u64>) -> Boarded {
+    /// What a plan asked for could not be read for now: its turn is behind the others'. Says whether
+    /// there are others.
+    pub(in super::super) fn sweep_failed(&mut self, plan: SweepPlan) -> bool {
+        let tail = self.tail;
+        let is_of_plan = |state: &mut Self, id| {
+            let subscribed = state.subscribed(id);
+            subscribed.is_some_and(|it| it.reads_to(tail) == plan.from)
+        };
+        for _ in 0..self.hungry.len() {
+            match self.hungry.front().copied() {
+                Some(id) if is_of_plan(self, id) => self.hungry.rotate_left(1),
+                Some(_) => return true,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    fn board(&mut self, stretch: Range<u64>, keys_epoch: u64) -> Boarded {
         let hungry = self.hungry.iter();
         let boarded = hungry.filter_map(|id| {
             let subscribed = self.subscriptions.get(id.place)?;
             let Feed::Behind(from) = subscribed.feed else {
                 return None;
             };
-            let is_aboard =
-                subscribed.serial == id.serial && stretch.contains(&from) && !subscribed.is_paused;
+            let is_aboard = subscribed.serial == id.serial
+                && subscribed.keyed_in <= keys_epoch
+                && stretch.contains(&from)
+                && !subscribed.is_paused;
             let aboard = Aboard {
                 from,
                 stopped_at: None,

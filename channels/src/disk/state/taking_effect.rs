@@ -1,16 +1,11 @@
 //! What comes of it once something is kept, or could not be.
 
-use std::time::Duration;
-
 use super::State;
 use super::held::{Reason, Ticket};
 use super::keeping::BY_THE_OPERATOR;
 use crate::Timestamp;
 use crate::queues::{Duty, ParkedAgain, Why};
 use crate::reading::{LeaseId, SubscriptionId};
-
-/// When what could not be kept is handed out again: not at once, for the disk is likely full.
-const NOT_KEPT_WAIT: Duration = Duration::from_secs(1);
 
 impl State {
     pub(super) fn moved(&mut self, lease: LeaseId, until: Timestamp, sends: u32) -> bool {
@@ -82,16 +77,16 @@ impl State {
     }
 
     /// The event is handed out again, soon.
-    pub(super) fn not_kept(&mut self, lease: LeaseId, now: Timestamp) -> bool {
+    pub(super) fn not_kept(&mut self, lease: LeaseId, until: Timestamp, sends: u32) -> bool {
         let id = lease.subscription;
-        let until = now + NOT_KEPT_WAIT;
         let Some(subscribed) = self.subscribed(id) else {
             return false;
         };
-        let Some((ticket, duty)) = subscribed.queues.end_lease(lease.offset, lease.token) else {
+        let Some((mut ticket, duty)) = subscribed.queues.end_lease(lease.offset, lease.token)
+        else {
             return false;
         };
-        let sends = ticket.sends;
+        ticket.sends = sends;
         match duty {
             Duty::Deliver | Duty::HandedOver => {
                 subscribed

@@ -167,3 +167,32 @@ fn an_end_that_waits_does_not_take_what_was_kept_anew() {
     check(false);
     check(true);
 }
+
+#[test]
+fn what_could_not_be_kept_waits_as_long_as_it_was_to_and_remembers_its_sends() {
+    let full = || Err(StoreError("the disk is full".into()));
+    let later = Timestamp(600_000);
+    let (mut state, id) = with_events(2);
+
+    let moved = lease(&mut state, id).expect("it is fresh");
+    let _asked = ask(|answer| state.begin_move(moved, later, 3, answer));
+    let parked = lease(&mut state, id).expect("it is fresh");
+    let _asked = park(&mut state, parked);
+    for to_keep in state.take_to_keep() {
+        state.kept(to_keep, &full(), NOW);
+    }
+    let status = &state.statuses(&|_| None)[0];
+    assert_eq!((status.deferred, status.books.pending), (2, 2));
+    assert!(status.next_due_at > Some(NOW), "no hot loop");
+
+    let limit = NextLimit {
+        items_max: 2.try_into().expect("it is more than none"),
+        bytes_max: usize::MAX,
+        dead_letters_max: 1,
+    };
+    let Next::HandedOut(leases) = state.next(id, limit, Waker::noop(), later) else {
+        panic!("both are due");
+    };
+    let sends: Vec<_> = leases.iter().map(|it| (it.id.offset, it.sends)).collect();
+    assert_eq!(sends, [(1, 1), (0, 3)]);
+}

@@ -96,3 +96,25 @@ fn what_cannot_be_stored_for_now_holds_up_nothing() {
     assert_eq!(round.changes.len(), 1, "it is stored once that is possible");
     state.round_saved(round);
 }
+
+#[test]
+fn as_many_new_ones_begin_at_the_floor_as_have_lost_where_they_stood() {
+    let counts = Counts::new(&[], &[], Floor::default(), 0);
+    let mut state = State::new(counts, 0, 1, 64 << 20);
+    state.extend(0..100);
+    state.has_lost_standings(1, 40);
+    let mut begin = |name: &str, key| {
+        let spec = SubscriptionSpec {
+            name: name.into(),
+            key: SubscriptionKey(key),
+            start: Start::Latest,
+            exhausted: Exhausted::Discard,
+            deferred_max: 1_000.try_into().expect("it is more than none"),
+        };
+        drop(state.subscribe(&spec, None, NOW).expect("the name is free"));
+        let statuses = state.statuses(&|_| None);
+        let status = statuses.iter().find(|it| &*it.name == name);
+        status.expect("it was just made").unread
+    };
+    assert_eq!([begin("first", 1), begin("second", 2)], [60, 0]);
+}
