@@ -181,7 +181,7 @@ impl Operator {
                 .metrics
                 .ingress
                 .handles(&name.namespace, &name.name, store.kind()),
-            deduplication: self.open_deduplication(name),
+            deduplication: self.open_deduplication(name, store.is_durable()),
             on_accepted: Some(Arc::new(watching)),
         });
         tell_opened(name, &store, &*channel);
@@ -236,11 +236,18 @@ impl Operator {
         self.folders.as_ref().map(|folders| folders.path(broker))
     }
 
-    /// What finds duplicates at the broker's door, if that is asked for.
-    fn open_deduplication(&self, broker: &ObjectName) -> Option<Arc<Deduplication>> {
+    /// What finds duplicates at the broker's door, if that is asked for. What it remembers lives as long
+    /// as the events do: were it kept for longer, an event that went with the process would be taken
+    /// for stored when it is sent again.
+    fn open_deduplication(
+        &self,
+        broker: &ObjectName,
+        is_durable: bool,
+    ) -> Option<Arc<Deduplication>> {
         // Without it too, so that its series tell that there were none.
         let metrics = self.parts.metrics.deduplication.handles(broker);
-        let dir = self.folder_of(broker).map(|dir| dir.join("seen"));
+        let folder = self.folder_of(broker).filter(|_| is_durable);
+        let dir = folder.map(|dir| dir.join("seen"));
         let clock = self.parts.registry.clock();
         let options = self.options.deduplicate.as_ref()?;
         Some(Deduplication::open(

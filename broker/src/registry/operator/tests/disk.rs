@@ -261,6 +261,28 @@ async fn a_channel_on_disk_needs_a_data_folder() {
     assert!(condition.message().unwrap().contains("--data"));
 }
 
+/// What went with the process may be sent again, and is no duplicate then.
+#[tokio::test]
+async fn what_finds_duplicates_is_kept_only_where_events_are() {
+    let data = TempDir::new();
+    let options = OperatorOptions {
+        deduplicate: Some(Default::default()),
+        ..on_disk(data.path())
+    };
+    let mut bench = Bench::with(options, Identities::open(data.path()).unwrap());
+    let reference = "{config: {apiVersion: sluicegate.dev/v1alpha1, kind: BrokerConfig, name: c}}";
+    let memory = broker_config("c", "{channel: {memory: {}}}");
+    let quick = broker_with("quick", reference);
+    bench.apply(&[&broker("orders"), &quick, &memory]).await;
+    let is_kept = |broker| {
+        let running = Arc::clone(&bench.registry.table().brokers[&name(broker)]);
+        running.entry.deduplication.as_ref().unwrap().is_kept()
+    };
+    assert!(is_kept("orders") && !is_kept("quick"));
+    assert!(!data.path().join("brokers/shop/quick/seen").exists());
+    bench.stop().await;
+}
+
 #[tokio::test]
 async fn a_broker_that_runs_keeps_its_kind_of_channel() {
     let data = TempDir::new();
