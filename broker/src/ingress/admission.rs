@@ -51,6 +51,13 @@ impl Share {
         self.bytes += bytes;
         true
     }
+
+    /// Takes `bytes` in all, or the whole room where that is less; false when there is no room for them.
+    #[must_use]
+    pub(super) fn grow_to(&mut self, bytes: usize) -> bool {
+        let bytes = bytes.min(self.room.bytes_max);
+        self.grow(bytes.saturating_sub(self.bytes))
+    }
 }
 
 impl Drop for Share {
@@ -77,6 +84,16 @@ mod tests {
         drop(other);
         assert!(one.grow(40));
         drop(one);
+        let mut all = room.share();
+        assert!(
+            all.grow_to(1_000),
+            "what is larger than the room takes all of it"
+        );
+        assert!(
+            all.grow_to(10) && !room.share().grow(1),
+            "it does not shrink"
+        );
+        drop(all);
         assert!(room.share().grow(100));
     }
 }

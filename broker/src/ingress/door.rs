@@ -10,7 +10,7 @@ use sluicegate_channels::{Admission, AppendError, Channel, Position};
 use sluicegate_event::{Decoded, Event, message_bytes_max};
 use tokio::time::{Instant, timeout_at};
 
-use super::admission::Room;
+use super::admission::{Room, Share};
 use super::deduplication::{Claim, Deduplication, Ticket};
 use super::path::Target;
 use super::{AnswerBody, Directory, Entry, Found, IngressOptions, answer, body, hops};
@@ -121,11 +121,16 @@ impl Door {
             Err(error) => return Err(answer::undecodable(&error).into()),
         };
         stamp_hops(&mut events, is_batch, &head.headers, entry.hops_max)?;
-        self.append(entry, events).await
+        self.append(entry, events, share).await
     }
 
-    /// Stores `events` and tells who wants to know.
-    async fn append(&self, entry: &Entry, mut events: Vec<Event>) -> Result<usize, Refused> {
+    /// Stores `events`, which take their `share` of the memory until then, and tells who wants to know.
+    async fn append(
+        &self,
+        entry: &Entry,
+        mut events: Vec<Event>,
+        mut share: Share,
+    ) -> Result<usize, Refused> {
         let deadline = Instant::now() + self.options.append_timeout;
         let count = events.len();
         if count == 0 {
@@ -142,6 +147,10 @@ impl Door {
                 let claimed = timeout_at(deadline, claim(deduplication, &events)).await;
                 let ticket = claimed.map_err(|_| refused(answer::still_storing(entry)))?;
                 ticket.retain_fresh(&mut events);
+                // They may outlive their request, and then take memory also where a body has no bytes.
+                if !share.grow_to(events.iter().map(Event::size_bytes).sum()) {
+                    return Err(refused(answer::no_room()));
+                }
                 Some(ticket)
             }
         };
@@ -161,7 +170,7 @@ impl Door {
         let append = async {
             match ticket {
                 None => entry.channel.append(events, Admission::Ingress).await,
-                Some(ticket) => store_to_the_end(&entry.channel, events, ticket).await,
+                Some(ticket) => store_to_the_end(&entry.channel, events, ticket, share).await,
             }
         };
         let positions = match timeout_at(deadline, append).await {
@@ -195,15 +204,19 @@ async fn claim(deduplication: &Arc<Deduplication>, events: &[Event]) -> Ticket {
 }
 
 /// Stores in a task of its own, so that it is known whether the events are stored though their sender
-/// is gone: who sends again because the answer took too long is whom this is for.
+/// is gone: who sends again because the answer took too long is whom this is for. The events keep their
+/// share of the memory until then, so that a store that hangs does not collect them without bound.
 async fn store_to_the_end(
     channel: &Arc<dyn Channel>,
     events: Vec<Event>,
     ticket: Ticket,
+    share: Share,
 ) -> Result<Vec<Position>, AppendError> {
     let channel = Arc::clone(channel);
     let storing = tokio::spawn(async move {
-        let positions = channel.append(events, Admission::Ingress).await?;
+        let stored = channel.append(events, Admission::Ingress).await;
+        drop(share);
+        let positions = stored?;
         ticket.stored();
         Ok(positions)
     });

@@ -1,13 +1,19 @@
 //! Size limits (rows O5 and O6), room in memory, hops, metrics and shutdown at the door.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use sluicegate::ingress::IngressOptions;
+use sluicegate::ingress::deduplication::{Deduplication, DeduplicationOptions};
+use sluicegate::metrics::deduplication::DeduplicationHandles;
+use sluicegate_channels::Clock;
 use sluicegate_event::Limits;
+use sluicegate_resources::ObjectName;
 use tokio::time::{interval, timeout};
 
 use crate::client::PATIENCE;
 use crate::door::{BATCH, EVENT, HOPS_MAX, STRUCTURED, Setup, TestDoor, event, json, post, typed};
+use crate::stuck::StuckChannel;
 
 const EVENT_BYTES: usize = 64 << 10;
 const BATCH_BYTES: usize = 256 << 10;
@@ -120,6 +126,36 @@ async fn what_fills_the_memory_for_bodies_is_503_until_there_is_room_again() {
     dawdler.send("x".repeat(100)).await;
     assert_eq!(dawdler.answer().await.status, 202);
     assert_eq!(door.ask(event("", &"x".repeat(500))).await.status, 202);
+}
+
+#[tokio::test]
+async fn what_a_store_that_hangs_is_asked_to_store_takes_memory_though_it_was_answered() {
+    let options = DeduplicationOptions::default();
+    let broker = ObjectName {
+        namespace: "shop".to_owned(),
+        name: "orders".to_owned(),
+    };
+    let metrics = DeduplicationHandles::default();
+    let clock = Clock::anchored_at(UNIX_EPOCH);
+    let door = TestDoor::start(Setup {
+        channel: Arc::new(StuckChannel::new()),
+        ingress: IngressOptions {
+            append_timeout: Duration::from_millis(20),
+            in_flight_bytes_max: 10_000,
+            ..IngressOptions::default()
+        },
+        deduplication: Some(Deduplication::open(&broker, &options, None, clock, metrics)),
+        ..Setup::default()
+    })
+    .await;
+    for id in 0..100 {
+        let lines = EVENT.replace("ce-id: 1", &format!("ce-id: {id}"));
+        let answer = door.ask(post("/shop/orders", &lines, "")).await;
+        if answer.json()["type"] == "https://sluicegate.dev/e/W046" {
+            return;
+        }
+    }
+    panic!("as many events as anybody likes wait for a store that hangs");
 }
 
 /// T18, G18: a missing count is a fresh one, what comes in is clamped, what is used up refused.
