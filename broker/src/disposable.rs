@@ -7,10 +7,14 @@
 //!
 //! What it leaves out: what is in a store, and how it is filled again.
 
+mod folder;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use sluicegate_channels::Timestamp;
+
+pub use self::folder::SpareFolder;
 
 /// Pages kept in memory for one store. What is in them is read in order, seldom.
 const CACHE_BYTES: u64 = 2 << 20;

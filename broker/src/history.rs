@@ -26,11 +26,9 @@ mod ring;
 mod story;
 mod telling;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluicegate_channels::disk::files::Disk as LocalDisk;
 use sluicegate_channels::{Clock, ParkReason, Position, Timestamp};
 use sluicegate_dispatcher::sender::Purpose;
 use sluicegate_dispatcher::{AttemptReport, Ending};
@@ -46,6 +44,7 @@ pub use self::recorder::{Judging, Recorder};
 use self::ring::Ring;
 pub use self::story::{Told, tell};
 use self::telling::Telling;
+use crate::disposable::SpareFolder;
 use crate::metrics::history::HistoryHandles;
 
 /// How histories are kept: `history` in the settings.
@@ -92,23 +91,22 @@ enum Store {
 }
 
 impl History {
-    /// Opens the history that is kept in `dir`, or begins one in memory where there is none. What
-    /// there is in `dir` is looked at in a thread of its own.
+    /// Opens the history that is kept in `folder`, or begins one in memory where there is none. What
+    /// there is in it is looked at in a thread of its own.
     pub fn open(
         broker: &ObjectName,
         options: &HistoryOptions,
-        dir: Option<&Path>,
+        folder: Option<SpareFolder>,
         clock: Clock,
         metrics: HistoryHandles,
     ) -> Self {
         let telling = Telling::new(broker.clone(), metrics);
         let in_memory = || Store::Memory(Ring::new(options.bytes_max, options.age_max));
-        let store = match dir {
+        let store = match folder {
             None => in_memory(),
-            Some(dir) => {
+            Some(folder) => {
                 let place = Place {
-                    files: Arc::new(LocalDisk),
-                    dir: dir.to_owned(),
+                    folder,
                     options: options.clone(),
                     clock,
                 };

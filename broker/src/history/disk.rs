@@ -10,7 +10,8 @@
 //! All of it is disposable. A log that cannot be opened is *set aside*: renamed, so that someone can
 //! look at it, and a new one begun. Damage within a log is read past. An index that is damaged or
 //! missing is made anew out of the log, and until then all of the log is read. What cannot be written is
-//! left out and counted. Nothing here ever makes an event wait.
+//! left out and counted, and nothing is written while the disk has hardly more room than a channel
+//! keeps free. Nothing here ever makes an event wait.
 
 mod ids;
 mod index;
@@ -24,7 +25,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sluicegate_channels::disk::files::Files;
 use sluicegate_channels::disk::log::{Item, Readers};
 use sluicegate_channels::{Clock, Timestamp};
 use tokio::time::Instant;
@@ -35,6 +35,7 @@ use super::found::Found;
 use super::queue::Queue;
 use super::record::{Gap, GapCause, Mark, What};
 use super::{HistoryOptions, Telling};
+use crate::disposable::SpareFolder;
 
 /// How long a reader waits for the latest records to be written.
 const WRITTEN_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -76,19 +77,18 @@ struct Shelf {
 /// Where and how a history is kept.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    pub(super) files: Arc<dyn Files>,
-    pub(super) dir: PathBuf,
+    pub(super) folder: SpareFolder,
     pub(super) options: HistoryOptions,
     pub(super) clock: Clock,
 }
 
 impl Place {
     fn log_dir(&self) -> PathBuf {
-        self.dir.join("log")
+        self.folder.path().join("log")
     }
 
     fn index_dir(&self) -> PathBuf {
-        self.dir.join("index")
+        self.folder.path().join("index")
     }
 }
 

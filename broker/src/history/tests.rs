@@ -4,6 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
+use std::path::Path;
+
+use sluicegate_resources::DiskConfig;
+
 use super::*;
 use crate::testing::TempDir;
 
@@ -16,7 +20,18 @@ fn broker() -> ObjectName {
 
 fn open(dir: Option<&Path>, options: &HistoryOptions) -> History {
     let clock = Clock::anchored_at(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-    History::open(&broker(), options, dir, clock, HistoryHandles::default())
+    let folder = dir.map(|dir| keeping_free(dir, 0));
+    History::open(&broker(), options, folder, clock, HistoryHandles::default())
+}
+
+fn keeping_free(dir: &Path, free_bytes_min: u64) -> SpareFolder {
+    let config = DiskConfig {
+        free_percent_min: 0,
+        free_bytes_min,
+        reserve_bytes: 0,
+        ..DiskConfig::default()
+    };
+    SpareFolder::new(dir.to_owned(), &config)
 }
 
 fn event(id: &str) -> Event {
@@ -139,6 +154,38 @@ fn after_a_kill_the_story_says_that_the_last_moment_may_be_missing() {
     assert_eq!(ids(&found), ["1"]);
     let causes: Vec<_> = found.gaps.iter().map(|gap| gap.cause).collect();
     assert_eq!(causes, [GapCause::Crash]);
+}
+
+/// G8: what may be lost takes none of the room that settling needs.
+#[test]
+fn without_room_to_spare_a_history_is_read_and_not_written() {
+    let dir = TempDir::new();
+    let options = HistoryOptions::default();
+    let first = open(Some(dir.path()), &options);
+    accept(&first, "before", 1);
+    close(first);
+    let clock = Clock::anchored_at(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    let short = keeping_free(dir.path(), u64::MAX);
+    let second = History::open(
+        &broker(),
+        &options,
+        Some(short),
+        clock,
+        HistoryHandles::default(),
+    );
+    for round in 1..=3 {
+        accept(&second, "meanwhile", 1 + round);
+        let found = second.find("meanwhile");
+        assert!(ids(&found).is_empty());
+        assert_eq!(second.left_out(), round, "and a gap is not counted again");
+        let gaps = &found.gaps;
+        assert_eq!(gaps.last().map(|it| it.records), Some(round), "{gaps:?}");
+    }
+    assert_eq!(ids(&second.find("before")), ["before"]);
+    close(second);
+    let third = open(Some(dir.path()), &options);
+    assert!(ids(&third.find("meanwhile")).is_empty());
+    assert_eq!(ids(&third.find("before")), ["before"]);
 }
 
 #[test]

@@ -14,14 +14,14 @@
 //! What is remembered is a keyed hash of 128 bits for each pair, so that nobody can make another's event
 //! look like a duplicate. Bounded in time and in number; past either the oldest pair is forgotten, and
 //! its event would be taken again. With a folder the window survives a restart ([`keeping`]); after a
-//! crash the pairs of the last second or two may be missing, and a window that is damaged begins anew.
+//! crash the pairs of the last second or two may be missing, as are those that came while the disk had
+//! hardly more room than a channel keeps free, and a window that is damaged begins anew.
 //! Never is an event refused, or taken for a duplicate, because something went wrong here.
 
 mod keeping;
 mod window;
 
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ use tokio::sync::watch;
 
 use self::keeping::Keeper;
 use self::window::Window;
+use crate::disposable::SpareFolder;
 use crate::metrics::deduplication::DeduplicationHandles;
 
 /// How duplicates are found: `ingress.deduplicate` in the settings.
@@ -106,25 +107,25 @@ pub struct Ticket {
 }
 
 impl Deduplication {
-    /// Remembers nothing, or what is kept in `dir`: claims wait until that is read.
+    /// Remembers nothing, or what is kept in `folder`: claims wait until that is read.
     pub fn open(
         broker: &ObjectName,
         options: &DeduplicationOptions,
-        dir: Option<&Path>,
+        folder: Option<SpareFolder>,
         clock: Clock,
         metrics: DeduplicationHandles,
     ) -> Arc<Self> {
         let (ended, is_read) = watch::channel(());
-        let window = Window::new(options, dir.map(|_| is_read));
+        let window = Window::new(options, folder.as_ref().map(|_| is_read));
         let opened = Arc::new(Deduplication {
             clock,
             window: Mutex::new(window),
             keeper: OnceLock::new(),
             metrics,
         });
-        if let Some(dir) = dir {
+        if let Some(folder) = folder {
             let owner = Arc::downgrade(&opened);
-            let start = || Keeper::start(broker, options, dir, owner, ended);
+            let start = || Keeper::start(broker, options, folder, owner, ended);
             opened.keeper.get_or_init(start);
         }
         opened

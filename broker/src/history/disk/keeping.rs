@@ -7,7 +7,7 @@ use sluicegate_channels::Timestamp;
 use sluicegate_channels::disk::log::{Batch, DamageKind, Log, LogError, LogOptions, Recovery};
 
 use super::super::queue::Taken;
-use super::super::record::{Gap, GapCause, split};
+use super::super::record::{Gap, GapCause, What, split};
 use super::indexing::Indexing;
 use super::{BLOCK_VERSION, Place, Shared, damage};
 use crate::disposable::set_aside;
@@ -61,12 +61,13 @@ impl Keeping {
             if self.log.is_none() && now >= self.reopen_at {
                 self.open();
             }
-            self.write(&buffer, since, now);
+            let may_grow = self.place.folder.may_grow();
+            self.write(&buffer, since, now, may_grow);
             let is_due = now.since(self.synced_at) >= WRITE_EVERY;
             if is_due || is_awaited || is_closing {
                 self.sync(now);
             }
-            self.expire(now);
+            self.expire(now, may_grow);
             self.show();
             if is_closing {
                 self.end();
@@ -107,8 +108,7 @@ impl Keeping {
             segment_bytes: self.place.options.segment_bytes(),
             ..LogOptions::default()
         };
-        let files = Arc::clone(&self.place.files);
-        Log::open(files, &self.place.log_dir(), options)
+        Log::open(self.place.folder.files(), &self.place.log_dir(), options)
     }
 
     fn set_aside(&mut self, error: &LogError, now: Timestamp) {
@@ -159,17 +159,47 @@ impl Keeping {
     }
 
     /// Writes the records in blocks. What cannot be written is left out.
-    fn write(&mut self, records: &[u8], since: Timestamp, now: Timestamp) {
+    fn write(&mut self, records: &[u8], since: Timestamp, now: Timestamp, may_grow: bool) {
+        if !may_grow {
+            return self.yield_room(records, since, now);
+        }
         let blocks = blocks(records);
         for some in blocks.chunks(BATCH_BLOCKS) {
             if let Err(error) = self.append(some, since) {
-                let lost = some.iter().map(|block| split(block).count() as u64).sum();
-                self.shared.queue.leave_out(lost, since, now);
-                self.shared.telling.left_out(lost);
+                some.iter().for_each(|it| self.leave_out(it, since, now));
                 if let Some(error) = error {
                     self.fail("takes no records", &error, now);
                 }
             }
+        }
+    }
+
+    /// Writes nothing, so that events find the room that is left.
+    fn yield_room(&self, records: &[u8], since: Timestamp, now: Timestamp) {
+        if records.is_empty() {
+            return;
+        }
+        self.leave_out(records, since, now);
+        let dir = self.place.log_dir();
+        let why = "the disk has hardly more room than is kept free for events";
+        let telling = &self.shared.telling;
+        telling.failed(&dir, "takes no records for now", &why, now);
+    }
+
+    /// Counts records as left out. A gap among them stays one, and what it stands for is counted
+    /// already.
+    fn leave_out(&self, records: &[u8], since: Timestamp, now: Timestamp) {
+        let queue = &self.shared.queue;
+        let mut lost = 0;
+        for record in split(records) {
+            match record.decode().map(|it| it.what) {
+                Some(What::Gap(gap)) => queue.leave_out(gap.records, gap.from, gap.to),
+                Some(_) | None => lost += 1,
+            }
+        }
+        if lost > 0 {
+            queue.leave_out(lost, since, now);
+            self.shared.telling.left_out(lost);
         }
     }
 
@@ -210,14 +240,15 @@ impl Keeping {
 
     /// Removes what is too old or too much, oldest first, and the present segment too once what is
     /// in it has aged: it takes no more records before that.
-    fn expire(&mut self, now: Timestamp) {
+    fn expire(&mut self, now: Timestamp, may_grow: bool) {
         let Some(log) = &mut self.log else { return };
         let options = &self.place.options;
         let mut segments = log.segments();
         let is_older = |at: Option<(i64, i64)>, pick: fn((i64, i64)) -> i64, age: Duration| {
             at.is_some_and(|at| now.since(stamp(pick(at))) > age)
         };
-        if let Some(newest) = segments.last()
+        if may_grow
+            && let Some(newest) = segments.last()
             && is_older(
                 newest.timestamps_ms,
                 |(earliest, _)| earliest,

@@ -1,11 +1,10 @@
 //! Keeps the window over a restart: in sled, a thousand pairs to an entry, once a second.
 //!
-//! A thread of its own writes, so that no producer waits for it. What cannot be written is forgotten
-//! at the next start and nothing worse. A store that is damaged is set aside, told of once, and begun
+//! A thread of its own writes, so that no producer waits for it. What cannot be written, or finds the
+//! disk with hardly more room than a channel keeps free, is forgotten at the next start and nothing worse. A store that is damaged is set aside, told of once, and begun
 //! anew with what is remembered from then on.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use tokio::time::Instant;
 
 use super::window::{Key, Salt};
 use super::{Deduplication, DeduplicationOptions};
-use crate::disposable::{Broken, Damaged, Disposable, set_aside};
+use crate::disposable::{Broken, Damaged, Disposable, SpareFolder, set_aside};
 
 /// Pairs are written this long after the first of them at most.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
@@ -58,7 +57,7 @@ impl Keeper {
     pub(super) fn start(
         broker: &ObjectName,
         options: &DeduplicationOptions,
-        dir: &Path,
+        folder: SpareFolder,
         owner: Weak<Deduplication>,
         ended: watch::Sender<()>,
     ) -> Self {
@@ -66,7 +65,8 @@ impl Keeper {
         let keeping = Keeping {
             broker: broker.clone(),
             options: options.clone(),
-            dir: dir.to_owned(),
+            folder,
+            is_yielding: false,
             owner,
             queue: Arc::clone(&queue),
             store: None,
@@ -151,7 +151,9 @@ struct Kept {
 struct Keeping {
     broker: ObjectName,
     options: DeduplicationOptions,
-    dir: PathBuf,
+    folder: SpareFolder,
+    /// The disk has too little room for what may be lost.
+    is_yielding: bool,
     owner: Weak<Deduplication>,
     queue: Arc<Queue>,
     store: Option<Disposable>,
@@ -196,7 +198,7 @@ impl Keeping {
             Err(error) => {
                 tracing::warn!(
                     broker = %self.broker,
-                    dir = %self.dir.display(),
+                    dir = %self.folder.path().display(),
                     "what is remembered of events cannot be kept, and ends with the process: {error}"
                 );
                 (Salt::random(&mut fastrand::Rng::new()), Vec::new())
@@ -222,10 +224,10 @@ impl Keeping {
 
     fn open(&mut self) -> Result<Disposable, Damaged> {
         self.entries.clear();
-        if let Some(parent) = self.dir.parent() {
+        if let Some(parent) = self.folder.path().parent() {
             std::fs::create_dir_all(parent).map_err(|error| Damaged::new(error.to_string()))?;
         }
-        Disposable::open(&self.dir)
+        Disposable::open(self.folder.path())
     }
 
     fn read(&mut self) -> Result<(Salt, Vec<Pair>), Damaged> {
@@ -269,6 +271,9 @@ impl Keeping {
     /// Writes pairs and removes what is too old or too much, in one write.
     fn write(&mut self, pairs: &[Pair]) -> Result<(), Damaged> {
         let now = self.now();
+        if self.yields() {
+            return Ok(());
+        }
         let Some(store) = &self.store else {
             return Ok(());
         };
@@ -295,13 +300,29 @@ impl Keeping {
         store.with(|db| Ok(db.apply_batch(batch)?))
     }
 
+    /// Whether nothing is to be written, so that events find the room that is left. To remove what is
+    /// old would be written too.
+    fn yields(&mut self) -> bool {
+        let was_yielding = self.is_yielding;
+        self.is_yielding = !self.folder.may_grow();
+        if self.is_yielding && !was_yielding {
+            tracing::warn!(
+                broker = %self.broker,
+                dir = %self.folder.path().display(),
+                "what is remembered of events is not kept for now, and ends with the process: the disk \
+                 has hardly more room than is kept free for events"
+            );
+        }
+        self.is_yielding
+    }
+
     fn set_aside(&mut self, damaged: &Damaged) {
         self.store = None;
         let owner = self.owner.upgrade();
         if let Some(owner) = &owner {
             owner.metrics.damaged();
         }
-        match set_aside(&self.dir, self.now()) {
+        match set_aside(self.folder.path(), self.now()) {
             Ok(aside) => tracing::error!(
                 broker = %self.broker,
                 aside = %aside.display(),
@@ -310,7 +331,7 @@ impl Keeping {
             ),
             Err(failure) => tracing::warn!(
                 broker = %self.broker,
-                dir = %self.dir.display(),
+                dir = %self.folder.path().display(),
                 %failure,
                 "what was remembered of events is damaged and cannot be set aside: {damaged}"
             ),

@@ -1,5 +1,7 @@
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
+use sluicegate_resources::DiskConfig;
 use tokio::time::{advance, timeout};
 
 use super::*;
@@ -19,7 +21,18 @@ fn clock() -> Clock {
 
 fn open(dir: Option<&Path>, options: &DeduplicationOptions) -> Arc<Deduplication> {
     let metrics = DeduplicationHandles::default();
-    Deduplication::open(&broker(), options, dir, clock(), metrics)
+    let folder = dir.map(|dir| keeping_free(dir, 0));
+    Deduplication::open(&broker(), options, folder, clock(), metrics)
+}
+
+fn keeping_free(dir: &Path, free_bytes_min: u64) -> SpareFolder {
+    let config = DiskConfig {
+        free_percent_min: 0,
+        free_bytes_min,
+        reserve_bytes: 0,
+        ..DiskConfig::default()
+    };
+    SpareFolder::new(dir.to_owned(), &config)
 }
 
 fn in_memory() -> Arc<Deduplication> {
@@ -152,6 +165,25 @@ async fn the_window_survives_a_restart() {
     // Both what was read and what came since.
     let third = open(Some(&dir), &options);
     assert_eq!(store_once_read(&third, &["new", "7"]).await, [""; 0]);
+}
+
+/// G8: what may be lost takes none of the room that settling needs.
+#[tokio::test]
+async fn without_room_to_spare_a_window_is_remembered_and_not_kept() {
+    let folder = TempDir::new();
+    let dir = folder.path().join("seen");
+    let options = DeduplicationOptions::default();
+    let first = open(Some(&dir), &options);
+    assert_eq!(store_once_read(&first, &["1"]).await, ["1"]);
+    Deduplication::close_all(&[first]);
+    let short = Some(keeping_free(&dir, u64::MAX));
+    let metrics = DeduplicationHandles::default();
+    let second = Deduplication::open(&broker(), &options, short, clock(), metrics);
+    assert_eq!(store_once_read(&second, &["1", "2"]).await, ["2"]);
+    assert_eq!(store(&second, &["2"]), [""; 0]);
+    Deduplication::close_all(&[second]);
+    let third = open(Some(&dir), &options);
+    assert_eq!(store_once_read(&third, &["1", "2"]).await, ["2"]);
 }
 
 #[tokio::test]

@@ -1,20 +1,20 @@
 //! Brokers: opened, edited and ended.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use sluicegate_channels::{Channel, Matcher, Timestamp};
 use sluicegate_dispatcher::TriggerMatcher;
-use sluicegate_resources::{Broker, DeliverySpec, ObjectName};
+use sluicegate_resources::{Broker, ChannelConfig, DeliverySpec, DiskConfig, ObjectName};
 
 use super::super::failing::FailureLog;
 use super::super::watching::Watching;
 use super::super::{Condition, RunningBroker};
 use super::Operator;
 use super::stores::{Store, StoreSettings};
+use crate::disposable::SpareFolder;
 use crate::history::{History, HistoryOptions, Judging, Recorder};
 use crate::ingress::Entry;
 use crate::ingress::deduplication::Deduplication;
@@ -161,7 +161,7 @@ impl Operator {
             parts.registry.clock(),
         )
         .await?;
-        let history = history.map(|options| self.open_history(name, options));
+        let history = history.map(|options| self.open_history(name, &settings, options));
         let channel: Arc<dyn Channel> = match &history {
             Some(history) => Arc::new(Recorder::new(store.channel(), Arc::clone(history))),
             None => store.channel(),
@@ -181,7 +181,7 @@ impl Operator {
                 .metrics
                 .ingress
                 .handles(&name.namespace, &name.name, store.kind()),
-            deduplication: self.open_deduplication(name, store.is_durable()),
+            deduplication: self.open_deduplication(name, &settings, store.is_durable()),
             on_accepted: Some(Arc::new(watching)),
         });
         tell_opened(name, &store, &*channel);
@@ -231,9 +231,22 @@ fn tell_opened(broker: &ObjectName, store: &Store, channel: &dyn Channel) {
 }
 
 impl Operator {
-    /// Where things of the broker are kept beside its events, if anything is.
-    fn folder_of(&self, broker: &ObjectName) -> Option<PathBuf> {
-        self.folders.as_ref().map(|folders| folders.path(broker))
+    /// Where something of the broker is kept beside its events, if anything is. It leaves as much room
+    /// as the broker does, or else brokers that say nothing.
+    fn folder_of(
+        &self,
+        broker: &ObjectName,
+        settings: &Settings,
+        part: &str,
+    ) -> Option<SpareFolder> {
+        let path = self.folders.as_ref()?.path(broker).join(part);
+        let channels = [&settings.store.channel, &self.options.default_channel];
+        let config = channels.into_iter().find_map(|it| match it {
+            ChannelConfig::Disk(config) => Some(config),
+            ChannelConfig::Memory(_) => None,
+        });
+        let default = DiskConfig::default();
+        Some(SpareFolder::new(path, config.unwrap_or(&default)))
     }
 
     /// What finds duplicates at the broker's door, if that is asked for. What it remembers lives as long
@@ -242,21 +255,16 @@ impl Operator {
     fn open_deduplication(
         &self,
         broker: &ObjectName,
+        settings: &Settings,
         is_durable: bool,
     ) -> Option<Arc<Deduplication>> {
         // Without it too, so that its series tell that there were none.
         let metrics = self.parts.metrics.deduplication.handles(broker);
-        let folder = self.folder_of(broker).filter(|_| is_durable);
-        let dir = folder.map(|dir| dir.join("seen"));
+        let folder = self.folder_of(broker, settings, "seen");
+        let folder = folder.filter(|_| is_durable);
         let clock = self.parts.registry.clock();
         let options = self.options.deduplicate.as_ref()?;
-        Some(Deduplication::open(
-            broker,
-            options,
-            dir.as_deref(),
-            clock,
-            metrics,
-        ))
+        Some(Deduplication::open(broker, options, folder, clock, metrics))
     }
 
     /// How histories are kept, unless they are turned off.
@@ -264,17 +272,16 @@ impl Operator {
         Some(&self.options.history).filter(|it| it.is_enabled)
     }
 
-    fn open_history(&self, broker: &ObjectName, options: &HistoryOptions) -> Arc<History> {
-        let dir = self.folder_of(broker).map(|dir| dir.join("history"));
+    fn open_history(
+        &self,
+        broker: &ObjectName,
+        settings: &Settings,
+        options: &HistoryOptions,
+    ) -> Arc<History> {
+        let folder = self.folder_of(broker, settings, "history");
         let clock = self.parts.registry.clock();
         let metrics = self.parts.metrics.history.handles(broker);
-        Arc::new(History::open(
-            broker,
-            options,
-            dir.as_deref(),
-            clock,
-            metrics,
-        ))
+        Arc::new(History::open(broker, options, folder, clock, metrics))
     }
 }
 
