@@ -8,7 +8,6 @@
 //! that asked for it, and no event.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -55,10 +54,9 @@ fn by(pid: Option<u32>) -> String {
 /// The uids, and the data folder that keeps them.
 #[derive(Debug, Default)]
 pub struct Identities {
-    uids: BTreeMap<String, String>,
+    /// None for a trigger that was deleted while its subscription could not be.
+    uids: BTreeMap<String, Option<String>>,
     store: Option<Store>,
-    /// There was no file, so that whoever has a uid already may tell it.
-    is_new: bool,
 }
 
 #[derive(Debug)]
@@ -95,20 +93,19 @@ impl Identities {
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(at(&file)(error)),
         };
-        let is_new = !file.exists();
         Ok(Identities {
             uids,
             store: Some(Store {
                 file: file.into(),
                 _lock: lock,
             }),
-            is_new,
         })
     }
 
     /// Each trigger that has a uid.
     pub fn names(&self) -> impl Iterator<Item = ObjectName> + '_ {
-        self.uids.keys().filter_map(|name| {
+        let named = self.uids.iter().filter(|(_, uid)| uid.is_some());
+        named.filter_map(|(name, _)| {
             let (namespace, name) = name.split_once('/')?;
             Some(ObjectName {
                 namespace: namespace.to_owned(),
@@ -117,18 +114,17 @@ impl Identities {
         })
     }
 
-    /// Takes on the uid that a subscription on disk has, where the file with the uids was lost: else
-    /// its trigger would be another, and what waits for it gone. Stored with the next new one.
+    /// Takes on the uid that a subscription on disk has for a trigger without one, where the file with the
+    /// uids was lost or is an older one: else its trigger would be another, and what waits for it
+    /// gone. Stored with the next new one.
     pub fn adopt(&mut self, trigger: &ObjectName, uid: &str) {
-        if self.is_new {
-            let name = trigger.to_string();
-            self.uids.entry(name).or_insert_with(|| uid.to_owned());
-        }
+        let entry = self.uids.entry(trigger.to_string());
+        entry.or_insert_with(|| Some(uid.to_owned()));
     }
 
     /// The uid of a trigger, when it has one.
     pub fn get(&self, trigger: &ObjectName) -> Option<&str> {
-        self.uids.get(&trigger.to_string()).map(String::as_str)
+        self.uids.get(&trigger.to_string())?.as_deref()
     }
 
     /// Gives each of `triggers` that has no uid one, and stores them together: ten thousand new
@@ -147,17 +143,22 @@ impl Identities {
     ) -> Result<(), DataError> {
         let mut made = Vec::new();
         for trigger in triggers {
-            if let Entry::Vacant(vacant) = self.uids.entry(trigger.to_string()) {
-                made.push(vacant.key().clone());
-                vacant.insert(ulid::Ulid::new().to_string());
+            if self.get(trigger).is_none() {
+                let name = trigger.to_string();
+                let uid = ulid::Ulid::new().to_string();
+                let before = self.uids.insert(name.clone(), Some(uid));
+                made.push((name, before));
             }
         }
         if made.is_empty() {
             return Ok(());
         }
         self.store().await.inspect_err(|_| {
-            for name in &made {
-                self.uids.remove(name);
+            for (name, before) in made {
+                match before {
+                    Some(before) => self.uids.insert(name, before),
+                    None => self.uids.remove(&name),
+                };
             }
         })
     }
@@ -177,6 +178,30 @@ impl Identities {
     ) -> Result<(), DataError> {
         let had_any = triggers.into_iter().fold(false, |had, trigger| {
             self.uids.remove(&trigger.to_string()).is_some() | had
+        });
+        match had_any {
+            true => self.store().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Forgets deleted triggers whose subscriptions may still lie on disk, where nobody can delete them
+    /// now: one of such a name made later does not adopt them.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be stored; then only this process knows.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: once dropped it is unknown whether the file knows, too.
+    pub async fn disown(
+        &mut self,
+        triggers: impl IntoIterator<Item = &ObjectName>,
+    ) -> Result<(), DataError> {
+        let had_any = triggers.into_iter().fold(false, |had, trigger| {
+            let uid = self.uids.get_mut(&trigger.to_string());
+            uid.is_some_and(|it| it.take().is_some()) | had
         });
         match had_any {
             true => self.store().await,
@@ -271,6 +296,27 @@ mod tests {
         assert_eq!(second.get(&name("billing")), None);
         assert_ne!(uid(&mut second, "billing").await, made);
         assert!(second.get(&name("audit")).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_trigger_without_a_uid_adopts_one_unless_it_was_deleted() {
+        let dir = TempDir::new();
+        let mut first = Identities::open(dir.path()).unwrap();
+        let made = uid(&mut first, "billing").await;
+        first.adopt(&name("billing"), "other");
+        first.adopt(&name("audit"), "found");
+        assert_eq!(first.get(&name("billing")), Some(&*made));
+        assert_eq!(uid(&mut first, "audit").await, "found");
+        let both = [&name("billing"), &name("unknown")];
+        first.disown(both).await.unwrap();
+        drop(first);
+        let mut second = Identities::open(dir.path()).unwrap();
+        second.adopt(&name("billing"), &made);
+        assert_eq!(second.get(&name("billing")), None);
+        assert_eq!(second.names().collect::<Vec<_>>(), [name("audit")]);
+        second.adopt(&name("unknown"), "found");
+        assert_eq!(second.get(&name("unknown")), Some("found"));
+        assert_ne!(uid(&mut second, "billing").await, made);
     }
 
     #[tokio::test]

@@ -133,7 +133,7 @@ impl Operator {
         self.end_triggers_not_in(objects, &wanted).await;
         self.end_brokers_not_in(&wanted).await;
         self.put_brokers(&wanted, objects).await;
-        self.adopt_identities();
+        self.adopt_identities(objects);
         let conditions = self.put_triggers(objects).await;
         self.end_left_behind(objects).await;
         self.tell_unclaimed(&wanted, objects).await;

@@ -41,11 +41,19 @@ pub(super) fn subscription_name(trigger: &ObjectName, uid: &str) -> Arc<str> {
 }
 
 impl Operator {
-    /// Gives triggers the uids that their subscriptions have, where nothing else remembers them.
-    pub(super) fn adopt_identities(&mut self) {
+    /// Gives triggers the uids that their subscriptions have, where nothing else remembers them. Of
+    /// several subscriptions nobody could say which is the trigger's.
+    pub(super) fn adopt_identities(&mut self, objects: &Objects) {
         for state in self.brokers.values() {
-            for subscription in &state.unopened {
-                if let Some((trigger, uid)) = parse_name(subscription) {
+            let mut found: BTreeMap<ObjectName, Option<&str>> = BTreeMap::new();
+            for (trigger, uid) in state.unopened.iter().filter_map(|it| parse_name(it)) {
+                let known = found.entry(trigger);
+                known.and_modify(|it| *it = None).or_insert(Some(uid));
+            }
+            for (trigger, uid) in found {
+                let written = objects.triggers.get(&trigger);
+                let is_its = written.is_some_and(|it| broker_of(it) == state.running.name);
+                if let Some(uid) = uid.filter(|_| is_its) {
                     self.parts.identities.adopt(&trigger, uid);
                 }
             }
@@ -86,6 +94,7 @@ impl Operator {
     /// of them.
     pub(super) async fn end_left_behind(&mut self, objects: &Objects) {
         let gone = self.gone(objects);
+        let mut ended = BTreeSet::new();
         for state in self.brokers.values_mut() {
             let triggers = &self.triggers;
             let is_open = |name: &Arc<str>| {
@@ -103,11 +112,20 @@ impl Operator {
                 let account = last.map(Account::from).unwrap_or_default();
                 if let Some((trigger, _)) = parse_name(&name) {
                     tell_deleted(&trigger, account.books.cancelled);
+                    ended.insert(trigger);
                 }
             }
         }
-        if let Err(error) = self.parts.identities.forget(&gone).await {
-            tracing::error!(%error, "cannot forget the identities of deleted triggers");
+        // Those whose broker is not there now have left their subscriptions with it.
+        let (ended, others): (Vec<_>, Vec<_>) = gone.iter().partition(|it| ended.contains(*it));
+        let identities = &mut self.parts.identities;
+        for stored in [
+            identities.forget(ended).await,
+            identities.disown(others).await,
+        ] {
+            if let Err(error) = stored {
+                tracing::error!(%error, "cannot forget the identities of deleted triggers");
+            }
         }
     }
 

@@ -192,6 +192,47 @@ async fn a_lost_file_of_uids_costs_no_backlog() {
 }
 
 #[tokio::test]
+async fn an_older_file_of_uids_costs_no_backlog() {
+    let data = TempDir::new();
+    let uids = data.path().join("identities.json");
+    with_backlog(data.path()).await;
+    std::fs::write(&uids, "{\"shop/c\": \"01\"}").unwrap();
+    let mut bench = started(data.path());
+    bench
+        .apply(&[&broker("orders"), &trigger("a"), &trigger("b")])
+        .await;
+    bench
+        .until("a has its event", |it| it.books("a").delivered == 1)
+        .await;
+    assert_eq!(bench.subscriptions("orders").len(), 2);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_trigger_that_is_deleted_while_its_broker_is_gone_is_another_later() {
+    let data = TempDir::new();
+    with_backlog(data.path()).await;
+    let mut bench = started(data.path());
+    bench.look(&[&trigger("b")]).await;
+    missed().await;
+    bench.look(&[&trigger("b")]).await;
+    assert!(!bench.has_uid("a") && bench.has_uid("b"));
+    bench.stop().await;
+    let mut bench = started(data.path());
+    bench
+        .apply(&[&broker("orders"), &trigger("a"), &trigger("b")])
+        .await;
+    bench.send("orders", "2").await.unwrap();
+    bench
+        .until("both have it", |it| {
+            it.books("a").delivered == 1 && it.books("b").delivered == 2
+        })
+        .await;
+    bench.assert_sent("http://a/", &["2"]);
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn a_broker_that_is_deleted_leaves_its_folder_and_its_triggers_their_places() {
     let data = TempDir::new();
     let mut bench = started(data.path());
