@@ -64,6 +64,29 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 /// Done at once where no rate is asked for.
 const UNPACED: usize = 64;
 
+/// How long to wait for somebody who takes nothing for now: twice as long each time in vain.
+#[derive(Debug)]
+pub(super) struct Patience(Duration);
+
+impl Patience {
+    const SHORTEST: Duration = Duration::from_millis(200);
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    pub(super) fn new() -> Self {
+        Patience(Self::SHORTEST)
+    }
+
+    /// The wait until the next try, after one that was in vain or was not.
+    pub(super) fn next(&mut self, is_in_vain: bool) -> Duration {
+        let wait = match is_in_vain {
+            true => self.0,
+            false => Self::SHORTEST,
+        };
+        self.0 = (wait * 2).min(Self::LONGEST);
+        wait
+    }
+}
+
 /// Keeps to so many a second. What was not used is not saved up.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -132,6 +155,25 @@ mod tests {
                 assert!(rate <= per_second * 1.06 + 0.1, "{rate} for {per_second}");
                 assert!(rate >= per_second * 0.9, "{rate} for {per_second}");
             }
+        }
+    }
+
+    #[test]
+    fn who_takes_nothing_is_asked_less_and_less_until_it_does() {
+        let mut patience = Patience::new();
+        for (is_in_vain, wait_ms) in [
+            (true, 200),
+            (true, 400),
+            (true, 800),
+            (true, 1_600),
+            (true, 3_200),
+            (true, 5_000),
+            (true, 5_000),
+            (false, 200),
+            (true, 400),
+        ] {
+            let wait = Duration::from_millis(wait_ms);
+            assert_eq!(patience.next(is_in_vain), wait);
         }
     }
 

@@ -3,10 +3,11 @@
 //! Each trigger gets the events that somebody means and that its filter takes, as its filter is when
 //! they are looked at. The channel passes over what is pending or parked with the trigger, since that
 //! is still to be delivered anyway; and it lets about a thousand replayed events wait at a time. A
-//! trigger that takes no more for now drops out of the walk through the store and is taken in again
-//! by the next, from where it stood, so that it holds up no other.
+//! trigger that takes no more for now drops out of the walk through the store, keeps the positions that
+//! it was to get of its page, and is taken in again by the next walk once it has had them; so it
+//! holds up no other, and while nobody takes anything nothing is read.
 //!
-//! What it promises: at most one page of events in memory; each event is handed to a trigger at most
+//! What it promises: at most one page of events in memory, and one page of positions for each trigger; each event is handed to a trigger at most
 //! once; only what was accepted before the beginning is meant, so there is an end. What it leaves
 //! out: what is *missing* somewhere. No store keeps what was settled for each trigger and each event,
 //! so nobody could say.
@@ -14,7 +15,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sluicegate_channels::{
     Channel, Claim, Position, Replayed, Retained, SeekError, Start, SubscriptionKey,
@@ -24,7 +24,7 @@ use sluicegate_resources::ObjectName;
 use tokio::time::Instant;
 
 use super::choice::{EventChoice, Meant};
-use super::pace::{Halt, Pace};
+use super::pace::{Halt, Pace, Patience};
 use super::{Ended, Progress};
 use crate::api::{Conduct, OperationProgress};
 use crate::registry::{RunningBroker, TriggerView};
@@ -34,8 +34,6 @@ const PAGE_MAX: usize = 200;
 const PAGE_MIN: usize = 8;
 /// Events of a page times triggers: bounds the positions that are noted for a page.
 const NOTED_MAX: usize = 200_000;
-/// From one walk to the next where triggers take no more.
-const WALK_EVERY: Duration = Duration::from_millis(200);
 /// How many triggers that take no more are named.
 const HELD_UP_MAX: usize = 10;
 
@@ -58,6 +56,8 @@ struct Receiver {
     key: SubscriptionKey,
     subscription: Arc<str>,
     standing: Standing,
+    /// What it is to get of the page at which it took no more, in order.
+    held: Vec<Position>,
 }
 
 /// How far a receiver is.
@@ -65,8 +65,9 @@ struct Receiver {
 enum Standing {
     /// It takes part in the walk from this position on; from the beginning when there is none.
     From(Option<Position>),
-    /// It takes no more for now, and goes on from there in the next walk.
-    Behind(Position),
+    /// It takes no more for now. Once it has had what is held for it, it goes on from there in the next
+    /// walk; with none it has then had everything.
+    Behind(Option<Position>),
     /// It has had everything, or is deleted.
     Finished,
 }
@@ -101,6 +102,7 @@ impl Replay {
                 key: service.key,
                 subscription: Arc::clone(&service.subscription),
                 standing: Standing::From(None),
+                held: Vec::new(),
             })
         };
         Replay {
@@ -125,18 +127,28 @@ impl Replay {
             matcher: self.matcher,
             choice: self.choice,
             seen_to: None,
+            lost_to: LostTo::Nothing,
             is_dry,
             places,
             progress,
         };
+        let mut patience = Patience::new();
         loop {
-            let given = walks.given();
             walks.walk(&mut halt).await?;
-            if walks.left_to_do == 0 || !walks.take_in_again() {
-                return Ok(());
+            walks.finish();
+            while walks.left_to_do > 0 && !walks.has_takers() {
+                if !walks.has_held() {
+                    return Ok(());
+                }
+                let given = walks.given();
+                walks.hand_out_held(&mut halt).await?;
+                if !walks.has_takers() && walks.has_held() {
+                    let wait = patience.next(walks.given() == given);
+                    halt.sleep_until(Instant::now() + wait).await?;
+                }
             }
-            if walks.given() == given {
-                halt.sleep_until(Instant::now() + WALK_EVERY).await?;
+            if walks.left_to_do == 0 {
+                return Ok(());
             }
         }
     }
@@ -153,7 +165,28 @@ struct Walks<'a> {
     is_dry: bool,
     /// The last event that was counted: a later walk may see events again.
     seen_to: Option<Position>,
+    lost_to: LostTo,
     progress: &'a Progress,
+}
+
+/// How far what damage has taken is counted: a later walk meets it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LostTo {
+    Nothing,
+    Position(Position),
+    TheEnd,
+}
+
+impl LostTo {
+    /// Whether a page that begins there is past it. A walk begins where a page of one before ended.
+    fn is_before(self, from: Start) -> bool {
+        match (self, from) {
+            (LostTo::Nothing, _) => true,
+            (LostTo::Position(to), Start::At(from)) => from >= to,
+            (LostTo::Position(_), Start::Latest | Start::Earliest | Start::Time(_))
+            | (LostTo::TheEnd, _) => false,
+        }
+    }
 }
 
 impl Walks<'_> {
@@ -170,22 +203,26 @@ impl Walks<'_> {
             halt.check()?;
             let page = self.channel.retained(from, limit).await;
             let page = page.map_err(|error| Ended::Failed(error.to_string()))?;
-            self.progress.note(|it| it.gone += page.lost);
+            if self.lost_to.is_before(from) {
+                self.progress.note(|it| it.gone += page.lost);
+                self.lost_to = page.next.map_or(LostTo::TheEnd, LostTo::Position);
+            }
             let is_past = |it: &Retained| self.choice.is_past(it.position);
             let is_late = |it: &Retained| self.choice.is_too_late(it);
             let is_last = page.events.iter().any(is_past)
                 || (!page.events.is_empty() && page.events.iter().all(is_late));
             let wanted = self.choose(&page.events);
             drop(page.events);
+            let next = page.next.filter(|_| !is_last);
             for (place, positions) in wanted {
-                self.hand_out(place, &positions, halt).await?;
+                self.hand_out(place, positions, next, halt).await?;
                 if self.left_to_do == 0 {
                     return Ok(());
                 }
             }
             self.tell_standing(page.next);
-            match page.next {
-                Some(next) if !is_last && self.has_takers() => from = Start::At(next),
+            match next {
+                Some(next) if self.has_takers() => from = Start::At(next),
                 Some(_) | None => return Ok(()),
             }
             tokio::task::yield_now().await;
@@ -257,29 +294,56 @@ impl Walks<'_> {
         is_taken
     }
 
+    /// Gives a receiver these positions. If it takes no more before their end the rest is held, and it goes
+    /// on from `next` after that.
     async fn hand_out(
         &mut self,
         place: usize,
-        positions: &[Position],
+        positions: Vec<Position>,
+        next: Option<Position>,
         halt: &mut Halt,
     ) -> Result<(), Ended> {
-        let mut positions = positions;
-        while let (Some(first), 1..) = (positions.first().copied(), self.left_to_do) {
+        let mut left = &*positions;
+        while !left.is_empty() && self.left_to_do > 0 {
             let limit = usize::try_from(self.left_to_do).unwrap_or(usize::MAX);
-            let allowed = self.pace.ready(halt).await?.min(limit).min(positions.len());
-            let (now, _) = positions.split_at(allowed);
+            let allowed = self.pace.ready(halt).await?.min(limit).min(left.len());
+            let (now, _) = left.split_at(allowed);
             let replayed = match self.replay(place, now).await? {
                 Some(replayed) => replayed,
                 None => return Ok(()),
             };
             self.note(replayed);
-            positions = positions.split_at(replayed.dealt_with.min(allowed)).1;
+            left = left.split_at(replayed.dealt_with.min(allowed)).1;
             if replayed.dealt_with < allowed {
-                let at = positions.first().copied().unwrap_or(first);
-                self.stand(place, Standing::Behind(at));
+                self.stand(place, Standing::Behind(next));
+                if let Some(receiver) = self.receivers.get_mut(place) {
+                    receiver.held = left.to_vec();
+                }
                 return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// Gives everybody who is behind what is held for it; who has had all of that goes on.
+    async fn hand_out_held(&mut self, halt: &mut Halt) -> Result<(), Ended> {
+        for place in 0..self.receivers.len() {
+            let Some(receiver) = self.receivers.get_mut(place) else {
+                continue;
+            };
+            let Standing::Behind(next) = receiver.standing else {
+                continue;
+            };
+            let held = std::mem::take(&mut receiver.held);
+            let goes_on = next.map_or(Standing::Finished, |next| Standing::From(Some(next)));
+            receiver.standing = goes_on;
+            self.hand_out(place, held, next, halt).await?;
+        }
+        let nexts = self.receivers.iter().filter_map(|it| match it.standing {
+            Standing::From(from) => from,
+            Standing::Behind(_) | Standing::Finished => None,
+        });
+        self.tell_standing(nexts.min());
         Ok(())
     }
 
@@ -328,10 +392,7 @@ impl Walks<'_> {
         let behind: Vec<(&ObjectName, Position)> = self
             .receivers
             .iter()
-            .filter_map(|it| match it.standing {
-                Standing::Behind(at) => Some((&it.trigger, at)),
-                Standing::From(_) | Standing::Finished => None,
-            })
+            .filter_map(|it| Some((&it.trigger, *it.held.first()?)))
             .collect();
         let reached = behind.iter().map(|(_, at)| *at).chain(next).min();
         let named = behind.iter().take(HELD_UP_MAX);
@@ -341,20 +402,19 @@ impl Walks<'_> {
         });
     }
 
-    /// After a walk: who took part to its end is finished, who is behind takes part in the next.
-    /// Whether there is anybody for a next.
-    fn take_in_again(&mut self) -> bool {
-        let mut is_anyone = false;
+    /// After a walk: who took part to its end is finished.
+    fn finish(&mut self) {
         for receiver in &mut self.receivers {
             receiver.standing = match receiver.standing {
-                Standing::Behind(at) => {
-                    is_anyone = true;
-                    Standing::From(Some(at))
-                }
+                Standing::Behind(next) => Standing::Behind(next),
                 Standing::From(_) | Standing::Finished => Standing::Finished,
             };
         }
-        is_anyone
+    }
+
+    fn has_held(&self) -> bool {
+        let is_behind = |it: &Receiver| matches!(it.standing, Standing::Behind(_));
+        self.receivers.iter().any(is_behind)
     }
 }
 

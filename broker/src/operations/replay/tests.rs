@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sluicegate_channels::Subscription;
 use tokio::time::sleep;
 
@@ -36,6 +38,7 @@ impl Scene {
             key: SubscriptionKey(*key),
             subscription: (*name).into(),
             standing: Standing::From(None),
+            held: Vec::new(),
         });
         Replay {
             broker: named("orders"),
@@ -270,4 +273,22 @@ async fn a_halt_leaves_the_rest_as_it_was_and_says_where_to_go_on() {
         Some(replayed.to_string()),
         "positions are ids here"
     );
+}
+
+#[test]
+fn damage_that_a_later_walk_meets_again_is_counted_once() {
+    let at = |offset| Position {
+        partition: 0,
+        offset,
+    };
+    for (lost_to, from, counts) in [
+        (LostTo::Nothing, Start::Earliest, true),
+        (LostTo::Nothing, Start::At(at(7)), true),
+        (LostTo::Position(at(7)), Start::Earliest, false),
+        (LostTo::Position(at(7)), Start::At(at(6)), false),
+        (LostTo::Position(at(7)), Start::At(at(7)), true),
+        (LostTo::TheEnd, Start::At(at(7)), false),
+    ] {
+        assert_eq!(lost_to.is_before(from), counts, "{lost_to:?} {from:?}");
+    }
 }
