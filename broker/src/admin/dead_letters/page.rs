@@ -17,6 +17,7 @@ use super::super::{Admin, bad_call};
 use super::describe;
 use crate::api;
 use crate::operations::choice::{self, LetterChoice, Meant};
+use crate::operations::letters::letters_after;
 use crate::registry::Table;
 
 const LIMIT_DEFAULT: u32 = 100;
@@ -109,7 +110,7 @@ impl Page {
                 subscription: Arc::clone(subscription),
                 position,
             });
-            let letters = served.channel.dead_letters(Some(subscription), key, CHUNK);
+            let letters = letters_after(&**served.channel, subscription, key.as_ref(), CHUNK);
             let letters = letters.await;
             if letters.is_empty() {
                 return false;
