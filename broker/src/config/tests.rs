@@ -437,6 +437,11 @@ fn settings_that_do_not_go_together_are_refused_at_the_one_that_is_written() {
             &["`limits.batchBytes`, which is 4Mi by default", "to 4Mi"],
         ),
         (
+            "limits:\n  eventBytes: 16Mi\n  batchBytes: 16Mi\n",
+            2,
+            &["`limits.eventBytes` is 16Mi", "of up to 16320Ki"],
+        ),
+        (
             "limits:\n  batchBytes: 512Mi\n",
             2,
             &["256Mi by default", "`limits.batchBytes`, which is 512Mi:"],
@@ -482,6 +487,8 @@ fn settings_that_do_not_go_together_are_refused_at_the_one_that_is_written() {
 fn settings_that_just_go_together_are_taken() {
     for text in [
         "limits: {requestBytesInFlight: 4Mi}\n",
+        "limits: {eventBytes: 16320Ki}\n",
+        "limits: {eventBytes: 32Mi}\ndefaultChannel: {memory: {}}\n",
         "limits: {eventBytes: 64Ki, attributesBytes: 64Ki}\n",
         "limits: {eventBytes: 64Ki}\ndefaultChannel: {memory: {maxBytes: 80Ki}}\n",
         "listen: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}\n",

@@ -1,15 +1,19 @@
 //! Settings that are good by themselves and not beside each other.
 //!
-//! Each rule names two settings of which the first must not be smaller, or that must differ. The fault
+//! Most rules name two settings of which the first must not be smaller, or that must differ. The fault
 //! stands at whichever is written, the first before the second, for the other may be a default.
 
 use std::net::SocketAddr;
 
+use sluicegate_channels::disk::log::PAYLOAD_BYTES_MAX;
 use sluicegate_channels::memory::ingress_share;
 use sluicegate_resources::yaml::{Document, Value, show_quantity};
 use sluicegate_resources::{ChannelConfig, Diagnostic, Span, codes};
 
 use super::super::Config;
+
+/// What is left of a record on disk for an event, once the lengths of its attributes stand beside them.
+const DISK_EVENT_BYTES_MAX: u64 = (PAYLOAD_BYTES_MAX - (64 << 10)) as u64;
 
 /// What is wrong with `config`, which was read from `document`.
 pub(super) fn faults(config: &Config, document: &Document) -> Vec<Diagnostic> {
@@ -17,7 +21,11 @@ pub(super) fn faults(config: &Config, document: &Document) -> Vec<Diagnostic> {
         .into_iter()
         .filter(|rule| rule.room_bytes < rule.need_bytes)
         .map(|rule| rule.fault(document));
-    too_small.chain(same_address(config, document)).collect()
+    let others = [
+        too_large_for_disk(config, document),
+        same_address(config, document),
+    ];
+    too_small.chain(others.into_iter().flatten()).collect()
 }
 
 /// `room` must be at least `need`.
@@ -107,6 +115,25 @@ impl Rule {
         );
         at_either(document, [room, need], message).help(help)
     }
+}
+
+/// A channel on disk stores an event as one record, which has a bound of its own.
+fn too_large_for_disk(config: &Config, document: &Document) -> Option<Diagnostic> {
+    let event_bytes = wide(config.limits.event_bytes_max);
+    let ChannelConfig::Disk(_) = &config.default_channel else {
+        return None;
+    };
+    let most = show_quantity(DISK_EVENT_BYTES_MAX);
+    let message = format!(
+        "`limits.eventBytes` is {}, and a channel on disk stores events of up to {most}: a larger one \
+         would always be refused",
+        show_quantity(event_bytes)
+    );
+    let help = format!(
+        "lower `limits.eventBytes` to {most} or less, and send what is larger as a link to it"
+    );
+    (event_bytes > DISK_EVENT_BYTES_MAX)
+        .then(|| at_either(document, ["limits.eventBytes", "defaultChannel"], message).help(help))
 }
 
 /// Two listeners on one port: the second would find it taken.
