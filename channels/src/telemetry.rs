@@ -110,8 +110,8 @@ pub(crate) fn standings_lost(dir: &std::path::Path, missing: &[u64], outdated: &
             dir = %dir.display(),
             missing = missing.len(),
             outdated = outdated.len(),
-            "where some subscriptions stand was lost: they begin where all idle ones stood, or get again what \
-             they had"
+            "where some subscriptions stand was lost: they get again what they had, as far as \
+             it is still there"
         );
     }
 }

@@ -87,8 +87,6 @@ pub(super) struct State {
     lost_events: u64,
     /// How many subscriptions have lost where they stood.
     standings_lost: usize,
-    /// No idle subscription stood below.
-    floor: u64,
     closed: bool,
     /// The keeper has ended.
     keeps_no_more: bool,
@@ -128,18 +126,17 @@ impl State {
             keys_epoch: 0,
             lost_events: 0,
             standings_lost: 0,
-            floor: tail,
             closed: false,
             keeps_no_more: false,
             woken: Woken::default(),
         }
     }
 
-    /// So many subscriptions have lost where they stood. As many new ones begin at the floor: nobody
-    /// knows which of them they are, and an event too many is better than one too few.
-    pub(super) fn has_lost_standings(&mut self, count: usize, floor: u64) {
+    /// So many subscriptions have lost where they stood. As many new ones begin with the oldest event
+    /// there is: nobody knows which of them they are, and an event too many is better than one too
+    /// few.
+    pub(super) fn has_lost_standings(&mut self, count: usize) {
         self.standings_lost = count;
-        self.floor = floor;
     }
 
     /// Changes whenever the matcher's answer may name a subscription that it could not name

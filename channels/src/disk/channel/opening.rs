@@ -121,7 +121,7 @@ impl DiskChannel {
         let counts = Counts::new(&segments, &missing, recovered.floor, tail);
         let mut state = State::new(counts, tail, recovered.next_number, options.buffer_bytes);
         state.has_lost(missing.iter().map(|it| it.end - it.start).sum());
-        state.has_lost_standings(recovered.missing.len(), recovered.floor.offset);
+        state.has_lost_standings(recovered.missing.len());
         let now = clock.now();
         for standing in &recovered.standings {
             state.restore(standing, now);

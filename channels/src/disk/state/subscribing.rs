@@ -106,7 +106,7 @@ impl State {
             return self.tail;
         }
         self.standings_lost -= 1;
-        self.floor
+        self.counts.first()
     }
 
     fn reopen(
