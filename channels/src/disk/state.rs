@@ -79,6 +79,8 @@ pub(super) struct State {
     to_keep: Vec<ToKeep>,
     /// Entries that are done with, to be ended once progress does not need them.
     kept_ends: Vec<KeptKey>,
+    /// Dead letters whose end is being stored, each with the fetch that found nothing there.
+    discarding: HashMap<KeptKey, Option<Fetch>>,
     unsaved: Unsaved,
     saves: Saves,
     next_number: u64,
@@ -119,6 +121,7 @@ impl State {
             fetches: VecDeque::new(),
             to_keep: Vec::new(),
             kept_ends: Vec::new(),
+            discarding: HashMap::new(),
             unsaved: Unsaved::default(),
             saves: Saves::default(),
             next_number,

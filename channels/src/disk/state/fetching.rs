@@ -102,6 +102,13 @@ impl State {
         if subscribed.fetching.get(&offset) != Some(&fetch.serial) {
             return;
         }
+        // It may be gone from the disk because it is discarded, which is told in a moment.
+        if fetched.is_none()
+            && let Some(waiting) = self.discarding.get_mut(&fetch.key)
+        {
+            *waiting = Some(fetch);
+            return;
+        }
         subscribed.fetching.remove(&offset);
         let ticket = subscribed.queues.ticket(offset);
         let ticket = ticket.filter(|it| it.place.is_kept == fetch.is_kept);
@@ -136,13 +143,16 @@ impl State {
         let Some(id) = self.id_of(name) else {
             return;
         };
-        let Some(subscribed) = self.subscribed(id) else {
+        let Some(subscribed) = self.subscriptions.get_mut(id.place) else {
             return;
         };
         let key = KeptKey {
             subscription: subscribed.number,
             offset,
         };
+        if self.discarding.contains_key(&key) {
+            return;
+        }
         if subscribed.queues.remove_parked(offset).is_some() {
             subscribed.tally.expired += 1;
             self.kept_ends.push(key);

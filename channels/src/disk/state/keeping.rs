@@ -255,6 +255,9 @@ impl State {
         result: &Result<(), StoreError>,
         now: Timestamp,
     ) {
+        if let KeptOp::End(key) = kept.op {
+            self.is_no_more_discarding(key);
+        }
         let done = match (kept.then, result) {
             (
                 Then::Move {

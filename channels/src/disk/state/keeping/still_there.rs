@@ -1,6 +1,9 @@
 //! Whether what waits to be kept can still be done, and whether what was kept is still needed.
+//!
+//! What is discarded is gone from the disk a moment before the state is told. Whoever reads there in
+//! between finds nothing, which is not to be taken for damage.
 
-use super::super::super::kept::KeptKey;
+use super::super::super::kept::{KeptKey, KeptOp};
 use super::super::State;
 use super::{Then, ToKeep, say};
 use crate::reading::SubscriptionId;
@@ -18,7 +21,21 @@ impl State {
             };
             say(it.answer, Ok(was_done_without));
         }
+        for it in &there {
+            if let KeptOp::End(key) = it.op {
+                self.discarding.entry(key).or_default();
+            }
+        }
         there
+    }
+
+    /// The end of a dead letter is stored, or could not be: what was found missing is looked for
+    /// again.
+    pub(super) fn is_no_more_discarding(&mut self, key: KeptKey) {
+        if let Some(Some(fetch)) = self.discarding.remove(&key) {
+            self.fetches.push_back(fetch);
+            self.woken.fetcher = true;
+        }
     }
 
     fn is_there(&self, then: &Then) -> bool {

@@ -12,7 +12,7 @@ use super::super::saving::tests::with_events;
 use super::super::{Ending, State};
 use super::ToKeep;
 use crate::reading::{LeaseId, Next, PARTITION, SubscriptionId};
-use crate::{NextLimit, ParkReason, Position, Settled, StoreError, Timestamp};
+use crate::{Exhausted, NextLimit, ParkReason, Position, Settled, StoreError, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_000);
 
@@ -127,6 +127,47 @@ fn what_is_discarded_is_not_redriven_at_the_same_time() {
     assert_eq!(discarded.try_recv(), Ok(Ok(true)));
     assert_eq!(redriven.try_recv(), Ok(Ok(false)));
     assert!(lease(&mut state, id).is_none());
+}
+
+/// Its entry is gone from the disk before the state is told.
+#[test]
+fn what_is_being_discarded_is_not_taken_for_lost() {
+    let check = |result: Result<(), StoreError>| {
+        let (mut state, id) = with_a_dead_letter();
+        state.set_exhausted("a", Exhausted::HandOver, NOW);
+        let limit = NextLimit {
+            items_max: 1.try_into().expect("it is more than none"),
+            bytes_max: usize::MAX,
+            dead_letters_max: 1,
+        };
+        let next = state.next(id, limit, Waker::noop(), NOW);
+        assert!(matches!(next, Next::Wait(_)), "it is fetched first");
+        let fetch = state.take_fetches(1).pop().expect("its sink asks for it");
+
+        let mut discarded = discard(&mut state);
+        let to_keep = state.take_to_keep();
+        let to_keep = state.still_to_keep(to_keep);
+        state.fetched(fetch, None);
+        state.lose_letter("a", 0);
+        assert_eq!(state.lost_events(), 0);
+        assert_eq!(state.take_fetches(1), [], "no hot loop");
+        for it in to_keep {
+            state.kept(it, &result, NOW);
+        }
+        assert_eq!(discarded.try_recv(), Ok(result.clone().map(|()| true)));
+        let books = state.statuses(&|_| None)[0].books;
+        let (gone, left) = if result.is_ok() { (1, 0) } else { (0, 1) };
+        assert_eq!(
+            (books.discarded, books.parked, books.expired),
+            (gone, left, 0)
+        );
+        assert_eq!(lease(&mut state, id).is_some(), result.is_err());
+        // Nothing is left that would hide a loss.
+        state.lose_letter("a", 0);
+        assert_eq!(state.lost_events(), left);
+    };
+    check(Ok(()));
+    check(Err(StoreError("the disk is full".into())));
 }
 
 #[test]
