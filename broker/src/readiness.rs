@@ -2,8 +2,8 @@
 //!
 //! Ready means: every valid trigger's start is fixed, so that whatever is accepted from now on
 //! reaches it. A trigger that could not be subscribed makes the server unready for as long as that
-//! lasts, and so does a store that has failed, since only another start brings it back. A broker whose
-//! configuration is missing, whose files cannot be opened or whose disk is full does not: it refuses
+//! lasts, and so does a store that has failed, since only another start brings it back; and so do files
+//! that cannot be opened where no other broker is served. Else a broker whose configuration is missing, whose files cannot be opened or whose disk is full does not: it refuses
 //! what it is sent, so nothing is lost, and the others serve on. Neither does an invalid manifest, since
 //! its last valid version is still served. `/readyz?verbose` tells all of it.
 
@@ -73,7 +73,10 @@ impl Readiness {
     /// Whether everything is served, and whatever is accepted reaches each trigger that wants it.
     pub fn is_ready(&self, registry: &Registry) -> bool {
         let table = registry.table();
-        self.phase() == Phase::Serving && !table.has_unsubscribed() && !table.has_failed_store()
+        self.phase() == Phase::Serving
+            && !table.has_unsubscribed()
+            && !table.has_failed_store()
+            && !table.serves_none_for_its_files()
     }
 
     fn report(&self, registry: &Registry) -> String {

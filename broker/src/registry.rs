@@ -175,6 +175,13 @@ impl Table {
         brokers.any(|broker| broker.condition().is_store_failed())
     }
 
+    /// Whether no broker is served and one would be if its files could be opened: whatever is sent is
+    /// then refused.
+    pub fn serves_none_for_its_files(&self) -> bool {
+        let mut unserved = self.unserved.values();
+        self.brokers.is_empty() && unserved.any(Condition::is_channel_not_opened)
+    }
+
     /// The triggers of `broker`.
     pub fn triggers_of(&self, broker: &ObjectName) -> impl Iterator<Item = &Arc<TriggerView>> {
         self.triggers.values().filter(|view| {

@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure, after_no_listener};
 use super::run::{Overrides, ServeRequest};
 use crate::api::Version;
 use crate::config::{Config, ConfigError};
+use crate::identities::DataError;
 use crate::runtime::{self, Addresses, End, Settings, StartError};
 
 /// What threads that hang in a call of the system (a resolver, a mount) may cost at the end.
@@ -204,6 +205,12 @@ async fn checked(settings: &Settings, console: &mut Console) -> Result<(), Failu
 fn not_started(error: StartError) -> Failure {
     let (exit, next) = match &error {
         StartError::Listen { flag, error, .. } => (Exit::Failed, after_no_listener(error, flag)),
+        StartError::Data(DataError::Damaged { .. }) => (
+            Exit::BadConfiguration,
+            "put the file back from a copy, or remove it: triggers that have events waiting take up \
+             their places again by name"
+                .to_owned(),
+        ),
         StartError::Data(_) => (
             Exit::BadConfiguration,
             "give the server a data folder of its own with --data DIR, or `data` in the settings"

@@ -9,6 +9,7 @@ const SUBSCRIBER_NOT_RESOLVED: &str = "SubscriberNotResolved";
 const DEAD_LETTER_SINK_NOT_RESOLVED: &str = "DeadLetterSinkNotResolved";
 const NOT_SUBSCRIBED: &str = "NotSubscribed";
 const STORE_FAILED: &str = "StoreFailed";
+const CHANNEL_NOT_OPENED: &str = "ChannelNotOpened";
 
 /// The `Ready` condition of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ impl Condition {
     /// A broker whose files cannot be opened.
     pub fn channel_not_opened(why: &dyn std::error::Error) -> Self {
         Self::not_ready(
-            "ChannelNotOpened",
+            CHANNEL_NOT_OPENED,
             format!("The channel is not open: {why}. It is tried again every 10 s."),
         )
     }
@@ -142,6 +143,11 @@ impl Condition {
     /// Whether it is that of [`Condition::not_subscribed`].
     pub fn is_not_subscribed(&self) -> bool {
         self.reason() == Some(NOT_SUBSCRIBED)
+    }
+
+    /// Whether it is that of [`Condition::channel_not_opened`].
+    pub fn is_channel_not_opened(&self) -> bool {
+        self.reason() == Some(CHANNEL_NOT_OPENED)
     }
 
     /// Whether it is that of [`Condition::store_failed`].

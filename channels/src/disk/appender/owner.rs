@@ -93,7 +93,10 @@ impl Owner {
         let (took, queued) = (began.elapsed(), self.queue.len());
         self.gathering.committed(took, self.answers.len(), queued);
         match written {
-            Ok(first_offset) => self.accepted(stored, first_offset),
+            Ok(first_offset) => {
+                self.room.wrote(self.batch.size_bytes());
+                self.accepted(stored, first_offset);
+            }
             Err(error) => self.refused(&error),
         }
         if self.batch.size_bytes() > BATCH_BYTES_KEPT {

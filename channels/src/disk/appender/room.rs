@@ -12,6 +12,9 @@ use crate::telemetry;
 /// How often it looks when nothing is appended and nothing is wrong, because others fill disks too.
 const IDLE_LOOK_EVERY: Duration = Duration::from_secs(10);
 
+/// It looks so often while as much is written as is kept free.
+const LOOKS_PER_NEEDED: u64 = 16;
+
 /// How long after a write that found no room the room counts as short, whatever the file system
 /// says: quotas are not seen otherwise, and each failure would be told anew.
 const SHORT_FOR: Duration = Duration::from_secs(5);
@@ -21,6 +24,8 @@ pub(super) struct RoomKeeper {
     watch: SpaceWatch,
     look_every: Duration,
     looked_at: Instant,
+    /// What was written since.
+    unlooked_bytes: u64,
     /// Whether it has looked since it rested.
     has_looked: bool,
     refused_at: Option<Instant>,
@@ -34,6 +39,7 @@ impl RoomKeeper {
             watch,
             look_every,
             looked_at: Instant::now(),
+            unlooked_bytes: 0,
             has_looked: false,
             refused_at: None,
             is_short: Arc::default(),
@@ -51,9 +57,16 @@ impl RoomKeeper {
         self.watch.room()
     }
 
-    /// Looks if it is time to.
+    /// Takes down that so much was written.
+    pub(super) fn wrote(&mut self, bytes: usize) {
+        self.unlooked_bytes += bytes as u64;
+    }
+
+    /// Looks if it is time to, or if so much was written that there may be too little by now: a fast
+    /// disk takes all that is kept free between two looks.
     pub(super) fn look_if_due(&mut self) {
-        if self.looked_at.elapsed() >= self.look_every {
+        let share = self.watch.needed_bytes() / LOOKS_PER_NEEDED;
+        if self.looked_at.elapsed() >= self.look_every || self.unlooked_bytes > share {
             self.look();
         }
     }
@@ -62,6 +75,7 @@ impl RoomKeeper {
     pub(super) fn look(&mut self) {
         drop(self.watch.look());
         self.looked_at = Instant::now();
+        self.unlooked_bytes = 0;
         self.has_looked = true;
         self.refused_at = self.refused_at.filter(|it| it.elapsed() < SHORT_FOR);
         self.tell();

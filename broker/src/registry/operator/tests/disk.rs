@@ -267,8 +267,11 @@ async fn a_channel_that_cannot_be_opened_stops_no_other_and_is_tried_again() {
     std::fs::create_dir_all(in_the_way.parent().unwrap()).unwrap();
     std::fs::write(&in_the_way, "").unwrap();
     let mut bench = started(data.path());
+    bench.apply(&[&broker("orders")]).await;
+    assert!(bench.registry.table().serves_none_for_its_files());
     let manifests = [&*broker("orders"), &broker("others"), &trigger("a")];
     bench.apply(&manifests).await;
+    assert!(!bench.registry.table().serves_none_for_its_files());
     let condition = bench.registry.table().unserved[&name("orders")].clone();
     assert_eq!(condition.reason(), Some("ChannelNotOpened"));
     assert!(condition.message().unwrap().contains("brokers/shop/orders"));
