@@ -1,7 +1,7 @@
 //! `dead`: what was given up on, listed, shown, sent again or ended.
 //!
 //! `redrive` and `discard` take what `ls` shows with the same flags. One letter that is named is dealt
-//! with at once; what a filter chooses is an [operation](super::operation) of the server. Nothing
+//! with at once; what a filter chooses is an [operation] of the server. Nothing
 //! asks: to mean everything takes `--all`, and to end what a filter chooses takes `--yes`.
 
 use clap::{Args, Subcommand};

@@ -1,6 +1,6 @@
 //! `explain`: what became of an event that a server accepted, or which triggers one would match.
 //!
-//! With an id a server is asked ([`story`]). With `--event` nobody is:
+//! With an id a server is asked (`story`). With `--event` nobody is:
 //!
 //! Manifests are read as `validate` reads them. Nothing is sent, and nobody is asked: what is
 //! explained is what the filters say, not what became of an event on a server.
@@ -84,7 +84,7 @@ struct Explained {
 ///
 /// # Errors
 ///
-/// With an id, as [`story::execute`]. Without, with exit code 1 when none of them matches, 2 when there is no such event, folder or trigger, 3
+/// With an id, as `story::execute`. Without, with exit code 1 when none of them matches, 2 when there is no such event, folder or trigger, 3
 /// when a trigger that is not valid might have matched.
 pub async fn execute(args: &ExplainArgs, console: &mut Console) -> Result<(), Failure> {
     match (&args.id, &args.event) {

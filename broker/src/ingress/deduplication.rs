@@ -13,7 +13,7 @@
 //!
 //! What is remembered is a keyed hash of 128 bits for each pair, so that nobody can make another's event
 //! look like a duplicate. Bounded in time and in number; past either the oldest pair is forgotten, and
-//! its event would be taken again. With a folder the window survives a restart ([`keeping`]); after a
+//! its event would be taken again. With a folder the window survives a restart (`keeping`); after a
 //! crash the pairs of the last second or two may be missing, as are those that came while the disk had
 //! hardly more room than a channel keeps free, and a window that is damaged begins anew.
 //! Never is an event refused, or taken for a duplicate, because something went wrong here.

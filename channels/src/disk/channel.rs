@@ -60,7 +60,7 @@ use crate::{
     SubscribeError, Subscription, SubscriptionSpec, SubscriptionStatus,
 };
 
-/// A [`Channel`] on this machine's disk. See the [module](self).
+/// A [`Channel`] on this machine's disk. See `docs/decisions/0013-disk-channel.md` for how.
 ///
 /// Dropping it is like a kill, and as safe; [`DiskChannel::shutdown`] spares the next start some work
 /// and the subscribers some duplicates.
