@@ -1,6 +1,6 @@
 //! What was stored becomes subscriptions again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::kept::{KeptEntry, KeptState};
@@ -33,6 +33,7 @@ impl State {
             fetching: BTreeMap::new(),
             tally: standing.tally.clone(),
             queues: Queues::default(),
+            done_ahead: BTreeSet::new(),
             unsaved_ends: 0,
             saving_ends: 0,
             is_unsaved: false,

@@ -104,14 +104,18 @@ impl State {
     }
 
     /// An event is done with. Where the subscription has gone back since the event was handed out,
-    /// it has yet to come by it again, and is then given it once more.
+    /// it has yet to come by it again, and is then given it once more; and so it is where it has come
+    /// by it, and lets go of what lies before.
     pub(super) fn is_done_with(&mut self, id: SubscriptionId, offset: u64) {
         let (tail, is_there) = (self.tail, self.counts.has(offset));
         if let Some(subscribed) = self.subscribed(id)
             && is_there
-            && offset >= subscribed.reads_to(tail)
         {
-            subscribed.tally.replayed += 1;
+            if offset >= subscribed.reads_to(tail) {
+                subscribed.tally.replayed += 1;
+            } else {
+                subscribed.has_done(offset);
+            }
         }
         self.has_ended(id);
     }

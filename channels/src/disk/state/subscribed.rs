@@ -1,6 +1,6 @@
 //! One subscription as the channel has it in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
@@ -53,6 +53,8 @@ pub(super) struct Subscribed {
     pub(super) fetching: BTreeMap<u64, u64>,
     pub(super) tally: Tally,
     pub(super) queues: Queues,
+    /// Done with, beyond what it has yet to hand out for the first time since it has gone back.
+    pub(super) done_ahead: BTreeSet<u64>,
     /// How many events have ended since its progress was last taken to be stored.
     pub(super) unsaved_ends: u32,
     /// How many had ended by then, while it is being stored.
@@ -115,7 +117,23 @@ impl Subscribed {
             self.fresh_bytes -= ticket.size_bytes;
             first = Some(ticket.offset);
         }
+        if let Some(first) = first {
+            // It comes by these once more.
+            let ahead = self.done_ahead.split_off(&first);
+            let again = ahead.iter().filter(|at| !self.queues.has(**at));
+            self.tally.replayed += again.count() as u64;
+        }
         first
+    }
+
+    /// An event below the offset that it reads on from is done with.
+    pub(super) fn has_done(&mut self, offset: u64) {
+        if let Some(first) = self.queues.fresh.front()
+            && first.offset < offset
+        {
+            self.done_ahead = self.done_ahead.split_off(&first.offset);
+            self.done_ahead.insert(offset);
+        }
     }
 
     /// Whether it has nothing to do that a restart would have to know of.

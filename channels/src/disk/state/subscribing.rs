@@ -1,6 +1,6 @@
 //! How subscriptions begin, and begin again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -93,6 +93,7 @@ impl State {
             fetching: BTreeMap::new(),
             tally: Tally::default(),
             queues: Queues::default(),
+            done_ahead: BTreeSet::new(),
             unsaved_ends: 0,
             saving_ends: 0,
             is_unsaved: false,
@@ -178,6 +179,7 @@ impl State {
             subscribed.discard(super::keeping::BY_THE_OPERATOR, discarded);
         } else {
             subscribed.let_go_of_fresh(0);
+            subscribed.done_ahead.clear();
             subscribed.tally.replayed += subscribed.others_in(&self.counts, &(to..cursor));
             subscribed.feed = Feed::Behind(to);
         }

@@ -68,6 +68,8 @@ struct Reader {
     in_round: BTreeSet<u64>,
     /// Ended, but not below the offset that a restart reads on from: it had gone back.
     ahead: BTreeSet<u64>,
+    /// Those of them that it has come by: it does once more where it lets go of what lies before.
+    passed: BTreeSet<u64>,
     /// What is being asked of the stores decides what a crash leaves of it.
     asked: Vec<oneshot::Receiver<Result<(), StoreError>>>,
     /// Something of it could not be stored, and is tried again.
@@ -152,6 +154,7 @@ impl Run {
         self.world.state.audit();
         drop(self.world.state.take_woken());
         self.resolve();
+        self.come_by_again();
         self.compare();
     }
 

@@ -136,6 +136,37 @@ fn who_is_moved_to_the_tail_before_it_is_opened_is_given_what_comes() {
     assert_eq!(world.books("a").discarded, 2);
 }
 
+/// It has gone back and come by the event while that was out, and is given it once more.
+#[test]
+fn who_lets_go_of_what_lies_before_an_event_that_is_done_with_comes_by_it_again() {
+    let mut world = World::new(1, BOUNDLESS);
+    let id = world.begin("a");
+    world.append(4, &["a"]);
+    let mut out = world.next(id, 9);
+    let last = out.split_off(3);
+    world.settle(out);
+    drop(world.state.seek("a", 0));
+    assert!(world.next(id, 9).is_empty());
+    while world.sweep() {}
+    world.settle(last);
+    assert_eq!(world.books("a").pending, 3);
+
+    world.state.set_buffer_bytes(100);
+    world.state.make_room();
+    world.state.audit();
+    world.state.set_buffer_bytes(BOUNDLESS);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let out = world.next(id, 9);
+        seen.extend(offsets(&out));
+        world.settle(out);
+        while world.sweep() {}
+    }
+    assert_eq!(seen, [0, 1, 2, 3]);
+    let books = world.books("a");
+    assert_eq!((books.delivered, books.replayed, books.filtered), (8, 4, 0));
+}
+
 /// It lies above the offset that a restart reads on from, and would be passed over there.
 #[test]
 fn a_replayed_event_that_it_does_not_want_survives_though_others_wait_before_it() {

@@ -65,6 +65,7 @@ impl Run {
             let is_keeping = self.keep_all();
             self.world.state.audit();
             self.resolve();
+            self.come_by_again();
             self.compare();
             if !is_busy && !is_keeping {
                 return was_busy;

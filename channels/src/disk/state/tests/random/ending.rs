@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::super::Ending;
-use super::{At, Begun, Reader, Run, What};
+use super::{At, Begun, NAMES, Reader, Run, What};
 use crate::reading::LeaseId;
 use crate::{ParkReason, Settled, Timestamp};
 
@@ -70,7 +70,23 @@ impl Run {
         } else {
             reader.items.remove(&offset);
         }
+        if is_ahead && is_wanted && !comes_again {
+            reader.passed.insert(offset);
+        }
         reader.unsaved.insert(offset);
+    }
+
+    /// What a subscription had done with and is to read once more.
+    pub(super) fn come_by_again(&mut self) {
+        for name in NAMES {
+            let reads_to = self.reads_to(name);
+            if let Some(reader) = self.readers.get_mut(name) {
+                for offset in reader.passed.split_off(&reads_to) {
+                    let at = At::Pending(Timestamp(0));
+                    reader.items.entry(offset).or_insert(at);
+                }
+            }
+        }
     }
 
     fn release(&mut self, name: &'static str, lease: LeaseId) {
