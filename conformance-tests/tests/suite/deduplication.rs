@@ -12,14 +12,18 @@ use tokio::time::sleep;
 
 use crate::scene::{Scene, ids, metrics};
 
+/// With a data folder on disk: only what outlives the server has a window that does.
 async fn scene(name: &str, data: Option<&Path>) -> Scene {
     let data = data.map_or_else(String::new, |folder| {
-        format!("data: {}\n", folder.display())
+        format!("data: {}\n{ON_DISK}", folder.display())
     });
     let settings = format!("ingress: {{deduplicate: {{window: PT10M}}}}\n{data}");
     let server = Server::start(Setup::new().settings(&settings)).await;
     Scene::on(Arc::new(server), name).await.broker(json!({}))
 }
+
+const ON_DISK: &str = "defaultChannel: {disk: {segmentBytes: 1Mi, reserveBytes: 0, minFreeBytes: 0, \
+                       minFreePercent: 0}}\n";
 
 async fn duplicates(scene: &Scene) -> Vec<u64> {
     let labels = [("namespace", &*scene.namespace), ("broker", "broker")];
