@@ -15,6 +15,7 @@
 //!            wants this?
 //! ```
 
+mod answers;
 pub mod books;
 pub mod clock;
 pub mod contract;

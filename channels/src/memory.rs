@@ -48,17 +48,17 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use sluicegate_event::Event;
-use smallvec::SmallVec;
 
 pub use self::bounds::ingress_share;
 use self::lease::MemoryLease;
 use self::state::{Held, State};
+use crate::answers::Answers;
 use crate::reading::{LeaseId, Next, Reader, Store, SubscriptionId, position};
 use crate::{
-    Admission, AppendError, BoxFuture, Channel, ChannelStatus, Claim, Clock, DeadLetter,
-    DeadLetterKey, Exhausted, LeaseControl, Matcher, NextLimit, Position, Replayed, RetainedPage,
-    SeekError, Start, StoreError, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
-    SubscriptionStatus, Timestamp, telemetry,
+    Admission, AppendError, BoxFuture, Channel, ChannelStatus, Clock, DeadLetter, DeadLetterKey,
+    Exhausted, LeaseControl, Matcher, NextLimit, Position, Replayed, RetainedPage, SeekError,
+    Start, StoreError, SubscribeError, Subscription, SubscriptionSpec, SubscriptionStatus,
+    Timestamp, telemetry,
 };
 
 /// What a full store does.
@@ -204,13 +204,6 @@ struct Matched {
     answers: Answers,
 }
 
-/// What the matcher says of an event. Keys of both are ignored where they stand for no subscription.
-#[derive(Debug, Default)]
-struct Answers {
-    wanted: SmallVec<[SubscriptionKey; 4]>,
-    undecided: SmallVec<[SubscriptionKey; 4]>,
-}
-
 impl Shared {
     /// Makes one transition, and wakes whom it says to wake once the lock is free again.
     fn apply<T>(&self, transition: impl FnOnce(&mut State, Timestamp) -> T) -> T {
@@ -257,12 +250,7 @@ impl Shared {
     }
 
     fn answers_of(&self, event: &Event) -> Answers {
-        let mut answers = Answers::default();
-        self.matcher.matches(event, &mut |key, claim| match claim {
-            Claim::Wanted => answers.wanted.push(key),
-            Claim::Undecided => answers.undecided.push(key),
-        });
-        answers
+        Answers::of(event, &*self.matcher)
     }
 
     /// Gives a new subscription what is still held of the past. Its events are matched without the

@@ -3,31 +3,10 @@
 use std::sync::Arc;
 
 use sluicegate_event::{Event, stored};
-use smallvec::SmallVec;
 
 use super::super::log::{BATCH_BYTES_MAX, Batch, PAYLOAD_BYTES_MAX};
-use crate::{AppendError, Claim, Matcher, SubscriptionKey, Timestamp};
-
-/// What the matcher says of an event. Keys of both are ignored where they stand for no subscription.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answers {
-    /// Who wants it.
-    pub wanted: SmallVec<[SubscriptionKey; 4]>,
-    /// Of whom the matcher cannot tell whether they do.
-    pub undecided: SmallVec<[SubscriptionKey; 4]>,
-}
-
-impl Answers {
-    /// Asks `matcher` of `event`.
-    pub fn of(event: &Event, matcher: &dyn Matcher) -> Self {
-        let mut answers = Answers::default();
-        matcher.matches(event, &mut |key, claim| match claim {
-            Claim::Wanted => answers.wanted.push(key),
-            Claim::Undecided => answers.undecided.push(key),
-        });
-        answers
-    }
-}
+pub use crate::answers::Answers;
+use crate::{AppendError, Timestamp};
 
 /// An event that is ready to be stored: encoded and matched by who appends it, so that the one
 /// thread that writes does neither.

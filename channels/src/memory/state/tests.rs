@@ -6,9 +6,9 @@ mod transitions;
 
 use std::collections::HashMap;
 
-use super::super::Answers;
 use super::State;
 use crate::SubscriptionKey;
+use crate::answers::Answers;
 use crate::load::Load;
 
 fn wanted_by(keys: &[u64]) -> Answers {
