@@ -17,6 +17,16 @@ impl Timestamp {
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// As formats with signed milliseconds have it: what lies before the epoch is the epoch.
+    pub fn from_signed_millis(millis: i64) -> Self {
+        Timestamp(u64::try_from(millis).unwrap_or(0))
+    }
+
+    /// As formats with signed milliseconds have it: what they cannot say is their latest.
+    pub fn signed_millis(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
 }
 
 impl std::ops::Add<Duration> for Timestamp {

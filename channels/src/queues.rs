@@ -38,7 +38,7 @@ pub(crate) use self::dead_letters::{Kinded, Parked, ParkedAgain};
 pub(crate) use self::listing::page;
 pub(crate) use self::takeable::Takeable;
 pub(crate) use self::ticket::{Again, Duty, Leased, Place, Ticket, Why};
-pub(crate) use self::turns::Ready;
+pub(crate) use self::turns::Turn;
 
 /// Before every real time, so that what was handed back comes first.
 const AT_ONCE: Timestamp = Timestamp(0);
@@ -63,6 +63,7 @@ pub(crate) struct Queues<P, R> {
     sink_agenda: BTreeSet<(Timestamp, u64)>,
     /// The part of the agenda that was deferred.
     deferred: BTreeSet<(Timestamp, u64)>,
+    fresh_bytes: u64,
     /// What a full store may take: fresh, again and parked, unless handed over or leased.
     held: Load,
     fresh_has_the_turn: bool,
@@ -79,6 +80,7 @@ impl<P, R> Default for Queues<P, R> {
             agenda: BTreeSet::new(),
             sink_agenda: BTreeSet::new(),
             deferred: BTreeSet::new(),
+            fresh_bytes: 0,
             held: Load::default(),
             fresh_has_the_turn: false,
         }
@@ -90,6 +92,11 @@ impl<P: Place, R: Kinded> Queues<P, R> {
 
     pub(crate) fn held(&self) -> Load {
         self.held
+    }
+
+    /// The bytes of the fresh ones.
+    pub(crate) fn fresh_bytes(&self) -> u64 {
+        self.fresh_bytes
     }
 
     pub(crate) fn deferred(&self) -> usize {
@@ -188,6 +195,7 @@ impl<P: Place, R: Kinded> Queues<P, R> {
             return false;
         }
         self.held += ticket.load();
+        self.fresh_bytes += ticket.size_bytes;
         self.fresh.push_back(ticket);
         true
     }
@@ -195,6 +203,7 @@ impl<P: Place, R: Kinded> Queues<P, R> {
     /// Adds an event that is older than all fresh ones.
     pub(crate) fn push_backlog(&mut self, ticket: Ticket<P>) {
         self.held += ticket.load();
+        self.fresh_bytes += ticket.size_bytes;
         self.fresh.push_front(ticket);
     }
 
@@ -236,6 +245,7 @@ impl<P: Place, R: Kinded> Queues<P, R> {
     pub(crate) fn pop_fresh(&mut self) -> Option<Ticket<P>> {
         let ticket = self.fresh.pop_front()?;
         self.held -= ticket.load();
+        self.fresh_bytes -= ticket.size_bytes;
         if self.fresh.is_empty() && self.fresh.capacity() > KEPT_CAPACITY {
             self.fresh = VecDeque::new();
         }
@@ -246,6 +256,7 @@ impl<P: Place, R: Kinded> Queues<P, R> {
     pub(crate) fn pop_newest(&mut self) -> Option<Ticket<P>> {
         let ticket = self.fresh.pop_back()?;
         self.held -= ticket.load();
+        self.fresh_bytes -= ticket.size_bytes;
         if self.fresh.capacity() > KEPT_CAPACITY && self.fresh.len() < self.fresh.capacity() / 4 {
             self.fresh.shrink_to(self.fresh.len() * 2);
         }

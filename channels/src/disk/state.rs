@@ -58,9 +58,9 @@ use self::saving::{Saves, Unsaved};
 use self::subscribed::{Subscribed, wake};
 pub(super) use self::sweeping::{SweepPlan, Swept};
 use super::kept::KeptKey;
+use crate::SubscriptionKey;
 use crate::reading::SubscriptionId;
 use crate::slab::Slab;
-use crate::{SubscriptionKey, Timestamp};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -84,7 +84,7 @@ pub(super) struct State {
     unsaved: Unsaved,
     saves: Saves,
     next_number: u64,
-    next_serial: u64,
+    last_serial: u64,
     keys_epoch: u64,
     lost_events: u64,
     /// How many subscriptions have lost where they stood.
@@ -125,7 +125,7 @@ impl State {
             unsaved: Unsaved::default(),
             saves: Saves::default(),
             next_number,
-            next_serial: 0,
+            last_serial: 0,
             keys_epoch: 0,
             lost_events: 0,
             standings_lost: 0,
@@ -193,8 +193,8 @@ impl State {
     }
 
     fn serial(&mut self) -> u64 {
-        self.next_serial += 1;
-        self.next_serial
+        self.last_serial += 1;
+        self.last_serial
     }
 
     fn subscribed(&mut self, id: SubscriptionId) -> Option<&mut Subscribed> {
@@ -218,13 +218,3 @@ impl State {
 }
 
 const NAMED: &str = "a name stands for a subscription until it is deleted";
-
-/// A millisecond of ours as the files have it.
-fn millis(at: Timestamp) -> i64 {
-    i64::try_from(at.0).unwrap_or(i64::MAX)
-}
-
-/// A millisecond of the files as ours.
-fn timestamp(millis: i64) -> Timestamp {
-    Timestamp(u64::try_from(millis).unwrap_or(0))
-}

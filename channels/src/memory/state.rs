@@ -46,7 +46,7 @@ pub(super) struct State {
     handed_over: Load,
     /// Also the number of events appended.
     next_offset: u64,
-    next_serial: u64,
+    last_serial: u64,
     keys_epoch: u64,
     closed: bool,
     woken: Vec<Waker>,
@@ -80,7 +80,7 @@ impl State {
             by_key: HashMap::new(),
             handed_over: Load::default(),
             next_offset: 0,
-            next_serial: 0,
+            last_serial: 0,
             keys_epoch: 0,
             closed: false,
             woken: Vec::new(),
@@ -103,11 +103,6 @@ impl State {
     /// Whom the transitions since the last call have to wake.
     pub(super) fn take_woken(&mut self) -> Vec<Waker> {
         std::mem::take(&mut self.woken)
-    }
-
-    fn serial(&mut self) -> u64 {
-        self.next_serial += 1;
-        self.next_serial
     }
 
     /// Stores the batch, whole or not at all. An event that nobody wants takes an offset and no

@@ -41,6 +41,8 @@ impl<P: Place, R: Kinded> Queues<P, R> {
         assert!(takeable.is_sorted_by_key(|ticket| ticket.offset));
         let held: Load = takeable.iter().map(Ticket::load).sum();
         assert_eq!(held, self.held(), "what may be taken");
+        let fresh: u64 = self.fresh.iter().map(|ticket| ticket.size_bytes).sum();
+        assert_eq!(fresh, self.fresh_bytes(), "what is fresh");
         self.audit_agenda();
     }
 

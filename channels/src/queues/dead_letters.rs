@@ -1,7 +1,7 @@
 //! The parked events of one subscription, and their ways to the dead-letter sink.
 
 use super::{AT_ONCE, Place, Queues, Ticket};
-use crate::{KINDS_FOR_SINK, ParkReason, Timestamp};
+use crate::{Exhausted, KINDS_FOR_SINK, ParkReason, Timestamp};
 
 /// What is known of why an event is parked: at least the kind.
 pub(crate) trait Kinded {
@@ -57,6 +57,24 @@ pub(crate) enum ParkedAgain<R> {
         sends: u32,
         retry_at: Option<Timestamp>,
     },
+}
+
+impl Exhausted {
+    /// When what is parked `now` for this kind of reason comes up for its sink. Whoever parks it
+    /// without a retry time may not know yet that there is a sink: the attempt began before.
+    pub(crate) fn sink_at(
+        self,
+        kind: &str,
+        retry_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        match self {
+            Exhausted::HandOver => {
+                retry_at.or_else(|| KINDS_FOR_SINK.contains(&kind).then_some(now))
+            }
+            Exhausted::Discard => retry_at,
+        }
+    }
 }
 
 impl<P: Place, R: Kinded> Queues<P, R> {

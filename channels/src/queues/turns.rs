@@ -2,11 +2,20 @@
 
 use super::dead_letters::ParkedState;
 use super::{AT_ONCE, Duty, Kinded, Leased, ON_AGENDA, Place, Queues, Ticket};
-use crate::Timestamp;
+use crate::{NextLimit, Timestamp};
 
-/// What [`Queues::ready`] found, for [`Queues::hand_out`].
+/// An event whose lease begins.
+#[derive(Debug)]
+pub(crate) struct Turn<P> {
+    pub(crate) ticket: Ticket<P>,
+    pub(crate) duty: Duty,
+    /// Tells this lease from every other one.
+    pub(crate) token: u64,
+}
+
+/// What [`Queues::ready`] found, for [`Queues::lease_ready`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Ready {
+enum Ready {
     Fresh {
         size_bytes: u64,
     },
@@ -18,7 +27,7 @@ pub(crate) enum Ready {
 }
 
 impl Ready {
-    pub(crate) fn size_bytes(self) -> u64 {
+    fn size_bytes(self) -> u64 {
         match self {
             Ready::Fresh { size_bytes } | Ready::Again { size_bytes, .. } => size_bytes,
         }
@@ -26,13 +35,40 @@ impl Ready {
 }
 
 impl<P: Place, R: Kinded> Queues<P, R> {
-    /// What comes next, if anything is ready now; nothing for the sink when `for_sink` is false.
-    pub(crate) fn ready(
-        &self,
-        now: Timestamp,
+    /// Makes leases of what is ready, within `limit`; of fresh events only while fewer than
+    /// `deferred_max` are deferred. Each lease takes the token after `last_token`.
+    pub(crate) fn hand_out(
+        &mut self,
+        limit: NextLimit,
         deferred_max: usize,
-        for_sink: bool,
-    ) -> Option<Ready> {
+        now: Timestamp,
+        last_token: &mut u64,
+    ) -> Vec<Turn<P>> {
+        let mut turns = Vec::new();
+        let mut bytes_left = limit.bytes_max as u64;
+        let mut dead_letters_left = limit.dead_letters_max;
+        while turns.len() < limit.items_max.get()
+            && let Some(ready) = self.ready(now, deferred_max, dead_letters_left > 0)
+            && (ready.size_bytes() <= bytes_left || turns.is_empty())
+        {
+            bytes_left = bytes_left.saturating_sub(ready.size_bytes());
+            *last_token += 1;
+            let (ticket, duty) = self.lease_ready(ready, *last_token);
+            match duty {
+                Duty::Deliver => {}
+                Duty::HandedOver | Duty::Parked => dead_letters_left -= 1,
+            }
+            turns.push(Turn {
+                ticket,
+                duty,
+                token: *last_token,
+            });
+        }
+        turns
+    }
+
+    /// What comes next, if anything is ready now; nothing for the sink when `for_sink` is false.
+    fn ready(&self, now: Timestamp, deferred_max: usize, for_sink: bool) -> Option<Ready> {
         let fresh = self
             .fresh
             .front()
@@ -67,8 +103,7 @@ impl<P: Place, R: Kinded> Queues<P, R> {
             .expect(ON_AGENDA)
     }
 
-    /// Makes the lease of what [`Self::ready`] found; `token` tells it from every other lease.
-    pub(crate) fn hand_out(&mut self, ready: Ready, token: u64) -> (Ticket<P>, Duty) {
+    fn lease_ready(&mut self, ready: Ready, token: u64) -> (Ticket<P>, Duty) {
         match ready {
             Ready::Fresh { .. } => {
                 let ticket = self

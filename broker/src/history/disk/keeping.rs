@@ -128,7 +128,7 @@ impl Keeping {
     fn note(&mut self, log: &Log, recovery: &Recovery, now: Timestamp) {
         let newest = log.segments().into_iter().rev();
         let latest = newest.filter_map(|it| it.timestamps_ms).next();
-        let latest = latest.map(|(_, latest)| stamp(latest));
+        let latest = latest.map(|(_, latest)| Timestamp::from_signed_millis(latest));
         if let Some(from) = latest.filter(|_| !recovery.was_closed) {
             self.shared.queue.add_gap(Gap {
                 from,
@@ -206,7 +206,7 @@ impl Keeping {
     fn append(&mut self, blocks: &[&[u8]], since: Timestamp) -> Result<(), Option<LogError>> {
         let log = self.log.as_mut().ok_or(None)?;
         let mut batch = Batch::new();
-        let at = millis(since);
+        let at = since.signed_millis();
         for block in blocks {
             let pushed = batch.push(at, &[&[BLOCK_VERSION], block]);
             pushed.expect("a block is far smaller than a record may be");
@@ -245,7 +245,7 @@ impl Keeping {
         let options = &self.place.options;
         let mut segments = log.segments();
         let is_older = |at: Option<(i64, i64)>, pick: fn((i64, i64)) -> i64, age: Duration| {
-            at.is_some_and(|at| now.since(stamp(pick(at))) > age)
+            at.is_some_and(|at| now.since(Timestamp::from_signed_millis(pick(at))) > age)
         };
         if may_grow
             && let Some(newest) = segments.last()
@@ -254,7 +254,7 @@ impl Keeping {
                 |(earliest, _)| earliest,
                 options.age_max / 8,
             )
-            && log.roll(millis(now)).is_ok()
+            && log.roll(now.signed_millis()).is_ok()
         {
             segments = log.segments();
         }
@@ -328,13 +328,7 @@ fn blocks(records: &[u8]) -> Vec<&[u8]> {
 fn oldest(log: &Log) -> Option<Timestamp> {
     let segments = log.segments().into_iter();
     let mut earliest = segments.filter_map(|it| it.timestamps_ms);
-    earliest.next().map(|(earliest, _)| stamp(earliest))
-}
-
-fn stamp(ms: i64) -> Timestamp {
-    Timestamp(u64::try_from(ms).unwrap_or_default())
-}
-
-fn millis(now: Timestamp) -> i64 {
-    i64::try_from(now.0).unwrap_or(i64::MAX)
+    earliest
+        .next()
+        .map(|(earliest, _)| Timestamp::from_signed_millis(earliest))
 }

@@ -110,7 +110,7 @@ impl Owner {
     fn lay_out(&mut self, taken: &mut Vec<Waiting>) -> Vec<Stored> {
         let room = self.room.room();
         let accepted_at = self.clock.now();
-        let timestamp_ms = i64::try_from(accepted_at.0).unwrap_or(i64::MAX);
+        let timestamp_ms = accepted_at.signed_millis();
         let mut stored = Vec::with_capacity(taken.len());
         for waiting in taken.drain(..) {
             let (batch, answer) = (waiting.prepared, waiting.answer);

@@ -209,7 +209,7 @@ impl Fetcher {
                 }
                 Some(Item::Record(record)) => {
                     bytes += record.payload.len();
-                    let accepted_at = accepted_at(record.timestamp_ms);
+                    let accepted_at = Timestamp::from_signed_millis(record.timestamp_ms);
                     match self.decoded(record.payload, record.offset) {
                         Ok(event) => chunk.swept.push(Swept::Event {
                             answers: Answers::of(&event, &*self.shared.matcher),
@@ -254,8 +254,4 @@ impl Fetcher {
             }
         }
     }
-}
-
-fn accepted_at(timestamp_ms: i64) -> Timestamp {
-    Timestamp(u64::try_from(timestamp_ms).unwrap_or(0))
 }

@@ -62,16 +62,18 @@ impl Keeper {
 
     pub(super) fn run(mut self) {
         while self.wait() == Stage::Running {
+            if self.tidied_at.elapsed() < TIDY_EVERY {
+                // What could not be stored is tried again with the next work.
+                drop(self.work(false));
+                continue;
+            }
             let newest = self.newest_segment();
-            let is_time = self.tidied_at.elapsed() >= TIDY_EVERY;
-            let moves_floor = is_time && newest != self.floor_segment;
+            let moves_floor = newest != self.floor_segment;
             if self.work(moves_floor).is_ok() && moves_floor {
                 self.floor_segment = newest;
             }
-            if self.tidied_at.elapsed() >= TIDY_EVERY {
-                self.tidy();
-                self.tidied_at = Instant::now();
-            }
+            self.tidy();
+            self.tidied_at = Instant::now();
         }
         let shared = Arc::clone(&self.shared);
         if shared.stage() == Stage::Finishing {
@@ -225,7 +227,7 @@ impl Keeper {
     }
 
     fn now_ms(&self) -> i64 {
-        i64::try_from(self.shared.clock.now().0).unwrap_or(i64::MAX)
+        self.shared.clock.now().signed_millis()
     }
 
     // ---- tidying ----

@@ -51,7 +51,7 @@ impl Tries {
 pub(super) async fn offset_at(shared: &Arc<Shared>, at: Timestamp) -> Result<u64, StoreError> {
     blocking(shared, move |shared| {
         let tail = shared.state.lock().tail();
-        let at_ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+        let at_ms = at.signed_millis();
         let segments = shared.appender().segments();
         let is_later = |(_, latest_ms): (i64, i64)| latest_ms >= at_ms;
         let first = segments
@@ -106,7 +106,7 @@ pub(super) async fn retained(
                 }
                 Item::Record(record) => {
                     bytes += record.payload.len();
-                    let accepted_at = Timestamp(u64::try_from(record.timestamp_ms).unwrap_or(0));
+                    let accepted_at = Timestamp::from_signed_millis(record.timestamp_ms);
                     match stored::decode(Bytes::copy_from_slice(record.payload)) {
                         Ok(event) => page.events.push(Retained {
                             position: position(record.offset),

@@ -94,7 +94,7 @@ impl DiskChannel {
         let numbers: std::collections::HashSet<u64> =
             recovered.standings.iter().map(|it| it.number).collect();
         let kept_options = KeptOptions {
-            segment_bytes: small.max(SMALL_SEGMENT_BYTES.min(options.segment_bytes)),
+            segment_bytes: small,
             ..KeptOptions::default()
         };
         // What is kept for a subscription whose standing was lost is not thrown away with it.

@@ -32,7 +32,7 @@ impl Keeper {
         let limits = {
             let options = self.shared.options.lock();
             Limits {
-                now_ms: i64::try_from(self.shared.clock.now().0).unwrap_or(i64::MAX),
+                now_ms: self.shared.clock.now().signed_millis(),
                 age: options.retention_age,
                 bytes: options.retention_bytes,
                 is_short: self.shared.space.room() != Room::Enough,

@@ -162,8 +162,7 @@ impl Shared {
             free_bytes: self.space.space().free_bytes,
             refuses: broken.or_else(|| self.appender().refuses()),
             lost_events: lost + self.state.lock().lost_events(),
-            oldest_retained_at: oldest
-                .map(|(earliest, _)| Timestamp(u64::try_from(earliest).unwrap_or(0))),
+            oldest_retained_at: oldest.map(|(earliest, _)| Timestamp::from_signed_millis(earliest)),
         }
     }
 }
@@ -172,7 +171,7 @@ impl Shared {
 pub(super) fn accepted_about(segments: &[SegmentInfo], offset: u64) -> Option<Timestamp> {
     let at = segments.partition_point(|segment| segment.end <= offset);
     let (earliest_ms, _) = segments.get(at)?.timestamps_ms?;
-    Some(Timestamp(u64::try_from(earliest_ms).unwrap_or(0)))
+    Some(Timestamp::from_signed_millis(earliest_ms))
 }
 
 impl Accept for Shared {

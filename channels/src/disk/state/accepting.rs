@@ -61,7 +61,7 @@ impl State {
             }
             let held = held
                 .get_or_insert_with(|| self.buffer.hold(Arc::clone(accepted.event), size_bytes));
-            subscribed.push_fresh(fresh(
+            subscribed.queues.push_fresh(fresh(
                 accepted.offset,
                 accepted.accepted_at,
                 size_bytes,
@@ -99,7 +99,7 @@ impl State {
             let half = subscribed.queues.fresh.len() / 2;
             has_fallen |= subscribed.fall_behind(half.max(KEPT_FRESH));
             if subscribed.queues.fresh.len() > KEPT_FRESH {
-                heaviest.push((subscribed.fresh_bytes, Reverse(place)));
+                heaviest.push((subscribed.queues.fresh_bytes(), Reverse(place)));
             }
         }
         if has_fallen {
@@ -127,7 +127,7 @@ impl Subscribed {
         let again = self.queues.again.values();
         let held = again.filter(|again| again.ticket.place.held.is_some());
         let comes_up: u64 = held.map(|again| again.ticket.size_bytes).sum();
-        self.fresh_bytes + comes_up
+        self.queues.fresh_bytes() + comes_up
     }
 
     /// What comes up again is fetched when it is due; but not the first of it, which may just have

@@ -13,12 +13,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::kept::{KeptKey, KeptOp, KeptState};
+use super::State;
 use super::held::Ticket;
 use super::saving::Saves;
-use super::subscribed::Subscribed;
-use super::{State, millis};
 use crate::reading::{LeaseId, SubscriptionId};
-use crate::{Exhausted, KINDS_FOR_SINK, ParkReason, StoreError, Timestamp};
+use crate::{ParkReason, StoreError, Timestamp};
 
 /// The label of what an operator's command discarded.
 pub(super) const BY_THE_OPERATOR: &str = "operator";
@@ -93,7 +92,7 @@ impl State {
         answer: Answer,
     ) {
         let state = KeptState::Moved {
-            due_ms: millis(until),
+            due_ms: until.signed_millis(),
             sends,
         };
         let then = Then::Move {
@@ -117,7 +116,7 @@ impl State {
         let Some(subscribed) = self.subscribed(lease.subscription) else {
             return say(Some(answer), Ok(true));
         };
-        let retry_at = subscribed.sink_at(reason.kind, retry_at, now);
+        let retry_at = subscribed.exhausted.sink_at(reason.kind, retry_at, now);
         let known = subscribed.queues.parked.get(&lease.offset);
         let parked_at = known.map_or(now, |known| known.parked_at);
         let then = Then::Park {
@@ -130,8 +129,8 @@ impl State {
         let state = KeptState::Parked {
             reason,
             sends,
-            parked_at_ms: millis(parked_at),
-            retry_at_ms: retry_at.map(millis),
+            parked_at_ms: parked_at.signed_millis(),
+            retry_at_ms: retry_at.map(Timestamp::signed_millis),
         };
         self.begin_ending(lease, state, then, answer);
     }
@@ -150,8 +149,8 @@ impl State {
                 offset: lease.offset,
             },
             event: held.map(|held| Arc::clone(&held.event)),
-            accepted_at_ms: millis(ticket.place.accepted_at),
-            redriven_at_ms: millis(ticket.redriven_at),
+            accepted_at_ms: ticket.place.accepted_at.signed_millis(),
+            redriven_at_ms: ticket.redriven_at.signed_millis(),
             state,
         };
         self.will_keep(op, then, answer);
@@ -171,10 +170,10 @@ impl State {
         let op = KeptOp::Put {
             key,
             event: None,
-            accepted_at_ms: millis(parked_ticket.place.accepted_at),
-            redriven_at_ms: millis(now),
+            accepted_at_ms: parked_ticket.place.accepted_at.signed_millis(),
+            redriven_at_ms: now.signed_millis(),
             state: KeptState::Moved {
-                due_ms: millis(now),
+                due_ms: now.signed_millis(),
                 sends: 0,
             },
         };
@@ -293,24 +292,6 @@ impl State {
             (Then::Redrive { .. } | Then::Discard { .. }, Err(_)) => false,
         };
         say(kept.answer, result.clone().map(|()| done));
-    }
-}
-
-impl Subscribed {
-    /// When what is parked now comes up for its sink. Whoever parks it without a retry time may not
-    /// know yet that there is one: the attempt began before.
-    pub(super) fn sink_at(
-        &self,
-        kind: &'static str,
-        retry_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        match self.exhausted {
-            Exhausted::HandOver => {
-                retry_at.or_else(|| KINDS_FOR_SINK.contains(&kind).then_some(now))
-            }
-            Exhausted::Discard => retry_at,
-        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::State;
-use super::held::Ticket;
+use super::held::Place;
 use super::subscribed::Subscribed;
-use crate::queues::{Duty, Ready};
+use crate::queues::{Duty, Turn};
 use crate::reading::{HandedOut, LeaseId, Next, SubscriptionId};
 use crate::{LeasePurpose, NextLimit, Timestamp};
 
@@ -50,53 +50,36 @@ impl State {
     }
 
     fn hand_out(&mut self, id: SubscriptionId, limit: NextLimit, now: Timestamp) -> Vec<HandedOut> {
-        let mut handed_out = Vec::new();
-        let mut bytes_left = limit.bytes_max as u64;
-        let mut dead_letters_left = limit.dead_letters_max;
-        while handed_out.len() < limit.items_max.get() {
-            let token = self.serial();
-            let Some(subscribed) = self.subscribed(id) else {
-                break;
-            };
-            let deferred_max = subscribed.deferred_max;
-            let for_sink = dead_letters_left > 0;
-            let Some(ready) = subscribed.queues.ready(now, deferred_max, for_sink) else {
-                break;
-            };
-            if ready.size_bytes() > bytes_left && !handed_out.is_empty() {
-                break;
-            }
-            bytes_left = bytes_left.saturating_sub(ready.size_bytes());
-            match ready {
-                Ready::Fresh { size_bytes } => subscribed.fresh_bytes -= size_bytes,
-                Ready::Again { .. } => {}
-            }
-            let (ticket, duty) = subscribed.queues.hand_out(ready, token);
-            match duty {
-                Duty::Deliver => {}
-                Duty::HandedOver | Duty::Parked => dead_letters_left -= 1,
-            }
-            let lease = LeaseId {
-                subscription: id,
-                offset: ticket.offset,
-                token,
-            };
-            handed_out.push(subscribed.handed_out(lease, &ticket, duty));
-        }
+        let mut last_token = self.last_serial;
+        let Some(subscribed) = self.subscribed(id) else {
+            return Vec::new();
+        };
+        let deferred_max = subscribed.deferred_max;
+        let turns = subscribed
+            .queues
+            .hand_out(limit, deferred_max, now, &mut last_token);
+        let turns = turns.iter();
+        let handed_out = turns.map(|turn| subscribed.handed_out(id, turn)).collect();
+        self.last_serial = last_token;
         handed_out
     }
 }
 
 impl Subscribed {
-    fn handed_out(&self, id: LeaseId, ticket: &Ticket, duty: Duty) -> HandedOut {
+    fn handed_out(&self, id: SubscriptionId, turn: &Turn<Place>) -> HandedOut {
+        let ticket = &turn.ticket;
         let parked = self.queues.parked.get(&ticket.offset);
-        let purpose = match (duty, parked) {
+        let purpose = match (turn.duty, parked) {
             (Duty::Parked, Some(parked)) => LeasePurpose::DeadLetter(parked.reason.to_tell()),
             _ => LeasePurpose::Deliver,
         };
         let accepted_at = ticket.place.accepted_at;
         HandedOut {
-            id,
+            id: LeaseId {
+                subscription: id,
+                offset: ticket.offset,
+                token: turn.token,
+            },
             event: Arc::clone(&ticket.place.held.as_ref().expect(HERE).event),
             sends: ticket.sends,
             accepted_at,

@@ -7,7 +7,7 @@ use super::super::kept::{KeptEntry, KeptState};
 use super::super::progress::Standing;
 use super::held::{Place, Queues, Reason, Ticket};
 use super::subscribed::{Feed, Subscribed};
-use super::{NAMED, State, timestamp};
+use super::{NAMED, State};
 use crate::queues::Why;
 use crate::{Exhausted, Timestamp};
 
@@ -29,7 +29,6 @@ impl State {
             began: standing.began,
             feed: Feed::Behind(standing.reads_on_from),
             is_hungry: false,
-            fresh_bytes: 0,
             fetching: BTreeMap::new(),
             tally: standing.tally.clone(),
             queues: Queues::default(),
@@ -50,7 +49,7 @@ impl State {
                 },
                 size_bytes: 0,
                 sends: exception.sends,
-                redriven_at: timestamp(exception.redriven_at_ms),
+                redriven_at: Timestamp::from_signed_millis(exception.redriven_at_ms),
             };
             subscribed
                 .queues
@@ -66,7 +65,7 @@ impl State {
             return;
         };
         let queues = &mut subscribed.queues;
-        let redriven_at = timestamp(entry.redriven_at_ms);
+        let redriven_at = Timestamp::from_signed_millis(entry.redriven_at_ms);
         let known = queues.ticket(entry.key.offset);
         if known.is_some_and(|known| known.redriven_at > redriven_at) {
             self.kept_ends.push(entry.key);
@@ -77,7 +76,7 @@ impl State {
             offset: entry.key.offset,
             place: Place {
                 held: None,
-                accepted_at: timestamp(entry.accepted_at_ms),
+                accepted_at: Timestamp::from_signed_millis(entry.accepted_at_ms),
                 is_kept: true,
             },
             size_bytes: entry.size_bytes,
@@ -86,7 +85,7 @@ impl State {
         };
         match &entry.state {
             KeptState::Moved { due_ms, sends } => {
-                let due = timestamp(*due_ms);
+                let due = Timestamp::from_signed_millis(*due_ms);
                 queues.put_again(ticket(*sends), false, Why::Deferred, due);
             }
             KeptState::Parked {
@@ -99,8 +98,13 @@ impl State {
                     kind: reason,
                     whole: None,
                 };
-                let retry_at = retry_at_ms.map(timestamp);
-                queues.park(ticket(*sends), reason, timestamp(*parked_at_ms), retry_at);
+                let retry_at = retry_at_ms.map(Timestamp::from_signed_millis);
+                queues.park(
+                    ticket(*sends),
+                    reason,
+                    Timestamp::from_signed_millis(*parked_at_ms),
+                    retry_at,
+                );
             }
         }
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::super::progress::{Exception, Standing, Tally};
+use super::Counts;
 use super::held::{Queues, Ticket};
-use super::{Counts, millis};
 use crate::queues::Why;
 use crate::reading::SubscriptionId;
 use crate::{Books, Exhausted, SubscriptionKey};
@@ -48,7 +48,6 @@ pub(super) struct Subscribed {
     pub(super) feed: Feed,
     /// Whether it stands in the queue of the hungry.
     pub(super) is_hungry: bool,
-    pub(super) fresh_bytes: u64,
     /// The events that are being fetched for it, each with what tells the latest fetch from others.
     pub(super) fetching: BTreeMap<u64, u64>,
     pub(super) tally: Tally,
@@ -88,7 +87,7 @@ impl Subscribed {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.queues.fresh.len() < WINDOW_EVENTS && self.fresh_bytes < WINDOW_BYTES
+        self.queues.fresh.len() < WINDOW_EVENTS && self.queues.fresh_bytes() < WINDOW_BYTES
     }
 
     /// Whether it is behind, asks for more, and could hand it out.
@@ -98,14 +97,7 @@ impl Subscribed {
             && !self.is_paused
             && self.queues.deferred() < self.deferred_max
             && self.queues.fresh.len() < WINDOW_EVENTS / 2
-            && self.fresh_bytes < WINDOW_BYTES / 2
-    }
-
-    pub(super) fn push_fresh(&mut self, ticket: Ticket) {
-        let size_bytes = ticket.size_bytes;
-        if self.queues.push_fresh(ticket) {
-            self.fresh_bytes += size_bytes;
-        }
+            && self.queues.fresh_bytes() < WINDOW_BYTES / 2
     }
 
     /// Empties what waits and was never handed out, from the newest on, until so many are left.
@@ -114,7 +106,6 @@ impl Subscribed {
         while self.queues.fresh.len() > left
             && let Some(ticket) = self.queues.pop_newest()
         {
-            self.fresh_bytes -= ticket.size_bytes;
             first = Some(ticket.offset);
         }
         if let Some(first) = first {
@@ -158,7 +149,7 @@ impl Subscribed {
             .map(|ticket| Exception {
                 offset: ticket.offset,
                 sends: ticket.sends,
-                redriven_at_ms: millis(ticket.redriven_at),
+                redriven_at_ms: ticket.redriven_at.signed_millis(),
             })
             .collect();
         exceptions.sort_unstable_by_key(|exception| exception.offset);

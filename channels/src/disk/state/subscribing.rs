@@ -89,7 +89,6 @@ impl State {
                 Feed::Live
             },
             is_hungry: false,
-            fresh_bytes: 0,
             fetching: BTreeMap::new(),
             tally: Tally::default(),
             queues: Queues::default(),
@@ -207,9 +206,8 @@ impl Subscribed {
         let mut discarded = self.others_in(counts, &(self.reads_to(tail)..to));
         while let Some(first) = self.queues.fresh.front()
             && first.offset < to
-            && let Some(ticket) = self.queues.pop_fresh()
+            && self.queues.pop_fresh().is_some()
         {
-            self.fresh_bytes -= ticket.size_bytes;
             discarded += 1;
         }
         let again = self.queues.again.range(..to);

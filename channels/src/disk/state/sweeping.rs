@@ -188,7 +188,9 @@ impl State {
                 continue;
             }
             let held = held.get_or_insert_with(|| self.buffer.hold(Arc::clone(event), size_bytes));
-            subscribed.push_fresh(fresh(offset, accepted_at, size_bytes, held));
+            subscribed
+                .queues
+                .push_fresh(fresh(offset, accepted_at, size_bytes, held));
             aboard.got_any = true;
         }
         for key in &answers.undecided {

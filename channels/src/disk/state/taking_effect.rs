@@ -53,7 +53,7 @@ impl State {
             return true;
         };
         // Its sink may have come in the meantime.
-        let retry_at = subscribed.sink_at(kind, retry_at, at);
+        let retry_at = subscribed.exhausted.sink_at(kind, retry_at, at);
         let reason = Reason { kind, whole: None };
         match duty {
             Duty::Deliver | Duty::HandedOver => {

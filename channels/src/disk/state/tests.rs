@@ -24,7 +24,7 @@ impl State {
             let books = subscribed.books(&self.counts, self.tail);
             assert!(books.balance(), "{name}: {books:?} in {subscribed:#?}");
             let fresh: u64 = queues.fresh.iter().map(|it| it.size_bytes).sum();
-            assert_eq!(fresh, subscribed.fresh_bytes, "{name}: what is fresh");
+            assert_eq!(fresh, queues.fresh_bytes(), "{name}: what is fresh");
             assert!(queues.fresh.iter().all(|it| it.place.held.is_some()));
             let reads_to = subscribed.reads_to(self.tail);
             assert!(queues.fresh.iter().all(|it| it.offset < reads_to), "{name}");

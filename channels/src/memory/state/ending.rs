@@ -13,10 +13,10 @@
 use super::super::queues::{Duty, ParkedAgain, Ticket, Why};
 use super::super::slots::Holder;
 use super::shedding::SHED;
-use super::{State, Subscribed, wake};
+use super::{State, wake};
 use crate::load::Load;
 use crate::reading::{LeaseId, SubscriptionId};
-use crate::{Exhausted, KINDS_FOR_SINK, ParkReason, Settled, Timestamp};
+use crate::{ParkReason, Settled, Timestamp};
 
 /// What the holder of a lease did with it.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl State {
                 retry_at,
             } => {
                 ticket.sends = sends;
-                let retry_at = subscribed.sink_at(&reason, retry_at, now);
+                let retry_at = subscribed.exhausted.sink_at(reason.kind, retry_at, now);
                 subscribed.queues.park(ticket, reason, now, retry_at);
             }
             Ending::Dropped => {
@@ -157,7 +157,7 @@ impl State {
                 sends,
                 retry_at,
             } => ParkedAgain::Parked {
-                retry_at: subscribed.sink_at(&reason, retry_at, now),
+                retry_at: subscribed.exhausted.sink_at(reason.kind, retry_at, now),
                 reason,
                 sends,
             },
@@ -170,22 +170,5 @@ impl State {
     pub(super) fn let_go_of_taken(&mut self, ticket: Ticket) {
         self.handed_over -= Load::of(ticket.size_bytes);
         self.slots.let_go(ticket.place, Holder::HandedOver);
-    }
-}
-
-impl Subscribed {
-    /// When what is parked now comes up for its sink. Whoever parks it without a retry time may not
-    /// know yet that there is one: the attempt began before.
-    fn sink_at(
-        &self,
-        reason: &ParkReason,
-        retry_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        let may_have_it = || KINDS_FOR_SINK.contains(&reason.kind);
-        match self.exhausted {
-            Exhausted::HandOver => retry_at.or_else(|| may_have_it().then_some(now)),
-            Exhausted::Discard => retry_at,
-        }
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::super::queues::Duty;
 use super::State;
 use crate::reading::{HandedOut, LeaseId, Next, SubscriptionId};
 use crate::{NextLimit, Timestamp};
@@ -42,43 +41,33 @@ impl State {
     }
 
     fn hand_out(&mut self, id: SubscriptionId, limit: NextLimit, now: Timestamp) -> Vec<HandedOut> {
-        let mut handed_out = Vec::new();
-        let mut bytes_left = limit.bytes_max as u64;
-        let mut dead_letters_left = limit.dead_letters_max;
-        while handed_out.len() < limit.items_max.get() {
-            let token = self.serial();
-            let Some(subscribed) = self.subscribed(id) else {
-                break;
-            };
-            let deferred_max = subscribed.deferred_max;
-            let for_sink = dead_letters_left > 0;
-            let Some(ready) = subscribed.queues.ready(now, deferred_max, for_sink) else {
-                break;
-            };
-            if ready.size_bytes() > bytes_left && !handed_out.is_empty() {
-                break;
-            }
-            bytes_left = bytes_left.saturating_sub(ready.size_bytes());
-            let (ticket, duty) = subscribed.queues.hand_out(ready, token);
-            match duty {
-                Duty::Deliver => {}
-                Duty::HandedOver | Duty::Parked => dead_letters_left -= 1,
-            }
-            let purpose = subscribed.purpose(ticket, duty);
+        let mut last_token = self.last_serial;
+        let subscribed = self.subscriptions.get_mut(id.place);
+        let Some(subscribed) = subscribed.filter(|it| it.serial == id.serial) else {
+            return Vec::new();
+        };
+        let deferred_max = subscribed.deferred_max;
+        let turns = subscribed
+            .queues
+            .hand_out(limit, deferred_max, now, &mut last_token);
+        let handed_out = turns.into_iter().map(|turn| {
+            let ticket = turn.ticket;
             let slot = self.slots.get(ticket.place);
-            handed_out.push(HandedOut {
+            HandedOut {
                 id: LeaseId {
                     subscription: id,
                     offset: ticket.offset,
-                    token,
+                    token: turn.token,
                 },
                 event: Arc::clone(&slot.event),
                 sends: ticket.sends,
                 accepted_at: slot.accepted_at,
                 age_since: slot.accepted_at.max(ticket.redriven_at),
-                purpose,
-            });
-        }
+                purpose: subscribed.purpose(ticket, turn.duty),
+            }
+        });
+        let handed_out = handed_out.collect();
+        self.last_serial = last_token;
         handed_out
     }
 }

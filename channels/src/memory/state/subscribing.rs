@@ -46,7 +46,7 @@ impl State {
 
     fn begin(&mut self, spec: &SubscriptionSpec) -> usize {
         let place = self.subscriptions.insert(Subscribed {
-            serial: self.next_serial + 1,
+            serial: self.last_serial + 1,
             name: Arc::clone(&spec.name),
             key: spec.key,
             exhausted: spec.exhausted,
@@ -58,7 +58,7 @@ impl State {
             tally: Tally::default(),
             queues: Queues::default(),
         });
-        self.next_serial += 1;
+        self.last_serial += 1;
         self.by_name.insert(Arc::clone(&spec.name), place);
         place
     }

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::super::super::files::is_broken;
 use super::super::super::log::{Item, Reader};
 use super::super::super::state::{Fetch, Fetched};
-use super::{Fetcher, NEAR_OFFSETS, TRIES, TRY_AGAIN_AFTER, Undecoded, accepted_at};
-use crate::telemetry;
+use super::{Fetcher, NEAR_OFFSETS, TRIES, TRY_AGAIN_AFTER, Undecoded};
+use crate::{Timestamp, telemetry};
 
 impl Fetcher {
     pub(super) fn fetch(&mut self, mut fetches: Vec<Fetch>) {
@@ -82,7 +82,7 @@ impl Fetcher {
             match item {
                 Some(Item::Record(record)) if record.offset < offset => {}
                 Some(Item::Record(record)) if record.offset == offset => {
-                    let accepted_at = Some(accepted_at(record.timestamp_ms));
+                    let accepted_at = Some(Timestamp::from_signed_millis(record.timestamp_ms));
                     return match self.decoded(record.payload, offset) {
                         Ok(event) => Ok(Some(Fetched {
                             event: Arc::new(event),
