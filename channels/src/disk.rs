@@ -9,6 +9,7 @@
 //!   space      how much room there is, who may take it, and a reserve
 //!   log        an append-only log of byte records in segments, which knows nothing of events
 //!   compact    numbers and texts in as few bytes as can be
+//!   patience   how often a place that cannot be read is tried before it is passed over
 //!   files      the seam to the file system: nothing else here touches one, so that tests can
 //!              put in every fault a disk has
 //! ```
@@ -22,6 +23,7 @@ mod compact;
 pub mod files;
 pub mod kept;
 pub mod log;
+mod patience;
 pub mod progress;
 #[cfg(feature = "contract")]
 pub mod simulated;

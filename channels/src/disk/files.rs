@@ -23,6 +23,7 @@ mod local;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 pub use self::local::Disk;
 
@@ -79,6 +80,10 @@ pub trait Files: fmt::Debug + Send + Sync {
     ///
     /// The system's.
     fn space(&self, dir: &Path) -> io::Result<Space>;
+
+    /// Waits a moment before what has failed is asked for again. This blocks; a disk of tests goes
+    /// on at once.
+    fn pause(&self, time: Duration);
 }
 
 /// How a file is opened.

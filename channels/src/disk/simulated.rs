@@ -23,6 +23,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -205,6 +206,8 @@ impl Files for SimulatedDisk {
     fn space(&self, _dir: &Path) -> io::Result<Space> {
         self.call(Call::Space, |volume| Ok(volume.space()))
     }
+
+    fn pause(&self, _time: Duration) {}
 }
 
 #[derive(Debug)]

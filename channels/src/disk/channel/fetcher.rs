@@ -15,8 +15,8 @@ use sluicegate_event::{Event, StoredError, stored};
 use tokio::time::Instant;
 
 use super::super::appender::Answers;
-use super::super::files::is_broken;
 use super::super::log::{Item, ReadError, Reader};
+use super::super::patience::{Advice, Patience};
 use super::super::state::{Fetch, SweepPlan, Swept};
 use super::shared::{Shared, Stage};
 use crate::{Timestamp, telemetry};
@@ -30,8 +30,6 @@ const SWEEP_BYTES: usize = 1 << 20;
 const READERS: usize = 4;
 /// Further apart, a reader of its own is cheaper than reading what lies between.
 const NEAR_OFFSETS: u64 = 256;
-/// How often a broken place is tried.
-const TRIES: u32 = 3;
 /// Places of which is remembered how often they have failed.
 const FAILED_PLACES: usize = 64;
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -40,7 +38,7 @@ pub(super) struct Fetcher {
     shared: Arc<Shared>,
     readers: Vec<Reader>,
     /// How often sweeps from a place have failed.
-    failures: BTreeMap<u64, u32>,
+    failures: BTreeMap<u64, Patience>,
     /// What could not be read, and is tried again then.
     put_off: Vec<Fetch>,
     put_off_until: Instant,
@@ -158,9 +156,8 @@ impl Fetcher {
         if self.failures.len() >= FAILED_PLACES && !self.failures.contains_key(&plan.from) {
             self.failures.clear();
         }
-        let failures = self.failures.entry(plan.from).or_default();
-        *failures += 1;
-        if is_broken(&error.source) && *failures >= TRIES {
+        let patience = self.failures.entry(plan.from).or_default();
+        if patience.failed(&error.source) == Advice::PassOver {
             self.failures.remove(&plan.from);
             reader.pass_over();
             self.readers.push(reader);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sluicegate_event::stored;
 
-use super::super::files::is_broken;
 use super::super::kept::KeptReadError;
-use super::super::log::{Item, ReadError, Reader};
+use super::super::log::{Item, ReadError};
+use super::super::patience::Patience;
 use super::super::state::Letter;
 use super::shared::Shared;
 use crate::reading::position;
@@ -26,25 +26,8 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(StoreError("the process is stopping".to_owned())))
 }
 
-/// How often a place could not be read.
-#[derive(Debug, Default)]
-struct Tries(u32);
-
-/// How often a bad sector is tried before what stands behind it is read.
-const TRIES: u32 = 3;
-
-impl Tries {
-    fn after(&mut self, reader: &mut Reader, error: &ReadError) -> Result<(), StoreError> {
-        if !is_broken(&error.source) {
-            return Err(StoreError(error.to_string()));
-        }
-        self.0 += 1;
-        if self.0 >= TRIES {
-            self.0 = 0;
-            reader.pass_over();
-        }
-        Ok(())
-    }
+fn unreadable(error: ReadError) -> StoreError {
+    StoreError(error.to_string())
 }
 
 /// The offset of the first event accepted at or after `at`; the tail if there is none.
@@ -61,15 +44,15 @@ pub(super) async fn offset_at(shared: &Arc<Shared>, at: Timestamp) -> Result<u64
             return Ok(tail);
         };
         let mut reader = shared.appender().readers().reader(first.base);
-        let mut tries = Tries::default();
+        let mut patience = Patience::default();
         loop {
             match reader.read() {
                 Ok(Some(Item::Record(record))) if record.timestamp_ms >= at_ms => {
                     return Ok(record.offset.min(tail));
                 }
-                Ok(Some(_)) => {}
+                Ok(Some(_)) => patience.succeeded(),
                 Ok(None) => return Ok(tail),
-                Err(error) => tries.after(&mut reader, &error)?,
+                Err(error) => reader.overcome(error, &mut patience).map_err(unreadable)?,
             }
         }
     })
@@ -85,7 +68,7 @@ pub(super) async fn retained(
     blocking(shared, move |shared| {
         let tail = shared.state.lock().tail();
         let mut reader = shared.appender().readers().reader(from);
-        let mut tries = Tries::default();
+        let mut patience = Patience::default();
         let mut page = RetainedPage::default();
         let mut bytes = 0;
         loop {
@@ -94,10 +77,11 @@ pub(super) async fn retained(
                 Ok(Some(item)) => item,
                 Ok(None) => return Ok(page),
                 Err(error) => {
-                    tries.after(&mut reader, &error)?;
+                    reader.overcome(error, &mut patience).map_err(unreadable)?;
                     continue;
                 }
             };
+            patience.succeeded();
             match item {
                 Item::Record(record) if record.offset >= tail => return Ok(page),
                 Item::Record(record) if page.events.len() >= limit || bytes >= PAGE_BYTES => {

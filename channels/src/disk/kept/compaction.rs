@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::super::log::{Item, LogError, ReadError, Reader};
+use super::super::patience::{Advice, Patience};
 use super::index::Index;
 use super::plan::{Change, Plan, Records};
 use super::record::{self, Entry, Reason, Record};
@@ -20,8 +21,6 @@ const WRITTEN_BYTES_MAX: usize = 1 << 20;
 const READ_BYTES_MAX: usize = 8 << 20;
 /// The most entries that one step writes anew because their records are lost.
 const LOST_MAX: usize = 4_096;
-/// How many steps may fail to read before what they cannot read is taken for damage.
-const FAILURES_MAX: u32 = 3;
 
 /// How far the oldest segment has been gone through.
 #[derive(Debug, Default)]
@@ -29,8 +28,10 @@ pub(super) struct Compacting {
     base: u64,
     /// The offset to read on from.
     next: u64,
-    /// Steps that failed there.
-    failures: u32,
+    /// With steps that failed there.
+    patience: Patience,
+    /// Whether what cannot be read there is taken for damage.
+    passes_over: bool,
 }
 
 impl Kept {
@@ -42,7 +43,7 @@ impl Kept {
     /// # Errors
     ///
     /// [`LogError::NoSpace`], [`LogError::Io`]: nothing is lost or changed, and the step can be
-    /// tried again. What cannot be read three times is taken for damage after that.
+    /// tried again. What cannot be read is taken for damage after a few tries.
     /// [`LogError::Poisoned`]: nothing more can be done until the store is opened anew.
     pub fn compact(&mut self, now_ms: i64) -> Result<bool, LogError> {
         let index = self.index.read();
@@ -62,7 +63,7 @@ impl Kept {
             self.compacting = Compacting {
                 base: segment.start,
                 next: segment.start,
-                failures: 0,
+                ..Compacting::default()
             };
         }
         if self.compacting.next < segment.end {
@@ -76,7 +77,7 @@ impl Kept {
     /// Writes some of what lives in the oldest segment anew.
     fn move_some(&mut self, end: u64, now_ms: i64) -> Result<(), LogError> {
         let mut reader = self.log.readers().reader(self.compacting.next);
-        if self.compacting.failures >= FAILURES_MAX {
+        if self.compacting.passes_over {
             reader.pass_over();
         }
         self.batch.clear();
@@ -85,9 +86,16 @@ impl Kept {
         let next = collect(&mut reader, end, &index, &mut records);
         let plan = records.plan;
         drop(index);
-        let next = next.inspect_err(|_| self.compacting.failures += 1)?;
+        let compacting = &mut self.compacting;
+        let next = next.map_err(|error| {
+            let advice = compacting.patience.failed(&error.source);
+            compacting.passes_over = advice == Advice::PassOver;
+            in_log(error)
+        })?;
         self.write_anew(&plan)?;
         self.compacting.next = next;
+        self.compacting.passes_over = false;
+        self.compacting.patience.succeeded();
         Ok(())
     }
 
@@ -146,10 +154,10 @@ fn collect(
     end: u64,
     index: &Index,
     records: &mut Records<'_>,
-) -> Result<u64, LogError> {
+) -> Result<u64, ReadError> {
     let (mut read_bytes, mut written_bytes) = (0, 0);
     while read_bytes < READ_BYTES_MAX && written_bytes < WRITTEN_BYTES_MAX {
-        let record = match reader.read().map_err(in_log)? {
+        let record = match reader.read()? {
             Some(Item::Record(record)) if record.offset < end => record,
             Some(Item::Damaged(damage)) if damage.offsets.end < end => continue,
             Some(_) | None => return Ok(end),

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use sluicegate_event::StoredError;
 
-use super::super::files::is_broken;
 use super::super::log::{LogError, ReadError, TooLarge};
+use super::super::patience::{Advice, Patience};
 use super::KeptKey;
 
 /// Why the store cannot be opened.
@@ -43,13 +43,12 @@ pub enum KeptReadError {
 }
 
 impl KeptReadError {
-    /// Whether a sector is bad, which hardly gets better: whoever has tried a few times may take it
-    /// for lost. Nothing else ever is.
-    #[must_use]
-    pub fn is_damage(&self) -> bool {
+    /// What to do about it, by the [patience](super::super::patience) that was had so far. What a later
+    /// program wrote is never passed over.
+    pub(in super::super) fn advice(&self, patience: &mut Patience) -> Advice {
         match self {
-            KeptReadError::Read(error) => is_broken(&error.source),
-            KeptReadError::Event(_) => false,
+            KeptReadError::Read(error) => patience.failed(&error.source),
+            KeptReadError::Event(_) => Advice::GiveUp,
         }
     }
 }

@@ -2,14 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::super::files::is_broken;
-use super::super::log::{Damage, DamageKind, Item, Log, ReadError, Reader, Recovery};
+use super::super::log::{Damage, DamageKind, Item, Log, Recovery};
+use super::super::patience::Patience;
 use super::index::{Index, Place};
 use super::record::{Entry, NoRecord, Record};
 use super::{KeptEntry, KeptError, KeptKey, KeptState};
-
-/// How often what cannot be read is asked for before it is taken for damage.
-const READS: usize = 3;
 
 /// What lives, and the same as a list in the order of keys. What cannot be read is added to
 /// `recovery`.
@@ -23,17 +20,16 @@ pub(super) fn replay(
         replay.index.begin_segment(segment.base);
     }
     let mut reader = log.readers().reader(0);
-    let mut failures = 0;
+    let mut patience = Patience::default();
     loop {
         let item = match reader.read() {
             Ok(item) => item,
             Err(error) => {
-                failures += 1;
-                overcome(&mut reader, error, failures)?;
+                reader.overcome(error, &mut patience)?;
                 continue;
             }
         };
-        failures = 0;
+        patience.succeeded();
         let damage = match item {
             None => break,
             Some(Item::Damaged(damage)) => damage,
@@ -51,17 +47,6 @@ pub(super) fn replay(
         }
     }
     Ok(replay.end(is_known))
-}
-
-/// Asks once more, and takes a sector that stays bad for damage. Whatever else fails may not fail
-/// the next time the store is opened.
-fn overcome(reader: &mut Reader, error: ReadError, failures: usize) -> Result<(), ReadError> {
-    if failures == READS && is_broken(&error.source) {
-        reader.pass_over();
-    } else if failures >= READS {
-        return Err(error);
-    }
-    Ok(())
 }
 
 /// A whole record of the log that says nothing.

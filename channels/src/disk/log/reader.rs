@@ -1,16 +1,17 @@
 //! Reading a log from some offset on.
 
+mod entering;
+
 use std::fmt;
-use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::super::files::{OpenFile, OpenMode, read_full_at};
+use super::super::files::OpenFile;
+use super::super::patience::{Advice, MOMENT, Patience};
 use super::error::ReadError;
-use super::format::{Footer, IndexEntry};
 use super::report::{Damage, DamageKind, SegmentInfo};
 use super::scan::{Found, Scan};
-use super::segment::{Segment, State};
+use super::segment::Segment;
 use super::shared::Shared;
 
 /// How much is read at a time.
@@ -164,6 +165,25 @@ impl Reader {
         }
     }
 
+    /// Does about a failure what [patience](super::super::patience) says, for whoever can do nothing
+    /// else meanwhile: waits a moment, so that the next read tries again, or passes over the place.
+    ///
+    /// # Errors
+    ///
+    /// The same failure, if there is nothing to be done about it.
+    pub(in super::super) fn overcome(
+        &mut self,
+        error: ReadError,
+        patience: &mut Patience,
+    ) -> Result<(), ReadError> {
+        match patience.failed(&error.source) {
+            Advice::TryAgain => self.shared.files.pause(MOMENT),
+            Advice::PassOver => self.pass_over(),
+            Advice::GiveUp => return Err(error),
+        }
+        Ok(())
+    }
+
     /// Ends with a segment, and with what was allowed for it.
     fn leave(&mut self) -> Step {
         self.passes_over = false;
@@ -203,88 +223,6 @@ impl Reader {
             }
             Found::Nothing { from } => self.at_limit(from),
         })
-    }
-
-    /// Goes to where the next record is or will be.
-    fn enter(&mut self) -> Result<Step, ReadError> {
-        let Some(segment) = self.shared.holding(self.next) else {
-            return Ok(Step::End);
-        };
-        let state = segment.with(|state| state.clone());
-        let lost = if state.is_unreadable {
-            state.damage.first()
-        } else {
-            state.missing_before.as_ref()
-        };
-        if let Some(damage) = lost.filter(|it| self.next < it.offsets.end) {
-            self.next = damage.offsets.end;
-            return Ok(Step::Damaged(damage.clone()));
-        }
-
-        let path = self.shared.path(segment.base);
-        let place = match self.shared.files.open(&path, OpenMode::Read) {
-            Ok(file) => self.place_in(&segment, file, &state),
-            Err(error) if segment.with(|it| it.is_removed) => {
-                drop(error);
-                return Ok(Step::Again);
-            }
-            Err(error) => Err(error),
-        };
-        if place.is_err() && self.passes_over {
-            return Ok(self.pass_over_segment(&segment, &state));
-        }
-        self.place = Some(place.map_err(|source| ReadError { path, source })?);
-        Ok(Step::Again)
-    }
-
-    /// Where the next record of a segment is, or a little before it.
-    fn place_in(
-        &self,
-        segment: &Arc<Segment>,
-        file: Box<dyn OpenFile>,
-        state: &State,
-    ) -> io::Result<Place> {
-        let mut scan = Scan::new(segment.identity, self.chunk_bytes);
-        if self.passes_over {
-            scan.pass_over_unreadable();
-        }
-        if self.next > segment.base {
-            let index = if state.has_footer {
-                match index_of(segment, &*file, state) {
-                    Err(_) if self.passes_over => Vec::new(),
-                    index => index?,
-                }
-            } else {
-                state.index.clone()
-            };
-            let is_before = |it: &IndexEntry| {
-                segment.base + u64::from(it.ordinal) <= self.next
-                    && u64::from(it.position) < state.readable
-            };
-            let behind = index.partition_point(is_before);
-            if let Some(entry) = behind.checked_sub(1).and_then(|it| index.get(it)) {
-                scan.go_to(*entry);
-            }
-        }
-        Ok(Place {
-            segment: Arc::clone(segment),
-            file,
-            scan,
-            limit: state.readable,
-        })
-    }
-
-    fn pass_over_segment(&mut self, segment: &Segment, state: &State) -> Step {
-        let damage = Damage {
-            kind: DamageKind::Records,
-            segment: segment.base,
-            bytes: 0..state.size_bytes,
-            offsets: self.next.max(segment.base)..state.end,
-        };
-        segment.note_damage(&damage);
-        self.passes_over = false;
-        self.next = self.next.max(state.end);
-        Step::Damaged(damage)
     }
 
     /// There is no record from here to the limit; there may be a higher limit by now.
@@ -334,13 +272,4 @@ impl Reader {
         place.segment.note_damage(&damage);
         Step::Damaged(damage)
     }
-}
-
-/// The index out of a footer. Without it the segment is read from its beginning.
-fn index_of(segment: &Segment, file: &dyn OpenFile, state: &State) -> io::Result<Vec<IndexEntry>> {
-    let longest = Footer::bytes_max(state.readable);
-    let mut bytes = vec![0; usize::try_from(longest).unwrap_or(0)];
-    let length = read_full_at(file, &mut bytes, state.readable)?;
-    let footer = Footer::decode(&bytes[..length], &segment.identity, state.readable);
-    Ok(footer.map(|it| it.index).unwrap_or_default())
 }

@@ -1,14 +1,11 @@
 //! Reading the log on opening it.
 
-use super::super::files::is_broken;
-use super::super::log::{Damage, DamageKind, Item, Log, ReadError, Reader, Recovery};
+use super::super::log::{Damage, DamageKind, Item, Log, Recovery};
+use super::super::patience::Patience;
 use super::format::{self, NoRecord, Record};
 use super::snapshot::{Generations, RECORD_BYTES_MIN, record_bytes};
 use super::state::{Replay, State};
 use super::{ProgressError, Recovered};
-
-/// How often reading a place is tried before it is taken for damage.
-const TRIES: u32 = 3;
 
 /// What the log holds.
 pub(super) struct Opened {
@@ -25,36 +22,22 @@ pub(super) fn replay(log: &Log, recovery: Recovery) -> Result<Opened, ProgressEr
         recovery,
     };
     let mut reader = log.readers().reader(0);
-    let mut failures = 0;
+    let mut patience = Patience::default();
     loop {
         match reader.read() {
             Ok(None) => break,
             Ok(Some(Item::Record(record))) => {
                 reading.record(record.offset, record.payload, log)?;
-                failures = 0;
+                patience.succeeded();
             }
             Ok(Some(Item::Damaged(damage))) => {
                 reading.note(damage);
-                failures = 0;
+                patience.succeeded();
             }
-            Err(error) => {
-                failures += 1;
-                again(&mut reader, error, failures)?;
-            }
+            Err(error) => reader.overcome(error, &mut patience)?,
         }
     }
     Ok(reading.end(log))
-}
-
-/// A bad sector costs what it held; a device that fails otherwise may be well the next time.
-fn again(reader: &mut Reader, error: ReadError, failures: u32) -> Result<(), ProgressError> {
-    if !is_broken(&error.source) || failures > 2 * TRIES {
-        return Err(ProgressError::Read(error));
-    }
-    if failures >= TRIES {
-        reader.pass_over();
-    }
-    Ok(())
 }
 
 struct Reading {

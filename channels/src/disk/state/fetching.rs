@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sluicegate_event::Event;
 
 use super::super::kept::KeptKey;
+use super::super::patience::Patience;
 use super::State;
 use super::held::{Place, Reason};
 use crate::reading::SubscriptionId;
@@ -26,8 +27,8 @@ pub(in super::super) struct Fetch {
     pub(in super::super) is_kept: bool,
     /// Whether it is parked, so that the reason is needed too.
     pub(in super::super) is_parked: bool,
-    /// How often it could not be read.
-    pub(in super::super) failures: u32,
+    /// With what could not be read.
+    pub(in super::super) patience: Patience,
 }
 
 /// What was read.
@@ -69,7 +70,7 @@ impl State {
                 },
                 is_kept: ticket.place.is_kept,
                 is_parked: subscribed.queues.parked.contains_key(&ticket.offset),
-                failures: 0,
+                patience: Patience::default(),
             };
             self.fetches.push_back(fetch);
             self.woken.fetcher = true;
@@ -84,8 +85,7 @@ impl State {
 
     /// It could not be read for now.
     pub(in super::super) fn fetch_again(&mut self, fetch: Fetch) {
-        let failures = fetch.failures.saturating_add(1);
-        self.fetches.push_back(Fetch { failures, ..fetch });
+        self.fetches.push_back(fetch);
     }
 
     /// It was read, or is lost for good.

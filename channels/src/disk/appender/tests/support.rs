@@ -196,6 +196,7 @@ impl Files for Gated {
     fn space(&self, dir: &Path) -> io::Result<Space> {
         self.powered()?.space(dir)
     }
+    fn pause(&self, _time: Duration) {}
 }
 
 #[derive(Debug)]

@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::super::super::files::is_broken;
 use super::super::super::log::{Item, Reader};
+use super::super::super::patience::Advice;
 use super::super::super::state::{Fetch, Fetched};
-use super::{Fetcher, NEAR_OFFSETS, TRIES, TRY_AGAIN_AFTER, Undecoded};
+use super::{Fetcher, NEAR_OFFSETS, TRY_AGAIN_AFTER, Undecoded};
 use crate::{Timestamp, telemetry};
 
 impl Fetcher {
     pub(super) fn fetch(&mut self, mut fetches: Vec<Fetch>) {
         fetches.sort_unstable_by_key(|fetch| (fetch.is_kept, fetch.key.offset));
         let mut reader: Option<Reader> = None;
-        for fetch in fetches {
+        for mut fetch in fetches {
             let fetched = if fetch.is_kept {
-                self.fetch_kept(&fetch)
+                self.fetch_kept(&mut fetch)
             } else {
-                self.fetch_event(&mut reader, &fetch)
+                self.fetch_event(&mut reader, &mut fetch)
             };
             match fetched {
                 Ok(fetched) => self.shared.apply(|state, _| state.fetched(fetch, fetched)),
@@ -30,7 +30,7 @@ impl Fetcher {
         }
     }
 
-    fn fetch_kept(&self, fetch: &Fetch) -> Result<Option<Fetched>, ()> {
+    fn fetch_kept(&self, fetch: &mut Fetch) -> Result<Option<Fetched>, ()> {
         let kept = &self.shared.kept;
         let read = kept.event(fetch.key.offset).and_then(|event| {
             let reason = fetch.is_parked.then(|| kept.reason(fetch.key));
@@ -45,10 +45,9 @@ impl Fetcher {
             Ok((None, _)) => Ok(None),
             Err(error) => {
                 telemetry::cannot_read(&error, fetch.key.offset);
-                if fetch.failures >= TRIES && error.is_damage() {
-                    Ok(None)
-                } else {
-                    Err(())
+                match error.advice(&mut fetch.patience) {
+                    Advice::PassOver => Ok(None),
+                    Advice::TryAgain | Advice::GiveUp => Err(()),
                 }
             }
         }
@@ -57,7 +56,7 @@ impl Fetcher {
     fn fetch_event(
         &self,
         reader: &mut Option<Reader>,
-        fetch: &Fetch,
+        fetch: &mut Fetch,
     ) -> Result<Option<Fetched>, ()> {
         let offset = fetch.key.offset;
         let is_near = |it: &Reader| (it.position()..it.position() + NEAR_OFFSETS).contains(&offset);
@@ -72,10 +71,10 @@ impl Fetcher {
                 Ok(item) => item,
                 Err(error) => {
                     telemetry::cannot_read(&error, offset);
-                    if !is_broken(&error.source) || fetch.failures < TRIES {
-                        return Err(());
+                    match fetch.patience.failed(&error.source) {
+                        Advice::PassOver => reader.pass_over(),
+                        Advice::TryAgain | Advice::GiveUp => return Err(()),
                     }
-                    reader.pass_over();
                     continue;
                 }
             };

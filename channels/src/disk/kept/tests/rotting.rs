@@ -5,6 +5,7 @@ use super::support::{
     NOW, apply, event, has_event, keep, key, keys, moved, open, parked, put, reason, segments,
 };
 use crate::disk::log::DamageKind;
+use crate::disk::patience::{Advice, Patience};
 use crate::disk::simulated::{Call, Effect, SimulatedDisk};
 
 /// Flips a bit of the first place in the oldest segment that holds this.
@@ -56,7 +57,8 @@ fn what_lies_near_a_bad_sector_is_read_all_the_same() {
     apply(&mut kept, &puts);
     disk.break_reads(&segments(&disk)[0], 8_192..8_704);
     let error = kept.reader().event(0).expect_err("it is not lost yet");
-    assert!(error.is_damage(), "{error}");
+    let advice = error.advice(&mut Patience::default());
+    assert_eq!(advice, Advice::TryAgain, "{error}");
     assert!(has_event(&kept, 1, 9_000) && has_event(&kept, 2, 9_000));
 }
 
@@ -68,7 +70,8 @@ fn what_cannot_be_read_for_another_reason_is_no_damage() {
     keep(&mut kept, 1, 0);
     disk.fail(Some(Call::Open), 1, Effect::NoSpace);
     let error = kept.reader().event(0).expect_err("the file is not open");
-    assert!(!error.is_damage(), "{error}");
+    let advice = error.advice(&mut Patience::default());
+    assert_eq!(advice, Advice::GiveUp, "{error}");
     assert!(has_event(&kept, 0, 100));
 }
 

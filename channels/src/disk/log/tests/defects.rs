@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::model;
 use crate::disk::files::{Files, OpenFile, OpenMode, Space};
@@ -66,6 +67,9 @@ impl Files for Broken {
 
     fn space(&self, dir: &Path) -> io::Result<Space> {
         self.files.space(dir)
+    }
+    fn pause(&self, time: Duration) {
+        self.files.pause(time);
     }
 }
 
