@@ -27,7 +27,7 @@
 //!   batch.rs       records laid out as they will stand, so that a batch is one write
 //!   active.rs      the segment that takes records
 //!   segment.rs     a segment as readers see it; shared.rs all of them
-//!   reader.rs      reading on from an offset; scan.rs past whatever is damaged
+//!   reader.rs      reading on from an offset; scan.rs past whatever is damaged, blocks.rs unreadable
 //!   recovery.rs    what opening finds and mends
 //!   removed.rs     which records were removed rather than lost
 //!   format.rs      every byte on disk
@@ -47,6 +47,7 @@
 
 mod active;
 mod batch;
+mod blocks;
 mod error;
 mod format;
 mod options;

@@ -5,7 +5,11 @@
 //!    says that there is damage, the segment is read whole.
 //! 3. The newest is read whole and [mended](mend).
 //! 4. What lies between the segments was removed, was never given, or is missing.
+//!
+//! What the device cannot read is tried [a few times](super::super::patience) and then passed over: a
+//! segment without a header is set aside whole, and of any other what can be read is.
 
+mod candidates;
 mod examine;
 mod last_write;
 mod mend;
@@ -17,10 +21,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::files::{OpenMode, read_full_at};
+use self::candidates::Candidate;
+use super::super::files::{OpenMode, is_broken};
+use super::super::patience::{Advice, MOMENT, Patience};
 use super::error::LogError;
 use super::format::names::{Named, SPARE, removed_path};
-use super::format::{Decoded, RECORDS_AT, SegmentHeader};
 use super::removed::Removed;
 use super::report::{Damage, DamageKind, Recovery};
 use super::segment::Segment;
@@ -135,26 +140,6 @@ impl Span {
     }
 }
 
-/// A segment before it was looked into.
-struct Candidate {
-    base: u64,
-    length: u64,
-    header: Option<SegmentHeader>,
-}
-
-impl Candidate {
-    /// The header, or what can be said without one.
-    fn header_or_none(&self) -> SegmentHeader {
-        self.header.unwrap_or(SegmentHeader {
-            base: self.base,
-            continues_from: self.base,
-            salt: 0,
-            capacity: self.length,
-            created_ms: 0,
-        })
-    }
-}
-
 impl Recovering<'_> {
     /// A name that says what was removed is durable before its file is cut: were the name lost
     /// afterwards, an empty segment would come back.
@@ -180,55 +165,13 @@ impl Recovering<'_> {
             } else {
                 empty(self.shared, &path)
             };
+            // It takes up room that it need not, until the next time.
+            if done.as_ref().is_err_and(is_broken) {
+                continue;
+            }
             done.map_err(|it| LogError::harmless("clear", &path, it))?;
         }
         Ok(())
-    }
-
-    fn candidates(&mut self, bases: &[u64], removed: &Removed) -> Result<Vec<Span>, LogError> {
-        let mut candidates = Vec::new();
-        for &base in bases {
-            let path = self.shared.path(base);
-            if removed.contains(base) {
-                let gone = self.shared.files.remove(&path);
-                gone.map_err(|it| LogError::harmless("remove", &path, it))?;
-                continue;
-            }
-            let opened = self.look_into(base);
-            let (length, decoded) = opened.map_err(|it| LogError::harmless("read", &path, it))?;
-            let header = match decoded {
-                Decoded::Whole(header) => Some(header),
-                Decoded::Half(header, at) => {
-                    self.recovery.damage.push(Damage {
-                        kind: DamageKind::HeaderCopy,
-                        segment: base,
-                        bytes: at..at + 64,
-                        offsets: base..base,
-                    });
-                    Some(header)
-                }
-                Decoded::Lost => None,
-                Decoded::Version(found) => return Err(LogError::Version { path, found }),
-            };
-            candidates.push(Span::Segment(Candidate {
-                base,
-                length,
-                header,
-            }));
-        }
-        Ok(candidates)
-    }
-
-    /// The length of a segment's file and its header. The file is closed again: there may be more
-    /// segments than files can be open.
-    fn look_into(&self, base: u64) -> io::Result<(u64, Decoded)> {
-        let path = self.shared.path(base);
-        let file = self.shared.files.open(&path, OpenMode::Read)?;
-        let length = file.len()?;
-        let mut block = vec![0; usize::try_from(RECORDS_AT).unwrap_or(0)];
-        let read = read_full_at(&*file, &mut block, 0)?;
-        let decoded = SegmentHeader::decode(&block[..read], base);
-        Ok((length, decoded))
     }
 
     fn spans(&mut self, spans: Vec<Span>) -> Result<(), LogError> {
@@ -262,6 +205,23 @@ impl Recovering<'_> {
             self.shared.insert(Arc::new(Segment::new(&header, state)));
         }
         Ok(())
+    }
+
+    /// Reads something of a segment; `read` is told to pass over what cannot be read once it has been
+    /// tried often enough.
+    fn patiently<T>(&self, mut read: impl FnMut(bool) -> io::Result<T>) -> io::Result<T> {
+        let mut patience = Patience::default();
+        loop {
+            let error = match read(false) {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            match patience.failed(&error) {
+                Advice::TryAgain => self.shared.files.pause(MOMENT),
+                Advice::PassOver => return read(true),
+                Advice::GiveUp => return Err(error),
+            }
+        }
     }
 
     /// Whether anything is missing between what was seen and this.

@@ -29,8 +29,8 @@ pub struct Damage {
     pub segment: u64,
     /// Which bytes of its file are not what was written. They are left as they are.
     pub bytes: Range<u64>,
-    /// Which offsets are not to be had: all of them, but where the end of the newest segment was
-    /// cut off, up to as many. Empty where nothing is lost.
+    /// Which offsets are not to be had: all of them, but where the end of the newest segment is cut
+    /// off or unreadable, up to as many. Empty where nothing is lost.
     pub offsets: Range<u64>,
 }
 
@@ -46,6 +46,9 @@ pub enum DamageKind {
     LastWrite,
     /// The file ends earlier than it was made.
     CutOff,
+    /// The device cannot read where the newest segment ends: records may have stood there, or only the
+    /// footer.
+    EndUnreadable,
     /// One of the two copies of a segment's header; the other serves.
     HeaderCopy,
     /// Both copies of a segment's header, without which no record in it can be told from chance.

@@ -7,13 +7,11 @@
 use std::io;
 use std::ops::Range;
 
-use super::super::files::{OpenFile, is_broken, read_full_at};
+use super::super::files::{OpenFile, read_full_at};
+use super::blocks::{Unreadable, read_past_bad};
 use super::format::{
     ALIGNMENT, Identity, IndexEntry, RECORD_HEADER_BYTES, RECORDS_AT, RecordHeader, crc,
 };
-
-/// What a device reads at a time: as much as is lost with one bad sector.
-const BLOCK_BYTES: u64 = 4_096;
 
 /// A walk through a segment from some record on.
 #[derive(Debug)]
@@ -73,6 +71,11 @@ impl Scan {
     /// Takes what the device cannot read for damage from now on.
     pub(super) fn pass_over_unreadable(&mut self) {
         self.window.passes_over = true;
+    }
+
+    /// Where bytes were passed over that the device cannot read.
+    pub(super) fn unreadable(&self) -> &Unreadable {
+        &self.window.unreadable
     }
 
     /// The number of the next record, or less.
@@ -175,6 +178,7 @@ struct Window {
     chunk_bytes: usize,
     /// Whether blocks that cannot be read are taken for zeros.
     passes_over: bool,
+    unreadable: Unreadable,
 }
 
 impl Window {
@@ -184,6 +188,7 @@ impl Window {
             start: 0,
             chunk_bytes,
             passes_over: false,
+            unreadable: Unreadable::default(),
         }
     }
 
@@ -239,32 +244,14 @@ impl Window {
         let length = wanted.min(length_of(&(position..limit)));
         self.start = position;
         self.buffer.resize(length, 0);
-        let mut read = read_full_at(file, &mut self.buffer, position);
-        if self.passes_over && read.as_ref().is_err_and(is_broken) {
-            read = self.fill_by_blocks(file, position);
-        }
+        let read = if self.passes_over {
+            read_past_bad(file, &mut self.buffer, position, &mut self.unreadable)
+        } else {
+            read_full_at(file, &mut self.buffer, position)
+        };
         // What could not be read must not pass for what was there.
         self.buffer.truncate(*read.as_ref().unwrap_or(&0));
         read.map(drop)
-    }
-
-    /// Reads block by block, with zeros for those that are broken.
-    fn fill_by_blocks(&mut self, file: &dyn OpenFile, position: u64) -> io::Result<usize> {
-        let mut done = 0;
-        while done < self.buffer.len() {
-            let at = position + done as u64;
-            let rest = length_of(&(at..(at / BLOCK_BYTES + 1) * BLOCK_BYTES));
-            let end = self.buffer.len().min(done + rest);
-            let block = &mut self.buffer[done..end];
-            match read_full_at(file, block, at) {
-                Err(error) if is_broken(&error) => block.fill(0),
-                Err(error) => return Err(error),
-                Ok(read) if read < block.len() => return Ok(done + read),
-                Ok(_) => {}
-            }
-            done = end;
-        }
-        Ok(done)
     }
 }
 

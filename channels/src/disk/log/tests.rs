@@ -9,4 +9,5 @@ mod real;
 mod recovering;
 mod removing;
 mod reporting;
+mod sectors;
 mod support;

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
-use super::super::super::files::{OpenFile, read_full_at};
+use super::super::super::files::{OpenFile, is_broken, read_full_at};
+use super::super::blocks::Unreadable;
 use super::super::format::{
     Footer, INDEX_EVERY_BYTES, Identity, IndexEntry, RECORDS_AT, RecordHeader,
 };
@@ -23,6 +24,8 @@ pub(super) struct Examined {
     /// Where the last write begins, as far as the records say; also with a footer.
     pub(super) synced: u64,
     pub(super) footer: Option<Footer>,
+    /// What was passed over because the device cannot read it.
+    pub(super) unreadable: Unreadable,
 }
 
 /// A sum over pieces.
@@ -92,24 +95,44 @@ impl Tally {
     }
 }
 
-/// The footer at the end of a file of `length` bytes, if there is one.
+/// The footer at the end of a file of `length` bytes, if there is one. One that cannot be read is none
+/// where that `passes_over` what cannot be.
 pub(super) fn footer_at_end(
     file: &dyn OpenFile,
     identity: &Identity,
     length: u64,
+    passes_over: bool,
 ) -> io::Result<Option<Footer>> {
     let mut locator = [0; 8];
     let Some(at) = length.checked_sub(locator.len() as u64) else {
         return Ok(None);
     };
-    read_full_at(file, &mut locator, at)?;
+    match read_full_at(file, &mut locator, at) {
+        Err(error) if passes_over && is_broken(&error) => return Ok(None),
+        read => read?,
+    };
     match length.checked_sub(Footer::located(locator)) {
-        Some(position) if position >= RECORDS_AT => footer_at(file, identity, position, length),
+        Some(position) if position >= RECORDS_AT => {
+            footer_at(file, identity, position, length, passes_over)
+        }
         Some(_) | None => Ok(None),
     }
 }
 
 fn footer_at(
+    file: &dyn OpenFile,
+    identity: &Identity,
+    position: u64,
+    length: u64,
+    passes_over: bool,
+) -> io::Result<Option<Footer>> {
+    match read_footer(file, identity, position, length) {
+        Err(error) if passes_over && is_broken(&error) => Ok(None),
+        found => found,
+    }
+}
+
+fn read_footer(
     file: &dyn OpenFile,
     identity: &Identity,
     position: u64,
@@ -132,15 +155,21 @@ pub(super) fn examine(
     file: &dyn OpenFile,
     identity: &Identity,
     length: u64,
+    passes_over: bool,
 ) -> io::Result<Examined> {
-    let mut footer = footer_at_end(file, identity, length)?;
+    let footer_at = |position| footer_at(file, identity, position, length, passes_over);
+    let mut footer = footer_at_end(file, identity, length, passes_over)?;
     let limit = footer.as_ref().map_or(length, |it| it.records_end);
     let mut scan = Scan::new(*identity, CHUNK_BYTES);
+    if passes_over {
+        scan.pass_over_unreadable();
+    }
     let mut found = Examined {
         settled: Tally::new(),
         last_write: VecDeque::new(),
         synced: RECORDS_AT,
         footer: None,
+        unreadable: Unreadable::default(),
     };
     let rest = loop {
         let (bytes, kind, synced) = match scan.next(file, limit)? {
@@ -158,7 +187,7 @@ pub(super) fn examine(
             ),
             Found::Invalid { bytes, ordinals } => {
                 // What is behind a footer is no part of the segment, whatever it looks like.
-                let behind = footer_at(file, identity, bytes.start, length)?;
+                let behind = footer_at(bytes.start)?;
                 if footer.is_none() && behind.is_some() {
                     footer = behind;
                     break bytes.start;
@@ -175,7 +204,7 @@ pub(super) fn examine(
     };
 
     if footer.is_none() && rest < length {
-        footer = footer_at(file, identity, rest, length)?;
+        footer = footer_at(rest)?;
     }
     if let Some(footer) = &footer {
         if rest < footer.records_end {
@@ -188,6 +217,7 @@ pub(super) fn examine(
         found.settle(|_| true);
     }
     found.footer = footer;
+    found.unreadable = scan.unreadable().clone();
     Ok(found)
 }
 

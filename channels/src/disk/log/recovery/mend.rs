@@ -8,9 +8,11 @@
 //! nothing in this one can have had.
 
 use std::io;
+use std::ops::Range;
 
-use super::super::super::files::{OpenFile, read_full_at, write_all_at};
+use super::super::super::files::{OpenFile, is_broken, write_all_at};
 use super::super::active::{finish, write_footer};
+use super::super::blocks::{Unreadable, read_past_bad};
 use super::super::format::{Footer, RECORD_HEADER_BYTES, RecordHeader, SegmentHeader, crc};
 use super::super::report::{Damage, DamageKind};
 use super::super::segment::State;
@@ -44,7 +46,8 @@ impl Ending {
     }
 }
 
-/// Mends a segment of `length` bytes.
+/// Mends a segment of `length` bytes. Where a part of it cannot be read, the device may refuse to write
+/// there too: then it stays as it is, unsealed, and is shown as far as it can be read.
 pub(super) fn mend(
     file: &dyn OpenFile,
     header: &SegmentHeader,
@@ -56,37 +59,37 @@ pub(super) fn mend(
         last_write,
         synced,
         footer,
+        unreadable,
     } = examined;
-    let verdict = judge(last_write, tally.ordinal);
+    let Verdict { kept, closed, cut } = judge(last_write, tally.ordinal);
     let before = tally.end;
-    let mut damage = Vec::new();
-    for closed in &verdict.closed {
-        close(file, header, closed, before)?;
-        damage.push(Damage {
-            kind: DamageKind::LastWrite,
-            segment: header.base,
-            bytes: closed.bytes.clone(),
-            offsets: header.offsets(&closed.ordinals),
-        });
-    }
-    let Verdict { kept, cut, .. } = verdict;
+    let damage = closed.iter().map(|closed| Damage {
+        kind: DamageKind::LastWrite,
+        segment: header.base,
+        bytes: closed.bytes.clone(),
+        offsets: header.offsets(&closed.ordinals),
+    });
+    let damage = damage.collect();
     kept.into_iter().for_each(|piece| tally.add(piece));
 
     let torn_bytes = match &footer {
         Some(_) => 0,
         None => end_of_bytes(file, tally.end, length)? - tally.end,
     };
-    if let Some(cut) = cut {
-        zero(file, cut.start, cut.end - cut.start)?;
-    }
     let next = footer.as_ref().map_or(header.offset_max(), |it| it.next);
     let was_closed = footer.is_some();
     let footer = new_footer(header, &tally, next);
-    write_again(file, synced, tally.end)?;
-    // The footer vouches for what stands before it, so that is durable first.
-    file.sync()?;
-    let footer_bytes = write_footer(file, &footer, header)?;
-    file.sync()?;
+    let order = Order {
+        closed: &closed,
+        before,
+        cut,
+        again: synced..tally.end,
+        footer: &footer,
+    };
+    let footer_bytes = match order.make(file, header) {
+        Err(error) if !unreadable.is_empty() && is_broken(&error) => None,
+        made => made?,
+    };
     Ok(Mended {
         tally,
         last_write: damage,
@@ -98,6 +101,35 @@ pub(super) fn mend(
             footer_bytes,
         },
     })
+}
+
+/// What is to be written of a segment.
+struct Order<'a> {
+    closed: &'a [Closed],
+    /// Up to where it was durable.
+    before: u64,
+    cut: Option<Range<u64>>,
+    /// What is to be written again as it is.
+    again: Range<u64>,
+    footer: &'a Footer,
+}
+
+impl Order<'_> {
+    /// Writes it, and says how long the footer is, if there was room for it.
+    fn make(&self, file: &dyn OpenFile, header: &SegmentHeader) -> io::Result<Option<u64>> {
+        for closed in self.closed {
+            close(file, header, closed, self.before)?;
+        }
+        if let Some(cut) = &self.cut {
+            zero(file, cut.start, cut.end - cut.start)?;
+        }
+        write_again(file, self.again.start, self.again.end)?;
+        // The footer vouches for what stands before it, so that is durable first.
+        file.sync()?;
+        let footer_bytes = write_footer(file, self.footer, header)?;
+        file.sync()?;
+        Ok(footer_bytes)
+    }
 }
 
 fn new_footer(header: &SegmentHeader, tally: &Tally, next: u64) -> Footer {
@@ -149,12 +181,18 @@ fn zero(file: &dyn OpenFile, from: u64, length: u64) -> io::Result<()> {
     })
 }
 
-/// Writes what is there once more.
+/// Writes what is there once more, but for what cannot be read: of that nothing is shown.
 fn write_again(file: &dyn OpenFile, from: u64, to: u64) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK_BYTES];
     each_chunk(from, to, |at, length| {
-        let length = read_full_at(file, &mut buffer[..length], at)?;
-        write_all_at(file, &buffer[..length], at).map_err(|it| it.error)
+        let mut unreadable = Unreadable::default();
+        let length = read_past_bad(file, &mut buffer[..length], at, &mut unreadable)?;
+        for readable in unreadable.others(at..at + length as u64) {
+            let place = |byte: u64| usize::try_from(byte - at).expect("it lies in the buffer");
+            let bytes = &buffer[place(readable.start)..place(readable.end)];
+            write_all_at(file, bytes, readable.start).map_err(|it| it.error)?;
+        }
+        Ok(())
     })
 }
 
@@ -162,8 +200,9 @@ fn write_again(file: &dyn OpenFile, from: u64, to: u64) -> io::Result<()> {
 fn end_of_bytes(file: &dyn OpenFile, from: u64, length: u64) -> io::Result<u64> {
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut end = from;
+    let mut unreadable = Unreadable::default();
     each_chunk(from, length, |at, length| {
-        let length = read_full_at(file, &mut buffer[..length], at)?;
+        let length = read_past_bad(file, &mut buffer[..length], at, &mut unreadable)?;
         if let Some(last) = buffer[..length].iter().rposition(|it| *it != 0) {
             end = at + last as u64 + 1;
         }

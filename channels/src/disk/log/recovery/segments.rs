@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::super::super::files::{OpenFile, OpenMode};
+use super::super::super::files::{OpenFile, OpenMode, is_broken};
 use super::super::format::{Footer, SegmentHeader, records_max};
 use super::super::report::{Damage, DamageKind};
 use super::super::segment::State;
@@ -18,12 +18,22 @@ impl Recovering<'_> {
         candidate: &Candidate,
         until: Option<u64>,
     ) -> io::Result<State> {
+        let Some(header) = &candidate.header else {
+            return Ok(self.unreadable(candidate, until));
+        };
+        let mode = match until {
+            None => OpenMode::Write,
+            Some(_) => OpenMode::Read,
+        };
         let path = self.shared.path(candidate.base);
-        let open = |mode| self.shared.files.open(&path, mode);
-        match (&candidate.header, until) {
+        let opened = self.patiently(|passes_over| match self.shared.files.open(&path, mode) {
+            Err(error) if passes_over && is_broken(&error) => Ok(None),
+            opened => opened.map(Some),
+        });
+        match (opened?, until) {
             (None, until) => Ok(self.unreadable(candidate, until)),
-            (Some(header), None) => self.newest(candidate, header, &*open(OpenMode::Write)?),
-            (Some(header), Some(_)) => self.sealed(candidate, header, &*open(OpenMode::Read)?),
+            (Some(file), None) => self.newest(candidate, header, &*file),
+            (Some(file), Some(_)) => self.sealed(candidate, header, &*file),
         }
     }
 
@@ -34,11 +44,12 @@ impl Recovering<'_> {
         file: &dyn OpenFile,
     ) -> io::Result<State> {
         let identity = header.identity();
-        let footer = footer_at_end(file, &identity, candidate.length)?;
+        let length = candidate.length;
+        let footer = self.patiently(|it| footer_at_end(file, &identity, length, it))?;
         if let Some(footer) = footer.filter(|it| it.damaged == 0 && !self.reads_all) {
             return Ok(by_footer(&footer, candidate.length));
         }
-        let examined = examine(file, &identity, candidate.length)?;
+        let examined = self.patiently(|it| examine(file, &identity, length, it))?;
         let has_footer = examined.footer.is_some();
         let tally = examined.all();
         if !has_footer {
@@ -59,7 +70,9 @@ impl Recovering<'_> {
         file: &dyn OpenFile,
     ) -> io::Result<State> {
         let length = candidate.length;
-        let examined = examine(file, &header.identity(), length)?;
+        let identity = header.identity();
+        let examined = self.patiently(|it| examine(file, &identity, length, it))?;
+        let unreadable = examined.unreadable.clone();
         let mended = mend(file, header, examined, length)?;
         self.recovery.was_closed = mended.was_closed;
         self.recovery.torn_bytes = mended.torn_bytes;
@@ -68,11 +81,17 @@ impl Recovering<'_> {
         let end = header.base + u64::from(mended.tally.ordinal);
         let mut state = by_tally(mended.tally, header, length);
         state.damage.extend(mended.last_write);
-        if !mended.was_closed && length < header.capacity {
+        let is_short = length < header.capacity;
+        let missing = match unreadable.behind(state.readable) {
+            Some(bytes) => Some((DamageKind::EndUnreadable, bytes)),
+            None if is_short => Some((DamageKind::CutOff, length..header.capacity)),
+            None => None,
+        };
+        if let Some((kind, bytes)) = missing.filter(|_| !mended.was_closed) {
             state.damage.push(Damage {
-                kind: DamageKind::CutOff,
+                kind,
                 segment: header.base,
-                bytes: length..header.capacity,
+                bytes,
                 offsets: end..header.offset_max(),
             });
         }
@@ -80,10 +99,10 @@ impl Recovering<'_> {
         Ok(state)
     }
 
-    /// A segment without a header. It is left as it is, in case someone can make sense of it.
+    /// A segment without a header, or whose file cannot be opened. It is left as it is, in case someone
+    /// can make sense of it.
     fn unreadable(&mut self, candidate: &Candidate, until: Option<u64>) -> State {
-        let bytes_max = candidate.length.max(self.segment_bytes);
-        let end = until.unwrap_or(candidate.base + records_max(bytes_max));
+        let end = until.unwrap_or(candidate.base + records_max(candidate.capacity_max));
         let end = end.max(candidate.base);
         if until.is_none() {
             self.recovery.was_closed = false;
