@@ -141,6 +141,7 @@ impl Keeping {
             DamageKind::LastWrite | DamageKind::HeaderCopy => false,
             DamageKind::Records
             | DamageKind::CutOff
+            | DamageKind::EndUnreadable
             | DamageKind::Header
             | DamageKind::SegmentMissing => true,
         };
