@@ -52,7 +52,8 @@ impl Store for Segmented {
     }
 
     fn rest(&mut self) -> Result<(), Failure> {
-        Ok(self.log.prepare()?)
+        self.log.prepare()?;
+        Ok(())
     }
 }
 

@@ -301,7 +301,7 @@ impl Channel for DiskChannel {
         ChannelStatus {
             class: DurabilityClass::Disk,
             events,
-            bytes: disk.stored_bytes,
+            bytes: segments.iter().map(|it| it.used_bytes).sum(),
             events_max: None,
             bytes_max: None,
             oldest_accepted_at: disk.oldest_retained_at,

@@ -114,6 +114,8 @@ pub struct Log {
     options: LogOptions,
     active: Option<Active>,
     spare: Option<Spare>,
+    /// What a new segment may be given.
+    room_bytes: u64,
     removed: Removed,
     /// The offset of the next record.
     next: u64,
@@ -149,6 +151,7 @@ impl Log {
             options,
             active: None,
             spare: None,
+            room_bytes: u64::MAX,
             removed: recovered.removed,
             next: recovered.recovery.next,
             continues_from: recovered.continues_from,

@@ -135,6 +135,12 @@ impl Owner {
     }
 
     fn write(&mut self) -> Result<u64, LogError> {
+        let batch_bytes = self.batch.size_bytes() as u64;
+        if self.log.needs_room_for(batch_bytes) {
+            // A segment takes up its room at once, and what is kept free stays so.
+            self.room.look();
+        }
+        self.log.limit_room(self.room.to_spare_bytes());
         let offsets = self.log.append(&mut self.batch)?;
         self.log.sync()?;
         Ok(offsets.start)
@@ -198,11 +204,13 @@ impl Owner {
     /// What may wait until nobody does. Room for the next segment is not taken before there is
     /// anything to store, so that a broker without events takes up none.
     fn rest(&mut self, has_stored: bool) {
-        if has_stored
-            && self.room.may_prepare()
-            && let Err(LogError::NoSpace { .. }) = self.log.prepare()
-        {
-            self.room.write_was_refused();
+        if has_stored && self.room.may_prepare() {
+            self.log.limit_room(self.room.to_spare_bytes());
+            match self.log.prepare() {
+                Ok(true) => self.room.look(),
+                Err(LogError::NoSpace { .. }) => self.room.write_was_refused(),
+                Ok(false) | Err(_) => {}
+            }
         }
         self.room.rest();
     }

@@ -57,6 +57,12 @@ impl RoomKeeper {
         self.watch.room()
     }
 
+    /// What may be taken, by what was seen last, without touching what is kept free.
+    pub(super) fn to_spare_bytes(&self) -> u64 {
+        let free = self.watch.space().free_bytes;
+        free.saturating_sub(self.watch.needed_bytes())
+    }
+
     /// Takes down that so much was written.
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.unlooked_bytes += bytes as u64;

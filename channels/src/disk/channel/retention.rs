@@ -133,6 +133,7 @@ mod tests {
             end: base + 10,
             records: 10,
             size_bytes: 100,
+            used_bytes: 80,
             timestamps_ms: Some((latest_ms - 5, latest_ms)),
             is_sealed: true,
             damage: Vec::new(),

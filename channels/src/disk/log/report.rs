@@ -68,6 +68,8 @@ pub struct SegmentInfo {
     pub records: u64,
     /// What it takes up, or was given, on the disk.
     pub size_bytes: u64,
+    /// What its records take up, as far as they are synced.
+    pub used_bytes: u64,
     /// The earliest and the latest timestamp of its records; `None` without records.
     pub timestamps_ms: Option<(i64, i64)>,
     /// Whether it takes no more records.

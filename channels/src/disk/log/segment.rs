@@ -82,6 +82,7 @@ impl Segment {
             end: state.end,
             records: state.records,
             size_bytes: state.size_bytes,
+            used_bytes: state.readable.saturating_sub(RECORDS_AT),
             timestamps_ms: state.timestamps_ms,
             is_sealed: state.is_sealed,
             damage: state.damage.clone(),

@@ -148,6 +148,7 @@ mod tests {
             end: offsets.end,
             records: offsets.end - offsets.start,
             size_bytes: 0,
+            used_bytes: 0,
             timestamps_ms: None,
             is_sealed: true,
             damage: Vec::new(),

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::{Appender, AppenderOptions};
-use super::support::{Accepted, DIR, EVENTS, Gated, appender, offsets, prepared, reopened};
+use super::support::{
+    Accepted, DIR, EVENTS, Gated, appender, appender_with, offsets, prepared, reopened,
+};
 use crate::disk::files::{Files, OpenMode};
+use crate::disk::log::LogOptions;
 use crate::disk::simulated::SimulatedDisk;
 use crate::disk::space::SpaceOptions;
 use crate::{Admission, AppendError, Refuses};
@@ -123,6 +126,40 @@ async fn a_store_without_events_takes_up_no_room() {
     appender.with_log(|_| ()).await.expect("it is open");
     appender.with_log(|_| ()).await.expect("it is open");
     assert_eq!(files.disk.names(Path::new(EVENTS)), ["lock"]);
+}
+
+/// G8: a segment takes up its room at once, however little of it is written yet.
+#[tokio::test]
+async fn a_segment_is_not_given_what_is_kept_free() {
+    let (total, needed) = (20_000_000, 2_000_000);
+    let disk = SimulatedDisk::new(1);
+    disk.limit(Some(total));
+    let files = Gated::new(disk);
+    leave(&files.disk, needed + 300_000);
+    let log = LogOptions {
+        segment_bytes: 1 << 20,
+        ..LogOptions::default()
+    };
+    let space = SpaceOptions {
+        free_percent: 10,
+        free_bytes_min: 0,
+        reserve_bytes: 0,
+    };
+    let options = AppenderOptions::default();
+    let appender = appender_with(&files, log, options, space, Arc::new(Accepted::default()));
+    let mut least_free = u64::MAX;
+    let mut stored = 0;
+    let large = || appender.append(prepared(&["a"], 10_000), Admission::Ingress);
+    while large().await.is_ok() {
+        stored += 1;
+        assert!(stored < 1_000, "it takes what is kept free");
+        let now = files.disk.space(Path::new(DIR)).expect("it tells");
+        least_free = least_free.min(now.free_bytes);
+    }
+    assert!(stored > 20, "it took {stored} of 10,000 bytes each");
+    // One that is given the least a segment has may be begun when all but nothing is left.
+    assert!(least_free + (256 << 10) >= needed, "{least_free} are left");
+    appender.close().expect("it is sound");
 }
 
 #[tokio::test]

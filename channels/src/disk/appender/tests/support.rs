@@ -292,8 +292,19 @@ pub(super) fn appender(
     space: SpaceOptions,
     accept: Arc<dyn Accept>,
 ) -> Appender {
+    appender_with(files, log_options(), options, space, accept)
+}
+
+/// The same with a log that is kept otherwise.
+pub(super) fn appender_with(
+    files: &Gated,
+    log_options: LogOptions,
+    options: AppenderOptions,
+    space: SpaceOptions,
+    accept: Arc<dyn Accept>,
+) -> Appender {
     let files: Arc<dyn Files> = Arc::new(files.clone());
-    let opened = Log::open(Arc::clone(&files), Path::new(EVENTS), log_options());
+    let opened = Log::open(Arc::clone(&files), Path::new(EVENTS), log_options);
     let (log, _) = opened.expect("there is room for its lock");
     let space = SpaceWatch::open(files, Path::new(DIR), space).expect("it tells");
     let clock = Clock::anchored_at(UNIX_EPOCH + Duration::from_secs(1_000));

@@ -145,6 +145,29 @@ fn a_batch_larger_than_a_segment_gets_one_that_fits() {
 }
 
 #[test]
+fn a_segment_takes_no_more_than_there_is_to_spare() {
+    let disk = SimulatedDisk::new(0);
+    let (least, spare) = (256 << 10, 400_000);
+    for (room, expected) in [(0, least), (spare, spare), (u64::MAX, 1 << 20)] {
+        let options = LogOptions {
+            segment_bytes: 1 << 20,
+            ..LogOptions::default()
+        };
+        let dir = format!("{}-{room}", super::support::DIR);
+        let files = Arc::new(disk.clone());
+        let (mut log, _) = Log::open(files, dir.as_ref(), options).expect("it can be opened");
+        log.limit_room(room);
+        assert!(log.needs_room_for(100));
+        assert_eq!(log.prepare().expect("that is no error"), room == u64::MAX);
+        put(&mut log, 100);
+        assert!(!log.needs_room_for(100));
+        assert_eq!(log.segments()[0].size_bytes, expected);
+        log.append(&mut batch(&[&vec![5; 500_000]]))
+            .expect("what is needed is taken");
+    }
+}
+
+#[test]
 fn segments_say_what_is_in_them() {
     let disk = SimulatedDisk::new(0);
     let (mut log, _) = open(&disk);
@@ -160,6 +183,7 @@ fn segments_say_what_is_in_them() {
         end: 3,
         records: 3,
         size_bytes: 4_096 + 3 * 40 + 72 + 8 + 8,
+        used_bytes: 3 * 40,
         timestamps_ms: Some((10, 30)),
         is_sealed: is_closed,
         damage: Vec::new(),
@@ -169,6 +193,7 @@ fn segments_say_what_is_in_them() {
         end: 3,
         records: 0,
         size_bytes: 8 << 10,
+        used_bytes: 0,
         timestamps_ms: None,
         is_sealed: false,
         damage: Vec::new(),

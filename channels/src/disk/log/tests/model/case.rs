@@ -96,7 +96,7 @@ impl Case {
             0..45 => self.append(),
             45..65 => self.sync(),
             65..68 => self.other(|log| log.roll(0)),
-            68..72 => self.other(Log::prepare),
+            68..72 => self.other(|log| log.prepare().map(drop)),
             72..76 => self.remove(),
             76..84 => self.compare(),
             84..91 => {

@@ -52,6 +52,7 @@ fn segment(offsets: &Range<u64>) -> SegmentInfo {
         end: offsets.end,
         records: offsets.end - offsets.start,
         size_bytes: 1,
+        used_bytes: 0,
         timestamps_ms: None,
         is_sealed: true,
         damage: Vec::new(),
