@@ -96,7 +96,7 @@ pub enum SeekError {
     /// The channel no longer has settled events to go back to.
     #[error("this channel keeps no settled events to go back to")]
     NotRetained,
-    /// The new place could not be stored.
+    /// It could not be stored, and has had no effect.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

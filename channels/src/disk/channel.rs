@@ -201,8 +201,8 @@ impl Channel for DiskChannel {
         let name: Arc<str> = name.into();
         Box::pin(async move {
             let to = self.resolve(to).await?;
-            let saved = self.shared.apply(|state, _| state.seek(&name, to))?;
-            Ok(answered(saved).await?)
+            let begun = self.shared.apply(|state, _| state.begin_seek(&name, to))?;
+            carried_out(begun).await
         })
     }
 
@@ -225,11 +225,10 @@ impl Channel for DiskChannel {
         let name: Arc<str> = name.into();
         let positions = positions.to_vec();
         Box::pin(async move {
-            let (replayed, saved) = self
+            let begun = self
                 .shared
-                .apply(|state, now| state.replay(&name, &positions, now))?;
-            answered(saved).await?;
-            Ok(replayed)
+                .apply(|state, now| state.begin_replay(&name, positions, now))?;
+            carried_out(begun).await
         })
     }
 
@@ -315,6 +314,12 @@ impl Channel for DiskChannel {
         self.shared.apply(|state, _| state.close());
         self.shared.appender().stop();
     }
+}
+
+/// What comes of a command; without the keeper none is carried out any more.
+async fn carried_out<T>(answer: oneshot::Receiver<Result<T, SeekError>>) -> Result<T, SeekError> {
+    let closed = || StoreError("the channel is closed".to_owned());
+    answer.await.unwrap_or_else(|_| Err(closed().into()))
 }
 
 /// What the keeper answers; without it nothing is stored any more.

@@ -12,7 +12,7 @@
 //!   fetching       single events that are due and not in memory
 //!   leasing        how events go out; ending: how leases end
 //!   keeping        what is moved aside or parked, once it is durable; taking_effect: what comes of it
-//!   saving         what progress is to say
+//!   saving         what progress is to say; commanding: what takes effect once it says so
 //!   restoring      what was stored becomes subscriptions again
 //!   subscribing    how subscriptions begin; operating: what operators do; describing: what is shown
 //! ```
@@ -24,6 +24,7 @@
 //! restart. Whoever is behind and asks for more is *hungry*.
 
 mod accepting;
+mod commanding;
 mod counts;
 mod describing;
 mod ending;

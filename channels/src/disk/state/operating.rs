@@ -1,18 +1,10 @@
 //! What operators do to subscriptions.
 
-use std::sync::Arc;
-
 use tokio::sync::oneshot;
 
-use super::held::{Place, Ticket};
 use super::subscribed::{Subscribed, wake};
 use super::{NAMED, State};
-use crate::queues::Why;
-use crate::reading::PARTITION;
-use crate::{Exhausted, Position, Replayed, SeekError, StoreError, SubscriptionStatus, Timestamp};
-
-/// With so many replayed or redriven events waiting, no more are replayed.
-const REPLAYED_MAX: usize = 1_000;
+use crate::{Exhausted, StoreError, SubscriptionStatus, Timestamp};
 
 /// Answered once something is stored, or could not be.
 type Stored = oneshot::Receiver<Result<(), StoreError>>;
@@ -70,62 +62,9 @@ impl State {
         let stored = self.has_deleted(subscribed.number);
         Some((self.status(&subscribed), stored))
     }
-
-    /// Gives the subscription these events once more, from the log of events. What it gives is
-    /// answered once that is stored.
-    pub(in super::super) fn replay(
-        &mut self,
-        name: &str,
-        positions: &[Position],
-        now: Timestamp,
-    ) -> Result<(Replayed, Stored), SeekError> {
-        let Some(id) = self.id_of(name) else {
-            return Err(SeekError::Unknown(Arc::from(name)));
-        };
-        let tail = self.tail;
-        let subscribed = self.subscriptions.get_mut(id.place).expect(NAMED);
-        let mut replayed = Replayed::default();
-        let again = subscribed.queues.again.values();
-        let mut waiting = again.filter(|again| again.why == Why::Redriven).count();
-        for position in positions {
-            if waiting >= REPLAYED_MAX {
-                break;
-            }
-            replayed.dealt_with += 1;
-            let offset = position.offset;
-            let is_ours = position.partition == PARTITION && self.counts.has(offset);
-            if !is_ours {
-                replayed.gone += 1;
-            } else if offset >= subscribed.reads_to(tail) || subscribed.queues.has(offset) {
-                replayed.unfinished += 1;
-            } else {
-                subscribed.give_again(offset, now);
-                replayed.given += 1;
-                waiting += 1;
-            }
-        }
-        wake(&mut self.woken.readers, subscribed);
-        Ok((replayed, self.save_now(id)))
-    }
 }
 
 impl Subscribed {
-    fn give_again(&mut self, offset: u64, now: Timestamp) {
-        let ticket = Ticket {
-            offset,
-            place: Place {
-                held: None,
-                accepted_at: Timestamp::default(),
-                is_kept: false,
-            },
-            size_bytes: 0,
-            sends: 0,
-            redriven_at: now,
-        };
-        self.queues.put_again(ticket, false, Why::Redriven, now);
-        self.tally.replayed += 1;
-    }
-
     pub(super) fn take_exhausted(&mut self, exhausted: Exhausted, now: Timestamp) {
         self.exhausted = exhausted;
         match exhausted {

@@ -4,11 +4,14 @@
 //! first. Losing one costs duplicates, never an event. Whoever has nothing to do stands at the common
 //! floor, which moves now and then, together with the cursors of all who have something to do.
 
+use std::collections::HashMap;
+
 use tokio::sync::oneshot;
 
 use super::super::kept::KeptOp;
 use super::super::progress::{Change, Floor};
 use super::State;
+use super::commanding::Command;
 use super::subscribed::Subscribed;
 use crate::StoreError;
 use crate::reading::SubscriptionId;
@@ -25,7 +28,9 @@ pub(super) struct Unsaved {
     ids: Vec<SubscriptionId>,
     deleted: Vec<u64>,
     answers: Vec<Answer>,
-    is_urgent: bool,
+    /// What takes effect once it is stored.
+    pub(super) commands: Vec<Command>,
+    pub(super) is_urgent: bool,
 }
 
 /// Whether what is to be stored can be stored.
@@ -52,6 +57,8 @@ pub(in super::super) struct Round {
     ids: Vec<SubscriptionId>,
     deleted: Vec<u64>,
     answers: Vec<Answer>,
+    /// What takes effect once this is stored, which says how things will stand then.
+    commands: HashMap<SubscriptionId, Command>,
 }
 
 /// How pressing it is.
@@ -160,6 +167,7 @@ impl State {
         let mut round = Round {
             ids: unsaved.ids,
             answers: unsaved.answers,
+            commands: self.take_commands(unsaved.commands),
             ..Round::default()
         };
         let tail = self.tail;
@@ -185,7 +193,10 @@ impl State {
             else {
                 continue;
             };
-            let standing = subscribed.standing(tail);
+            let mut standing = subscribed.standing(tail);
+            if let Some(command) = round.commands.get_mut(id) {
+                command.foresee(&mut standing, subscribed, tail, &self.counts);
+            }
             subscribed.is_unsaved = false;
             subscribed.saving_ends = std::mem::take(&mut subscribed.unsaved_ends);
             subscribed.is_saved_idle = standing.is_idle;
@@ -198,6 +209,7 @@ impl State {
             });
             round.deleted.push(number);
         }
+        self.hurry_commands();
         let mut ends = std::mem::take(&mut self.kept_ends);
         ends.retain(|key| !self.is_kept(*key));
         round.ends = ends.into_iter().map(KeptOp::End).collect();
@@ -227,6 +239,9 @@ impl State {
         for answer in round.answers {
             drop(answer.send(Ok(())));
         }
+        for command in round.commands.into_values() {
+            self.carry_out(command);
+        }
     }
 
     /// None of it could be stored: it is to be tried again.
@@ -249,6 +264,9 @@ impl State {
         for answer in round.answers {
             drop(answer.send(Err(error.clone())));
         }
+        for command in round.commands.into_values() {
+            command.refuse(error);
+        }
     }
 
     /// Whoever waits for progress to be stored is told that it is not.
@@ -256,6 +274,9 @@ impl State {
         self.unsaved.is_urgent = false;
         for answer in self.unsaved.answers.drain(..) {
             drop(answer.send(Err(error.clone())));
+        }
+        for command in self.unsaved.commands.drain(..) {
+            command.refuse(error);
         }
     }
 }

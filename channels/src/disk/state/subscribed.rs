@@ -167,12 +167,7 @@ impl Subscribed {
 
     /// Counts `count` more discarded for that reason.
     pub(super) fn discard(&mut self, reason: &str, count: u64) {
-        let known = &mut self.tally.discarded_by;
-        match known.iter_mut().find(|(known, _)| &**known == reason) {
-            Some((_, so_far)) => *so_far += count,
-            None if count > 0 => known.push((reason.into(), count)),
-            None => {}
-        }
+        count_discarded(&mut self.tally, reason, count);
     }
 
     /// Whether it will ask the log for an event at these offsets, or has one of them.
@@ -233,6 +228,16 @@ impl Subscribed {
         again
             .filter(|again| again.why == Why::Deferred && !again.ticket.place.is_kept)
             .count()
+    }
+}
+
+/// Counts `count` more discarded for that reason.
+pub(super) fn count_discarded(tally: &mut Tally, reason: &str, count: u64) {
+    let known = &mut tally.discarded_by;
+    match known.iter_mut().find(|(known, _)| &**known == reason) {
+        Some((_, so_far)) => *so_far += count,
+        None if count > 0 => known.push((reason.into(), count)),
+        None => {}
     }
 }
 

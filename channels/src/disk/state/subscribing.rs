@@ -11,7 +11,7 @@ use super::held::Queues;
 use super::subscribed::{Feed, Subscribed};
 use super::{Counts, NAMED, State};
 use crate::reading::SubscriptionId;
-use crate::{SeekError, Start, StoreError, SubscribeError, SubscriptionSpec, Timestamp};
+use crate::{Start, StoreError, SubscribeError, SubscriptionSpec, Timestamp};
 
 /// A subscription that was opened.
 #[derive(Debug)]
@@ -158,45 +158,12 @@ impl State {
             Start::Time(at) => Err(at),
         }
     }
-
-    /// Moves the place that the subscription reads on from. What waits before a later place is
-    /// discarded; what lies behind an earlier one is replayed, but for what is unfinished.
-    pub(in super::super) fn seek(
-        &mut self,
-        name: &str,
-        to: u64,
-    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, SeekError> {
-        let Some(id) = self.id_of(name) else {
-            return Err(SeekError::Unknown(Arc::from(name)));
-        };
-        let tail = self.tail;
-        let to = self.counts.next_from(to, tail);
-        let subscribed = self.subscriptions.get_mut(id.place).expect(NAMED);
-        let cursor = subscribed.cursor(tail);
-        if to >= cursor {
-            let discarded = subscribed.skip_to(to, tail, &self.counts, &mut self.kept_ends);
-            subscribed.discard(super::keeping::BY_THE_OPERATOR, discarded);
-        } else {
-            subscribed.let_go_of_fresh(0);
-            subscribed.done_ahead.clear();
-            subscribed.tally.replayed += subscribed.others_in(&self.counts, &(to..cursor));
-            subscribed.feed = Feed::Behind(to);
-        }
-        // Nobody knows yet what one that was not opened since the start wants.
-        subscribed.feed = match subscribed.reads_to(tail) {
-            from if from < tail || subscribed.key.is_none() => Feed::Behind(from),
-            _ => Feed::Live,
-        };
-        let waker = subscribed.waker.take();
-        self.woken.readers.extend(waker);
-        Ok(self.save_now(id))
-    }
 }
 
 impl Subscribed {
     /// Lets go of everything that waits below `to`, which is not below its cursor, and says how much
     /// that was.
-    fn skip_to(
+    pub(super) fn skip_to(
         &mut self,
         to: u64,
         tail: u64,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::super::DiskOptions;
-use super::support::{Bench, event, ids, reason, settle, small, take};
+use super::support::{Bench, event, ids, reason, rest, settle, small, take};
 use crate::disk::simulated::{Call, Effect};
-use crate::{Admission, AppendError, Channel, Refuses, Start};
+use crate::{Admission, AppendError, Channel, Refuses, SeekError, Start};
 
 fn with_reserve() -> DiskOptions {
     DiskOptions {
@@ -80,6 +80,55 @@ async fn a_full_disk_refuses_events_and_settles_parks_and_opens_all_the_same() {
     back.await.expect("it takes events again");
     let leases = take(&mut reader, accepted - done + 1).await;
     assert_eq!(ids(&leases), (done..=accepted).collect::<Vec<_>>());
+}
+
+/// P35, P40: what is answered as failed has not happened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seek_or_a_replay_that_cannot_be_stored_has_no_effect() {
+    let mut bench = Bench::new(5);
+    let mut reader = bench.open("a").await;
+    let positions = bench.append("a", 0..10).await;
+    settle(take(&mut reader, 5).await);
+    bench.saved().await;
+    let before = bench.books("a");
+    assert_eq!((before.delivered, before.pending), (5, 5));
+    for to in [Start::Latest, Start::Earliest, Start::At(positions[2])] {
+        bench.disk.fail(Some(Call::Write), 1, Effect::NoSpace);
+        let sought = bench.channel.seek("a", to).await;
+        assert!(
+            matches!(sought, Err(SeekError::Store(_))),
+            "{to:?}: {sought:?}"
+        );
+        assert_eq!(bench.books("a"), before, "{to:?}");
+    }
+    bench.disk.fail(Some(Call::Write), 1, Effect::NoSpace);
+    let replayed = bench.channel.replay("a", &positions[..3]).await;
+    assert!(matches!(replayed, Err(SeekError::Store(_))), "{replayed:?}");
+    assert_eq!(bench.books("a"), before);
+    let leases = rest(&mut reader).await;
+    assert_eq!(
+        ids(&leases),
+        (5..10).collect::<Vec<_>>(),
+        "none is given again"
+    );
+    settle(leases);
+    bench.saved().await;
+    drop(reader);
+    bench.crash();
+    assert_eq!(bench.books("a").replayed, 0);
+
+    let mut reader = bench.open("a").await;
+    let replayed = bench.channel.replay("a", &positions[..3]).await;
+    assert_eq!(replayed.map(|it| it.given), Ok(3));
+    assert_eq!(ids(&take(&mut reader, 3).await), [0, 1, 2]);
+    assert_eq!(
+        bench.channel.seek("a", Start::At(positions[8])).await,
+        Ok(())
+    );
+    bench.crash();
+    let books = bench.books("a");
+    assert!(books.balance(), "{books:?}");
+    assert_eq!((books.replayed, books.pending), (5, 5), "{books:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

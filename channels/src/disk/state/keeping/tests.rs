@@ -195,8 +195,7 @@ fn an_end_that_waits_does_not_take_what_was_kept_anew() {
             partition: PARTITION,
             offset: 0,
         };
-        let replayed = state.replay("a", &[position], NOW);
-        assert_eq!(replayed.expect("it is there").0.given, 1);
+        assert_eq!(state.replay_at_once("a", &[position], NOW).given, 1);
         let leased = lease(&mut state, id).expect("it is given once more");
         if is_kept_anew {
             park(&mut state, leased);

@@ -2,6 +2,7 @@
 //! event lost or invented, none handed out twice but for what a crash may repeat, and every account
 //! right after each step. A failure names its seed, which replays it.
 
+mod commanding;
 mod draining;
 mod ending;
 mod keeping;
@@ -13,6 +14,7 @@ use std::ops::Range;
 
 use tokio::sync::oneshot;
 
+use self::commanding::Commanded;
 use self::keeping::Stage;
 use super::super::{Fetch, Fetched, SweepPlan, Swept};
 use super::world::World;
@@ -70,8 +72,8 @@ struct Reader {
     ahead: BTreeSet<u64>,
     /// Those of them that it has come by: it does once more where it lets go of what lies before.
     passed: BTreeSet<u64>,
-    /// What is being asked of the stores decides what a crash leaves of it.
-    asked: Vec<oneshot::Receiver<Result<(), StoreError>>>,
+    /// What takes effect once it is stored; until it is answered nobody knows what a crash leaves.
+    commands: Vec<Commanded>,
     /// Something of it could not be stored, and is tried again.
     is_unsaved: bool,
 }

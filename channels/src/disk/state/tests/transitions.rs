@@ -127,7 +127,7 @@ fn who_is_moved_to_the_tail_before_it_is_opened_is_given_what_comes() {
     world.append(2, &["a"]);
     world.crash(7);
     let tail = world.state.tail();
-    drop(world.state.seek("a", tail));
+    world.state.seek_at_once("a", tail);
     world.append(2, &["a"]);
     let id = world.begin("a");
     assert!(world.next(id, 9).is_empty());
@@ -145,7 +145,7 @@ fn who_lets_go_of_what_lies_before_an_event_that_is_done_with_comes_by_it_again(
     let mut out = world.next(id, 9);
     let last = out.split_off(3);
     world.settle(out);
-    drop(world.state.seek("a", 0));
+    world.state.seek_at_once("a", 0);
     assert!(world.next(id, 9).is_empty());
     while world.sweep() {}
     world.settle(last);
@@ -174,7 +174,7 @@ fn a_replayed_event_that_it_does_not_want_survives_though_others_wait_before_it(
     let id = world.begin("a");
     world.append(1, &["a"]);
     world.append(1, &["b"]);
-    drop(world.state.replay("a", &[position(1)], world.now));
+    world.state.replay_at_once("a", &[position(1)], world.now);
     world.keep();
     world.crash(0);
     let id = world.subscribe("a", Start::Latest).map_or(id, |(id, _)| id);
@@ -211,7 +211,7 @@ fn what_was_kept_again_is_not_ended_with_what_was_kept_before() {
     // Settled, replayed and parked before the keeper comes around.
     let lease = world.state.next_lease(id, 0);
     world.state.end(lease, Ending::Settled(Settled::Delivered));
-    drop(world.state.replay("a", &[position(0)], world.now));
+    world.state.replay_at_once("a", &[position(0)], world.now);
     assert!(world.next(id, 1).is_empty());
     world.fetch();
     let out = world.next(id, 1);

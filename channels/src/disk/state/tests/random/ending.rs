@@ -166,14 +166,6 @@ impl Run {
                 Some(Ok(Err(_))) => not_begun.push((*name, reader.id)),
                 Some(Err(_)) | None => {}
             }
-            for mut asked in std::mem::take(&mut reader.asked) {
-                match asked.try_recv() {
-                    Ok(Ok(())) => {}
-                    // It is tried again, and has taken effect all the same.
-                    Ok(Err(_)) => reader.is_unsaved = true,
-                    Err(_) => reader.asked.push(asked),
-                }
-            }
         }
         for (name, id) in not_begun {
             self.world.state.forget(id.expect("it was being opened"));

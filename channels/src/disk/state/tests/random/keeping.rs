@@ -35,6 +35,7 @@ impl Run {
             }
             Stage::Told(ends) => {
                 let moves_floor = self.rng.u32(..4) == 0;
+                self.plan_commands();
                 let round = self.world.state.take_round(moves_floor);
                 for reader in self.readers.values_mut() {
                     let unsaved = std::mem::take(&mut reader.unsaved);
@@ -49,7 +50,10 @@ impl Run {
             }
             Stage::Saved(mut round, Ok(()), ends) => {
                 let ends_after = std::mem::take(&mut round.ends_after);
+                let stand = |name| (name, self.reads_to(name), self.cursor(name));
+                let before = super::NAMES.map(stand);
                 self.world.state.round_saved(round);
+                self.commands_were_stored(&before);
                 for reader in self.readers.values_mut() {
                     reader.in_round.clear();
                     reader.is_unsaved = false;
@@ -59,6 +63,7 @@ impl Run {
             }
             Stage::Saved(round, Err(error), ends) => {
                 self.world.state.round_failed(round, &error);
+                self.commands_were_refused();
                 for reader in self.readers.values_mut() {
                     let in_round = std::mem::take(&mut reader.in_round);
                     reader.unsaved.extend(in_round);

@@ -3,8 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::{At, Begun, Reader, Run, What};
-use crate::reading::position;
-use crate::{Exhausted, Position, Start, Timestamp};
+use crate::{Exhausted, Start, Timestamp};
 
 impl Run {
     pub(super) fn open_or_close(&mut self, name: &'static str) {
@@ -102,31 +101,6 @@ impl Run {
         });
     }
 
-    pub(super) fn replay(&mut self, name: &'static str) {
-        let positions: Vec<Position> = (0..self.rng.u64(1..5))
-            .map(|_| position(self.rng.u64(..self.world.tail + 3)))
-            .collect();
-        let reads_to = self.reads_to(name);
-        let replayed = self.world.state.replay(name, &positions, self.world.now);
-        let Some(reader) = self.readers.get_mut(name) else {
-            return assert!(replayed.is_err());
-        };
-        let (replayed, stored) = replayed.expect("it is known");
-        reader.asked.push(stored);
-        let (mut given, mut gone) = (0, 0);
-        for position in positions {
-            let offset = position.offset;
-            if !self.world.log.contains_key(&offset) || offset >= self.world.state.tail {
-                gone += 1;
-            } else if offset < reads_to && !reader.items.contains_key(&offset) {
-                reader.items.insert(offset, At::Pending(Timestamp(0)));
-                given += 1;
-            }
-        }
-        assert_eq!((replayed.given, replayed.gone), (given, gone), "{name}");
-        self.totals.replayed += given;
-    }
-
     pub(super) fn reads_to(&self, name: &str) -> u64 {
         let state = &self.world.state;
         let place = state.by_name.get(name);
@@ -140,42 +114,11 @@ impl Run {
         let subscribed = place.and_then(|place| state.subscriptions.get(*place));
         subscribed.map_or(0, |it| it.cursor(state.tail))
     }
-
-    pub(super) fn seek(&mut self, name: &'static str) {
-        let state = &self.world.state;
-        let to = if self.rng.bool() {
-            state.tail
-        } else {
-            self.rng.u64(..state.tail + 1)
-        };
-        let to = state.counts.next_from(to, state.tail);
-        let cursor = self.cursor(name);
-        let sought = self.world.state.seek(name, to);
-        let Some(reader) = self.readers.get_mut(name) else {
-            return assert!(sought.is_err());
-        };
-        reader.asked.push(sought.expect("it is known"));
-        let tail = self.world.state.tail;
-        if to >= cursor {
-            let is_let_go = |offset: u64, at: &At| offset < to && matches!(at, At::Pending(_));
-            let let_go = reader
-                .items
-                .extract_if(.., |offset, at| is_let_go(*offset, at));
-            reader.unsaved.extend(let_go.map(|(offset, _)| offset));
-        } else {
-            for (offset, logged) in self.world.log.range(to..cursor.min(tail)) {
-                if logged.wanted.contains(&name) {
-                    let at = At::Pending(Timestamp(0));
-                    reader.items.entry(*offset).or_insert(at);
-                }
-            }
-        }
-    }
 }
 
 impl Reader {
     /// Whether a crash leaves what nobody can tell from here.
     pub(super) fn is_unsure(&self) -> bool {
-        self.is_unsaved || !self.asked.is_empty() || self.beginning.is_some()
+        self.is_unsaved || !self.commands.is_empty() || self.beginning.is_some()
     }
 }
