@@ -7,6 +7,7 @@
 //! - [`ledger`] is a process of its own that records every send, 202 and delivery and judges them;
 //! - [`load`] sends at a constant rate and measures from the time a send was meant to happen;
 //! - [`corpus`] holds events that must pass unaltered, and messages that must be refused;
+//! - [`nats`] starts real NATS servers, alone or as a cluster;
 //! - [`faults`] breaks what a broker with events on disk stands on, and judges what is left.
 //!
 //! What is deliberately absent: any other crate of the project. A fault in the broker's own reader
@@ -20,6 +21,7 @@ pub mod harness;
 pub mod http1;
 pub mod ledger;
 pub mod load;
+pub mod nats;
 pub mod subscriber;
 
 mod artefact;

@@ -1,0 +1,7 @@
+//! What stands on a real NATS server: the server itself first, so that a test of the channel that
+//! fails is not the server's lack.
+//!
+//! The server is fetched by the first test that starts one: see `scripts/nats-server`.
+
+mod features;
+mod servers;
