@@ -12,7 +12,7 @@
 //! In structured mode `ce-` headers are ignored: the payload holds every attribute.
 
 mod binary;
-mod trace;
+pub(crate) mod trace;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};

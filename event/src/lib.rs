@@ -1,5 +1,5 @@
-//! The CloudEvents envelope, its attributes, the HTTP and JSON bindings, and an event's bytes in a
-//! store.
+//! The CloudEvents envelope, its attributes, the HTTP, NATS and JSON bindings, and an event's bytes in
+//! a store.
 //!
 //! What came in goes out: data byte for byte, attributes in the text they arrived in, unknown
 //! extensions kept, through any path between content modes. CloudEvents 1.0 and 0.3.
@@ -12,6 +12,7 @@ pub mod error;
 pub mod http_binding;
 pub mod json_format;
 pub mod limits;
+pub mod nats_binding;
 #[cfg(feature = "sdk")]
 pub mod sdk;
 pub mod stored;

@@ -40,6 +40,7 @@ mod write;
 
 use bytes::Bytes;
 
+pub(crate) use self::read::json;
 use crate::envelope::Event;
 use crate::error::Fault;
 

@@ -224,7 +224,7 @@ impl Input {
 
 /// Checks a JSON value, which leaves in a structured event as it is: what is none would change the
 /// event around it.
-fn json(text: Bytes) -> Result<Bytes, Fault> {
+pub(crate) fn json(text: Bytes) -> Result<Bytes, Fault> {
     let is_json = text.trim_ascii().len() == text.len()
         && std::str::from_utf8(&text)
             .is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
