@@ -73,6 +73,7 @@
 
 mod appending;
 mod dead_letter;
+mod interest;
 mod lease;
 mod retained;
 mod status;
@@ -86,6 +87,7 @@ use sluicegate_event::Event;
 
 pub use self::appending::{Admission, AppendError, Position, StoreError};
 pub use self::dead_letter::{DeadLetter, DeadLetterKey, KINDS, KINDS_FOR_SINK, ParkReason};
+pub use self::interest::{Interest, Wanted, Wish};
 pub use self::lease::{Lease, LeaseControl, LeasePurpose, Settled};
 pub use self::retained::{Replayed, Retained, RetainedPage};
 pub use self::status::{ChannelStatus, DiskStatus, DurabilityClass, Refuses, SubscriptionStatus};

@@ -24,6 +24,8 @@ pub mod contract_suite;
 pub mod disk;
 mod load;
 pub mod memory;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod queues;
 mod reading;
 mod slab;
@@ -33,9 +35,9 @@ pub use books::Books;
 pub use clock::{Clock, Timestamp};
 pub use contract::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, Claim, DeadLetter, DeadLetterKey,
-    DiskStatus, DurabilityClass, Exhausted, KINDS, KINDS_FOR_SINK, Lease, LeaseControl,
+    DiskStatus, DurabilityClass, Exhausted, Interest, KINDS, KINDS_FOR_SINK, Lease, LeaseControl,
     LeasePurpose, Matcher, NextLimit, ParkReason, Position, Refuses, Replayed, Retained,
     RetainedPage, SeekError, Settled, Start, StoreError, SubscribeError, Subscription,
-    SubscriptionKey, SubscriptionSpec, SubscriptionStatus,
+    SubscriptionKey, SubscriptionSpec, SubscriptionStatus, Wanted, Wish,
 };
 pub use memory::{MemoryChannel, MemoryOptions, WhenFull};

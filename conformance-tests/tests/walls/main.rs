@@ -179,6 +179,21 @@ fn only_the_kubernetes_crate_links_a_kubernetes_client() {
     );
 }
 
+#[test]
+fn only_channels_and_tests_link_a_nats_client_and_only_where_it_is_asked_for() {
+    let mut linking = Vec::new();
+    let workspace = Workspace::read();
+    for member in workspace.members() {
+        let clients = member.dependencies.iter();
+        for client in clients.filter(|it| ["async-nats", "nats"].contains(&&*it.name)) {
+            assert!(client.optional, "{} builds it always", member.name);
+            linking.push(&*member.name);
+        }
+    }
+    linking.sort_unstable();
+    assert_eq!(linking, ["sluicegate-channels", "sluicegate-conformance"]);
+}
+
 /// Each place in the code of a crate, outside comments and tests, where one of `words` stands.
 fn found_in(name: &str, words: &[&str]) -> Vec<String> {
     let sources = code_of(&Workspace::read().member(name).folder().join("src"));

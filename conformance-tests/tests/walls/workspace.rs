@@ -28,6 +28,7 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     /// `dev`, `build`, or none for what the crate itself links.
     kind: Option<String>,
+    pub(crate) optional: bool,
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,23 @@
+//! The NATS channel: a broker's events in JetStream, shared by any number of processes. Being built:
+//! see `docs/decisions/0016-nats-channel.md` for the whole of it.
+//!
+//! ```text
+//!   names.rs      what a broker's streams and subjects are called
+//!   subjects.rs   where an event is published, and what a server hands out of that
+//!   message.rs    an event as a NATS message and back, and what it takes in a stream
+//!   entry.rs      what is kept apart: moved deferrals, parked events and replays, as messages
+//!   steps.rs      what is done with that, as batches; index.rs what a process knows of it
+//!   control.rs    subscriptions and what became of their events, as messages
+//!   fields.rs, percent.rs, schedule.rs    how headers say things
+//! ```
+
+pub mod control;
+pub mod entry;
+pub mod fields;
+pub mod index;
+pub mod message;
+pub mod names;
+mod percent;
+pub mod schedule;
+pub mod steps;
+pub mod subjects;
