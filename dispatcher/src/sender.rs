@@ -189,7 +189,7 @@ impl Reason {
             Reason::Ok => "ok",
             Reason::Http => "http",
             Reason::Timeout => "timeout",
-            Reason::Refused => "refused",
+            Reason::Refused => "unreachable",
             Reason::Tls => "tls",
             Reason::Dns => "dns",
             Reason::Reset => "reset",

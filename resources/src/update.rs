@@ -38,7 +38,8 @@ fn check_broker(old: &Broker, new: &Broker, places: &Places) -> Vec<Diagnostic> 
             ..changed("`spec.config` of a broker", &old, &new)
         });
     }
-    let help = "delete the broker and create it again; events that it holds in memory go with it";
+    let help = "delete the broker and create it again: what it holds in memory goes with it, what it keeps on disk is there \
+                again";
     findings.into_iter().map(|one| one.help(help)).collect()
 }
 
@@ -116,7 +117,8 @@ mod tests {
         assert_eq!(checked(BROKER, &with("{delivery: {retry: 3}}")), "");
         assert_eq!(checked(BROKER, &ours), "");
         assert_eq!(checked(&fast, &fast), "");
-        let help = "help: delete the broker and create it again; events that it holds in memory go with it";
+        let help = "help: delete the broker and create it again: what it holds in memory goes with it, what it keeps on disk is there \
+                again";
         assert_eq!(
             checked(&fast, &slow),
             format!(

@@ -21,6 +21,8 @@ pub(super) struct Failure {
     kind: Option<ErrorKind>,
     /// The part at fault, on one line.
     pub(super) part: String,
+    /// What it needed or ran into, where its kind does not say it.
+    why: Option<String>,
     /// The expression, such as `filters[0].any[1].cesql`; none where it is no single one.
     place: Option<String>,
 }
@@ -34,6 +36,7 @@ impl Failure {
             None => Failure {
                 kind: Some(ErrorKind::Generic),
                 part: "the filter is more work than one event may be".to_owned(),
+                why: None,
                 place: None,
             },
         }
@@ -52,6 +55,7 @@ impl Failure {
         Failure {
             kind: error.map(|error| error.kind),
             part,
+            why: error.and_then(|error| reason.expression.why(error)),
             place: Some(place),
         }
     }
@@ -85,6 +89,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind(), self.part)?;
+        if let Some(why) = &self.why {
+            write!(f, " ({})", one_line(why, PART_CHARS_MAX))?;
+        }
         match &self.place {
             Some(place) => write!(f, ", in {place}"),
             None => Ok(()),
@@ -135,11 +142,11 @@ mod tests {
             ),
             (
                 vec![exact(), cesql("10 / (LENGTH(region) - 2) > 1")],
-                "math: 10 / (LENGTH(region) - 2), in filters[1].cesql",
+                "math: 10 / (LENGTH(region) - 2) (it divides by zero), in filters[1].cesql",
             ),
             (
                 vec![cesql("region\n > 5")],
-                "cast: region, in filters[0].cesql",
+                "cast: region (`>` needs Integers), in filters[0].cesql",
             ),
             (
                 vec![FilterSpec::Any(vec![cesql("region = 'us'"), fails()])],

@@ -302,7 +302,7 @@ impl<'a> Field<'a> {
 
     fn duration_fault(&self, text: &str, fault: &DurationFault) -> Diagnostic {
         let value = quoted(text);
-        let name = self.name();
+        let name = &self.path;
         let finding = |message| Diagnostic::error(codes::DURATION, message).at(self.span());
         match fault {
             DurationFault::NotIso { meant: Some(meant) } => {

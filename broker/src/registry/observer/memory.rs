@@ -15,7 +15,7 @@ pub const LOG_EVERY: Duration = Duration::from_secs(10);
 pub(crate) fn words(reason: Reason) -> &'static str {
     match reason {
         Reason::Ok => "taken",
-        Reason::Http => "refused by status",
+        Reason::Http => "error status",
         Reason::Timeout => "timeout",
         Reason::Refused => "connection refused",
         Reason::Tls => "TLS failed",

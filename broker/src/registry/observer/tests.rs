@@ -99,10 +99,7 @@ async fn only_a_failure_that_another_attempt_follows_is_retried() {
     assert_eq!(watched.state, WatchedState::Retrying);
     assert_eq!(watched.attempts.len(), 2);
     assert_eq!(watched.attempts[1].next_in_ms, Some(2_000));
-    assert_eq!(
-        watched.attempts[1].reason.as_deref(),
-        Some("refused by status")
-    );
+    assert_eq!(watched.attempts[1].reason.as_deref(), Some("error status"));
     bench.attempt(Purpose::Deliver, 200, None);
     let ending = Ending::Delivered {
         end_to_end: Duration::ZERO,
