@@ -19,6 +19,7 @@ pub mod completion;
 pub mod console;
 pub mod data;
 pub mod dead;
+mod doubts;
 pub mod environment;
 pub mod eval;
 pub mod event_file;

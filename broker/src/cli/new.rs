@@ -13,6 +13,7 @@ use sluicegate_filter::cesql::{Expression, ExpressionError};
 
 use super::arguments::{dns_label, dns_name, http_url_text};
 use super::console::Console;
+use super::doubts;
 use super::exit::{Exit, Failure};
 
 mod manifest;
@@ -151,9 +152,13 @@ pub fn execute(args: &NewArgs, console: &mut Console) -> Result<(), Failure> {
         Noun::Trigger(args) => {
             refuse_stars("--type", args.ty.as_deref())?;
             refuse_stars("--source", args.source.as_deref())?;
-            refuse_no_condition(args.cesql.as_deref())?;
+            let condition = read_condition(args.cesql.as_deref())?;
             let text = manifest::trigger(&args.place, &args.wish());
-            put("trigger", &args.place, &text, console)
+            put("trigger", &args.place, &text, console)?;
+            if let Some(condition) = condition {
+                doubts::tell(&condition, console);
+            }
+            Ok(())
         }
     }
 }
@@ -184,8 +189,8 @@ impl DeliveryArgs {
 }
 
 /// An expression must be one that can be a filter.
-fn refuse_no_condition(text: Option<&str>) -> Result<(), Failure> {
-    let Some(text) = text else { return Ok(()) };
+fn read_condition(text: Option<&str>) -> Result<Option<Expression>, Failure> {
+    let Some(text) = text else { return Ok(None) };
     if text.trim().is_empty() {
         return Err(Failure::usage(
             "--cesql: an empty expression is no filter",
@@ -199,7 +204,8 @@ fn refuse_no_condition(text: Option<&str>) -> Result<(), Failure> {
         )
     };
     let expression = Expression::parse(text).map_err(shown)?;
-    expression.check_condition().map_err(shown)
+    expression.check_condition().map_err(shown)?;
+    Ok(Some(expression))
 }
 
 fn retries(text: &str) -> Result<u32, String> {

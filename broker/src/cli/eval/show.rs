@@ -5,6 +5,7 @@ use sluicegate_filter::cesql::{Span, Value};
 use sluicegate_filter::explain::ExpressionReason;
 
 use crate::cli::console::{Console, Tone};
+use crate::cli::doubts;
 use crate::cli::exit::Failure;
 use crate::reasons;
 
@@ -28,6 +29,7 @@ pub(super) fn show(reason: &ExpressionReason, console: &mut Console) -> Result<(
         let caret = caret(reason.expression.text(), error.span);
         console.print(format_args!("{kind}: {words}\n{caret}"))?;
     }
+    doubts::tell(&reason.expression, console);
     Ok(())
 }
 

@@ -411,3 +411,21 @@ fn a_batch_takes_long_lines_and_survives_longer_ones() {
         run.talk
     );
 }
+
+#[test]
+fn what_is_most_likely_not_meant_is_told_beside_the_value() {
+    let run = ran(&["type LIKE 'order.*'", "--event", "{order}"], "", false);
+    assert_eq!(
+        (run.code, run.out.lines().next()),
+        (1, Some("false   Boolean"))
+    );
+    for part in [
+        "warning: ",
+        "  type LIKE 'order.*'\n",
+        "use %: LIKE 'order.%'",
+    ] {
+        assert!(run.talk.contains(part), "{part}: {}", run.talk);
+    }
+    let sure = ran(&["type LIKE 'order.%'", "--event", "{order}"], "", false);
+    assert_eq!(sure.talk, "");
+}

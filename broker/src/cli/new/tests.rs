@@ -229,3 +229,29 @@ fn a_count_of_retries_that_makes_no_sense_is_met_with_the_range() {
         assert!(error.contains("from 0 (no retry) to 2147483647"), "{error}");
     }
 }
+
+#[test]
+fn a_filter_that_is_most_likely_not_meant_is_written_and_told() {
+    let words = [
+        "sluicegate",
+        "new",
+        "trigger",
+        "hello",
+        "--to",
+        "http://a/",
+        "--stdout",
+        "--cesql",
+    ];
+    for (cesql, told) in [
+        ("type LIKE 'order.*'", "use %: LIKE 'order.%'"),
+        ("type LIKE 'order.%'", ""),
+    ] {
+        let cli = Cli::try_parse_from(words.iter().chain([&cesql])).unwrap();
+        let Verb::New(args) = cli.verb else { panic!() };
+        let (out, talk) = (Kept::default(), Kept::default());
+        execute(&args, &mut Console::plain(out.clone(), talk.clone())).unwrap();
+        assert!(out.text().contains(cesql), "{}", out.text());
+        assert!(talk.text().contains(told), "{}", talk.text());
+        assert_eq!(talk.text().is_empty(), told.is_empty());
+    }
+}
