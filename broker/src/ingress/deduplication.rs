@@ -13,12 +13,13 @@
 //!
 //! What is remembered is a keyed hash of 128 bits for each pair, so that nobody can make another's event
 //! look like a duplicate. Bounded in time and in number; past either the oldest pair is forgotten, and
-//! its event would be taken again. With a folder the window survives a restart (`keeping`); after a
-//! crash the pairs of the last second or two may be missing, as are those that came while the disk had
-//! hardly more room than a channel keeps free, and a window that is damaged begins anew.
+//! its event would be taken again. With a folder the window survives a restart (`keeping`), and what a
+//! crash took of it is read out of the stored events (`tail`), as are those that came while the disk had
+//! hardly more room than a channel keeps free. A window that is damaged begins anew in the same way.
 //! Never is an event refused, or taken for a duplicate, because something went wrong here.
 
 mod keeping;
+mod tail;
 mod window;
 
 use std::fmt;
@@ -32,6 +33,7 @@ use sluicegate_resources::ObjectName;
 use tokio::sync::watch;
 
 use self::keeping::Keeper;
+pub use self::tail::Tail;
 use self::window::Window;
 use crate::disposable::SpareFolder;
 use crate::metrics::deduplication::DeduplicationHandles;
@@ -107,11 +109,13 @@ pub struct Ticket {
 }
 
 impl Deduplication {
-    /// Remembers nothing, or what is kept in `folder`: claims wait until that is read.
+    /// Remembers nothing, or what is kept in `folder` and what is stored behind that: claims wait until
+    /// that is read.
     pub fn open(
         broker: &ObjectName,
         options: &DeduplicationOptions,
         folder: Option<SpareFolder>,
+        tail: Option<Tail>,
         clock: Clock,
         metrics: DeduplicationHandles,
     ) -> Arc<Self> {
@@ -125,7 +129,7 @@ impl Deduplication {
         });
         if let Some(folder) = folder {
             let owner = Arc::downgrade(&opened);
-            let start = || Keeper::start(broker, options, folder, owner, ended);
+            let start = || Keeper::start(broker, options, folder, tail, owner, ended);
             opened.keeper.get_or_init(start);
         }
         opened

@@ -144,7 +144,9 @@ async fn what_a_store_that_hangs_is_asked_to_store_takes_memory_though_it_was_an
             in_flight_bytes_max: 10_000,
             ..IngressOptions::default()
         },
-        deduplication: Some(Deduplication::open(&broker, &options, None, clock, metrics)),
+        deduplication: Some(Deduplication::open(
+            &broker, &options, None, None, clock, metrics,
+        )),
         ..Setup::default()
     })
     .await;

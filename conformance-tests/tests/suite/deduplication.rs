@@ -65,6 +65,28 @@ async fn a_batch_is_stored_without_what_was_stored_before() {
     assert_eq!(ids(&scene.received("all")), ["1", "2", "3"]);
 }
 
+/// G3: what was remembered a moment before is not lost with the process.
+#[tokio::test]
+async fn what_was_stored_just_before_a_kill_is_a_duplicate_after_it() {
+    let folder = scratch_folder("killed-window").expect("tests have a folder of their own");
+    let first = scene("killed", Some(&folder)).await;
+    let first = first.trigger("all", json!({})).start().await;
+    for id in 0..50 {
+        first.accept(&first.event(&id.to_string())).await;
+    }
+    first.server.kill();
+    while first.server.is_running() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let again = scene("killed", Some(&folder)).await;
+    let again = again.in_namespace(&first.namespace).broker(json!({}));
+    let again = again.trigger("all", json!({})).start().await;
+    for id in 0..51 {
+        again.accept(&again.event(&id.to_string())).await;
+    }
+    assert_eq!(duplicates(&again).await, [50]);
+}
+
 #[tokio::test]
 async fn of_many_at_once_one_is_stored_and_all_are_taken() {
     let scene = scene("at-once", None).await.trigger("all", json!({}));

@@ -1,7 +1,8 @@
 //! Keeps the window over a restart: in sled, a thousand pairs to an entry, once a second.
 //!
 //! A thread of its own writes, so that no producer waits for it. What cannot be written, or finds the
-//! disk with hardly more room than a channel keeps free, is forgotten at the next start and nothing worse. A store that is damaged is set aside, told of once, and begun
+//! disk with hardly more room than a channel keeps free, or was not written before a crash, is read out of the events
+//! at the next start. A store that is damaged is set aside, told of once, and begun
 //! anew with what is remembered from then on.
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use sluicegate_resources::ObjectName;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::tail::{Asked, Tail};
 use super::window::{Key, Salt};
 use super::{Deduplication, DeduplicationOptions};
 use crate::disposable::{Broken, Damaged, Disposable, SpareFolder, set_aside};
@@ -58,6 +60,7 @@ impl Keeper {
         broker: &ObjectName,
         options: &DeduplicationOptions,
         folder: SpareFolder,
+        tail: Option<Tail>,
         owner: Weak<Deduplication>,
         ended: watch::Sender<()>,
     ) -> Self {
@@ -67,6 +70,7 @@ impl Keeper {
             options: options.clone(),
             folder,
             is_yielding: false,
+            tail,
             owner,
             queue: Arc::clone(&queue),
             store: None,
@@ -154,6 +158,8 @@ struct Keeping {
     folder: SpareFolder,
     /// The disk has too little room for what may be lost.
     is_yielding: bool,
+    /// The events themselves, until they are read.
+    tail: Option<Tail>,
     owner: Weak<Deduplication>,
     queue: Arc<Queue>,
     store: Option<Disposable>,
@@ -193,7 +199,7 @@ impl Keeping {
             self.set_aside(&damaged);
             self.read()
         });
-        let (salt, pairs) = match read {
+        let (salt, mut pairs) = match read {
             Ok(read) => read,
             Err(error) => {
                 tracing::warn!(
@@ -204,9 +210,29 @@ impl Keeping {
                 (Salt::random(&mut fastrand::Rng::new()), Vec::new())
             }
         };
+        pairs.extend(self.read_back(salt, &pairs));
         if let Some(owner) = self.owner.upgrade() {
             owner.window.lock().read(salt, pairs, owner.clock.now());
         }
+    }
+
+    /// Reads what a crash kept from being written out of the events, and has it written.
+    fn read_back(&mut self, salt: Salt, kept: &[Pair]) -> VecDeque<Pair> {
+        let Some(tail) = self.tail.take() else {
+            return VecDeque::new();
+        };
+        let asked = Asked {
+            salt,
+            kept,
+            now: self.now(),
+            window: self.options.window,
+            ids_max: self.options.ids_max,
+        };
+        let fresh = tail.read(&self.broker, &asked);
+        let mut state = self.queue.state.lock();
+        let room = WAITING_MAX.saturating_sub(state.pairs.len());
+        state.pairs.extend(fresh.iter().take(room));
+        fresh
     }
 
     /// After damage: what is remembered stays in memory, and is kept from now on.

@@ -22,7 +22,7 @@ fn clock() -> Clock {
 fn open(dir: Option<&Path>, options: &DeduplicationOptions) -> Arc<Deduplication> {
     let metrics = DeduplicationHandles::default();
     let folder = dir.map(|dir| keeping_free(dir, 0));
-    Deduplication::open(&broker(), options, folder, clock(), metrics)
+    Deduplication::open(&broker(), options, folder, None, clock(), metrics)
 }
 
 fn keeping_free(dir: &Path, free_bytes_min: u64) -> SpareFolder {
@@ -178,7 +178,7 @@ async fn without_room_to_spare_a_window_is_remembered_and_not_kept() {
     Deduplication::close_all(&[first]);
     let short = Some(keeping_free(&dir, u64::MAX));
     let metrics = DeduplicationHandles::default();
-    let second = Deduplication::open(&broker(), &options, short, clock(), metrics);
+    let second = Deduplication::open(&broker(), &options, short, None, clock(), metrics);
     assert_eq!(store_once_read(&second, &["1", "2"]).await, ["2"]);
     assert_eq!(store(&second, &["2"]), [""; 0]);
     Deduplication::close_all(&[second]);

@@ -17,7 +17,7 @@ use super::stores::{Store, StoreSettings};
 use crate::disposable::SpareFolder;
 use crate::history::{History, HistoryOptions, Judging, Recorder};
 use crate::ingress::Entry;
-use crate::ingress::deduplication::Deduplication;
+use crate::ingress::deduplication::{Deduplication, Tail};
 use crate::manifests::Objects;
 
 /// How long until a channel that could not be opened is tried again.
@@ -181,7 +181,7 @@ impl Operator {
                 .metrics
                 .ingress
                 .handles(&name.namespace, &name.name, store.kind()),
-            deduplication: self.open_deduplication(name, &settings, store.is_durable()),
+            deduplication: self.open_deduplication(name, &settings, &store),
             on_accepted: Some(Arc::new(watching)),
         });
         tell_opened(name, &store, &*channel);
@@ -256,15 +256,18 @@ impl Operator {
         &self,
         broker: &ObjectName,
         settings: &Settings,
-        is_durable: bool,
+        store: &Store,
     ) -> Option<Arc<Deduplication>> {
         // Without it too, so that its series tell that there were none.
         let metrics = self.parts.metrics.deduplication.handles(broker);
         let folder = self.folder_of(broker, settings, "seen");
-        let folder = folder.filter(|_| is_durable);
+        let folder = folder.filter(|_| store.is_durable());
         let clock = self.parts.registry.clock();
         let options = self.options.deduplicate.as_ref()?;
-        Some(Deduplication::open(broker, options, folder, clock, metrics))
+        let tail = folder.is_some().then(|| Tail::new(store.channel()));
+        Some(Deduplication::open(
+            broker, options, folder, tail, clock, metrics,
+        ))
     }
 
     /// How histories are kept, unless they are turned off.
