@@ -44,6 +44,10 @@ mod router;
 
 pub use hops::HEADER as HOPS_HEADER;
 
+/// In a 202: how many events of the request had been stored before and were not stored again. Not there
+/// where there are none.
+pub const DUPLICATES_HEADER: &str = "sluicegate-duplicates";
+
 /// Finds brokers. Asked once per request, so it must not block: a snapshot behind a pointer.
 pub trait Directory: Send + Sync + fmt::Debug {
     /// The broker of that namespace and name, served or not.

@@ -163,10 +163,11 @@ async fn one(
     let watch = follow::begin(&event, target, args.waits_for()).await?;
     let client = Client::new(&target.url)?;
     let outgoing = Outgoing::new(&event, target, args.structured);
-    let status = outgoing.send(&client).await?;
+    let sent = outgoing.send(&client).await?;
+    let is_duplicate = sent.duplicates > 0;
     console.print(format_args!(
-        "{}   id {}   {}   → {}",
-        request::status_words(status),
+        "{}   id {}   {}   → {}{}",
+        request::status_words(sent.status),
         crate::logging::visible(event.id(), 256),
         crate::logging::visible(event.ty(), 256),
         target.shown,
@@ -180,7 +181,18 @@ async fn one(
 fn dry_run(
     events: compose::Events,
     args: &SendArgs,
+        if is_duplicate { "   a duplicate" } else { "" },
     target: &Target,
+    if is_duplicate {
+        // Nothing more will happen to it, so nothing is waited for.
+        console.say(format_args!(
+            "an event of this id and source was stored before, and is not stored again; see what became \
+             of it with: sluicegate explain {} --source {}",
+            crate::logging::visible(event.id(), 256),
+            crate::logging::visible(event.source(), 256),
+        ));
+        return Ok(());
+    }
     console: &mut Console,
 ) -> Result<(), Failure> {
     for (index, event) in events.enumerate() {

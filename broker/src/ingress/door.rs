@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use sluicegate_channels::{Admission, AppendError, Channel, Position};
 use sluicegate_event::{Decoded, Event, message_bytes_max};
@@ -13,7 +13,9 @@ use tokio::time::{Instant, timeout_at};
 use super::admission::{Room, Share};
 use super::deduplication::{Claim, Deduplication, Ticket};
 use super::path::Target;
-use super::{AnswerBody, Directory, Entry, Found, IngressOptions, answer, body, hops};
+use super::{
+    AnswerBody, DUPLICATES_HEADER, Directory, Entry, Found, IngressOptions, answer, body, hops,
+};
 use crate::metrics::ingress::{IngressFamilies, Refusals};
 use crate::problem::{Problem, Refusal};
 use crate::server::RequestBody;
@@ -26,6 +28,15 @@ pub(super) struct Door {
     room: Arc<Room>,
     /// Counts what reaches no broker.
     nowhere: Refusals,
+}
+
+/// A request that was accepted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    /// How many of its events were stored.
+    stored: usize,
+    /// How many of its events had been.
+    duplicates: usize,
 }
 
 /// A request that was not accepted, and for how many events it stands.
@@ -67,9 +78,9 @@ impl Door {
             }
         };
         match self.accept(&entry, head, body).await {
-            Ok(events) => {
-                entry.metrics.accepted(events, started.elapsed());
-                accepted()
+            Ok(taken) => {
+                entry.metrics.accepted(taken.stored, started.elapsed());
+                accepted(taken.duplicates)
             }
             Err(Refused { refusal, events }) => {
                 let elapsed = started.elapsed();
@@ -98,13 +109,13 @@ impl Door {
         }
     }
 
-    /// Reads, checks and stores; gives the number of events stored.
+    /// Reads, checks and stores.
     async fn accept(
         &self,
         entry: &Entry,
         mut head: Parts,
         body: RequestBody,
-    ) -> Result<usize, Refused> {
+    ) -> Result<Taken, Refused> {
         let limits = &self.options.limits;
         let bytes_max = message_bytes_max(&head.headers, limits);
         body::check_declared(&head.headers, bytes_max)?;
@@ -130,23 +141,24 @@ impl Door {
         entry: &Entry,
         mut events: Vec<Event>,
         mut share: Share,
-    ) -> Result<usize, Refused> {
+    ) -> Result<Taken, Refused> {
         let deadline = Instant::now() + self.options.append_timeout;
         let count = events.len();
         if count == 0 {
             // An empty batch is a valid batch, and all of it is stored already.
-            return Ok(0);
+            return Ok(Taken::default());
         }
         let refused = |refusal| Refused {
             refusal,
             events: count,
         };
+        let mut duplicates = 0;
         let ticket = match &entry.deduplication {
             None => None,
             Some(deduplication) => {
                 let claimed = timeout_at(deadline, claim(deduplication, &events)).await;
                 let ticket = claimed.map_err(|_| refused(answer::still_storing(entry)))?;
-                ticket.retain_fresh(&mut events);
+                duplicates = ticket.retain_fresh(&mut events);
                 // They may outlive their request, and then take memory also where a body has no bytes.
                 if !share.grow_to(events.iter().map(Event::size_bytes).sum()) {
                     return Err(refused(answer::no_room()));
@@ -154,10 +166,10 @@ impl Door {
                 Some(ticket)
             }
         };
-        let count = events.len();
-        if count == 0 {
+        let stored = events.len();
+        if stored == 0 {
             // All of them were stored before.
-            return Ok(0);
+            return Ok(Taken { stored, duplicates });
         }
         let sizes = events.iter().map(Event::size_bytes);
         sizes.for_each(|size_bytes| entry.metrics.event_size(size_bytes));
@@ -188,7 +200,7 @@ impl Door {
                 hook.accepted(event, position);
             }
         }
-        Ok(count)
+        Ok(Taken { stored, duplicates })
     }
 }
 
@@ -249,9 +261,13 @@ fn stamp_hops(
     Ok(())
 }
 
-fn accepted() -> Response<AnswerBody> {
+fn accepted(duplicates: usize) -> Response<AnswerBody> {
     let mut response = Response::new(Either::Left(Full::new(Bytes::new())));
     *response.status_mut() = StatusCode::ACCEPTED;
+    if duplicates > 0 {
+        let headers = response.headers_mut();
+        headers.insert(DUPLICATES_HEADER, HeaderValue::from(duplicates));
+    }
     response
 }
 

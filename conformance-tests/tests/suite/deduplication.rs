@@ -10,6 +10,7 @@ use sluicegate_conformance::event::{Event, Mode};
 use sluicegate_conformance::harness::{Server, Setup, scratch_folder};
 use tokio::time::sleep;
 
+use crate::command::sluicegate;
 use crate::scene::{Scene, ids, metrics};
 
 /// With a data folder on disk: only what outlives the server has a window that does.
@@ -63,6 +64,56 @@ async fn a_batch_is_stored_without_what_was_stored_before() {
     }
     assert_eq!(scene.quiet_books("all", 3).await.accepted, 3);
     assert_eq!(ids(&scene.received("all")), ["1", "2", "3"]);
+}
+
+/// The status stays what it was, so no producer has to know; who wants to can see it.
+#[tokio::test]
+async fn the_answer_says_how_many_were_duplicates_and_send_prints_it() {
+    let scene = scene("told", None).await.trigger("all", json!({}));
+    let scene = scene.start().await;
+    let batch = |ids: &[&str]| {
+        let members = ids.iter().map(|id| {
+            json!({"specversion": "1.0", "id": id, "source": "/conformance", "type": "conformance"})
+        });
+        Request::post(&scene.path())
+            .header("Content-Type", "application/cloudevents-batch+json")
+            .body(Value::from(members.collect::<Vec<_>>()).to_string())
+    };
+    for (ids, told) in [
+        (&["1"][..], None),
+        (&["1"], Some("1")),
+        (&["1", "2", "2", "3"], Some("2")),
+        (&["4", "5"], None),
+        (&[], None),
+    ] {
+        let answer = scene.send_request(&batch(ids)).await;
+        assert_eq!(answer.status(), Some(202), "{ids:?}");
+        let header = answer.headers.get("sluicegate-duplicates");
+        assert_eq!(header.as_deref(), told, "{ids:?}");
+    }
+    let broker = format!("{}/broker", scene.namespace);
+    let admin = format!("http://{}", scene.server.admin().0);
+    let words = |more: &[&str]| {
+        let first = [
+            "send", "demo", "--id", "s1", "--source", "/me", "--broker", &broker,
+        ];
+        let words = first
+            .iter()
+            .copied()
+            .chain(["--server", &*admin])
+            .chain(more.iter().copied());
+        sluicegate(&words.collect::<Vec<_>>(), "")
+    };
+    let first = words(&[]);
+    assert!(!first.out.contains("duplicate"), "{}", first.out);
+    for more in [&[][..], &["--wait=settled"]] {
+        let again = words(more);
+        assert_eq!(again.code, Some(0), "{}", again.talk);
+        assert!(again.out.starts_with("202 accepted"), "{}", again.out);
+        assert!(again.out.contains("   a duplicate\n"), "{}", again.out);
+        let command = "sluicegate explain s1 --source /me";
+        assert!(again.talk.contains(command), "{}", again.talk);
+    }
 }
 
 /// G3: what was remembered a moment before is not lost with the process.

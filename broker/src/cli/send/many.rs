@@ -24,6 +24,7 @@ pub(super) async fn send(
     let client = Client::new(&target.url)?;
     let began = Instant::now();
     let mut sent = Vec::new();
+    let mut duplicates = 0;
     let mut ended = Ok(());
     for (index, event) in (0_u32..).zip(events) {
         if let Some(rate) = args.rate {
@@ -39,7 +40,10 @@ pub(super) async fn send(
             Err(failure) => Err(failure),
         };
         match done {
-            Ok(status) => tally(&mut sent, status),
+            Ok(one) => {
+                tally(&mut sent, one.status);
+                duplicates += one.duplicates;
+            }
             Err(failure) => {
                 ended = Err(failure);
                 break;
@@ -47,6 +51,12 @@ pub(super) async fn send(
         }
     }
     console.print(summary(&sent, began.elapsed(), target))?;
+    if duplicates > 0 {
+        console.print(format_args!(
+            "duplicates: {}, stored before and not again",
+            count(duplicates)
+        ))?;
+    }
     ended
 }
 

@@ -8,6 +8,15 @@ use sluicegate_event::{ContentMode, Encode, Event, encode};
 use super::target::Target;
 use crate::cli::client::{Client, ExchangeError, refusal};
 use crate::cli::exit::{Exit, Failure};
+use crate::ingress::DUPLICATES_HEADER;
+
+/// How an event was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) status: StatusCode,
+    /// How many events of the request were stored before, as the broker says.
+    pub(super) duplicates: u64,
+}
 
 /// An encoded event on its way.
 #[derive(Debug)]
@@ -36,8 +45,8 @@ impl Outgoing {
         }
     }
 
-    /// Sends it; gives the status of a success.
-    pub(super) async fn send(self, client: &Client) -> Result<StatusCode, Failure> {
+    /// Sends it; gives the answer of a success.
+    pub(super) async fn send(self, client: &Client) -> Result<Sent, Failure> {
         let mut request = Request::post(self.url.clone())
             .body(Full::new(self.body))
             .map_err(|error| Failure::usage(error.to_string(), "give another --url"))?;
@@ -47,7 +56,12 @@ impl Outgoing {
             .await
             .map_err(|error| not_answered(&error))?;
         if answer.status.is_success() {
-            Ok(answer.status)
+            let duplicates = answer.headers.get(DUPLICATES_HEADER);
+            let duplicates = duplicates.and_then(|it| it.to_str().ok()?.parse().ok());
+            Ok(Sent {
+                status: answer.status,
+                duplicates: duplicates.unwrap_or_default(),
+            })
         } else {
             Err(refusal(&self.url.to_string(), &answer))
         }
