@@ -61,8 +61,8 @@ pub use operation::{
     OperationProgress, OperationRequest, OperationState, ReplayRequest,
 };
 pub use story::{
-    Decision, FilterPart, HistoryReach, Stories, Story, StoryAttempt, StoryGap, StoryQuery,
-    StoryReply, StoryState, TriggerStory,
+    CommandWord, Decision, FilterPart, HistoryReach, Stories, Story, StoryAttempt, StoryCommand,
+    StoryDeletion, StoryGap, StoryQuery, StoryReply, StoryState, TriggerStory,
 };
 pub use time::Time;
 pub use trigger::{

@@ -109,10 +109,11 @@ impl Work {
         }
     }
 
-    async fn run(self, progress: Progress, halt: Halt) -> Result<(), Ended> {
+    /// `id` is what the histories of events name it by.
+    async fn run(self, id: &str, progress: Progress, halt: Halt) -> Result<(), Ended> {
         match self {
-            Work::Letters(letters) => letters.run(&progress, halt).await,
-            Work::Replay(replay) => replay.run(&progress, halt).await,
+            Work::Letters(letters) => letters.run(id, &progress, halt).await,
+            Work::Replay(replay) => replay.run(id, &progress, halt).await,
         }
     }
 }
@@ -242,7 +243,7 @@ impl Operations {
         let shown = entry.show();
         let clock = self.clock;
         state.tasks.push(tokio::spawn(async move {
-            let run = work.run(entry.progress.clone(), halt);
+            let run = work.run(&entry.id, entry.progress.clone(), halt);
             // A panic ends this operation and nothing else, and is not taken for its success.
             let how = AssertUnwindSafe(run).catch_unwind().await;
             let how = how.unwrap_or_else(|_| Err(Ended::Failed("it panicked; see the log".into())));

@@ -18,6 +18,7 @@ use sluicegate_resources::ObjectName;
 use super::find::{self, Served};
 use super::{Admin, bad_call, body, no_object};
 use crate::api;
+use crate::history::{Commanded, Mark};
 use crate::operations::choice;
 use crate::operations::letters::End;
 
@@ -165,8 +166,23 @@ async fn end(admin: &Admin, body: Body, how: End) -> Result<Response, Box<Respon
         subscription: Arc::clone(&served.service.subscription),
         position,
     };
+    let known = match served.history {
+        Some(history) => at(&served, position).await.map(|it| (history, it.event)),
+        None => None,
+    };
+    let began = known.as_ref().map(|(history, _)| history.now());
     match how.put(&**served.channel, &key).await {
         Ok(true) => {
+            if let (Some((history, event)), Some(at)) = (known, began) {
+                let commanded = Commanded {
+                    position,
+                    trigger: &name.name,
+                    at,
+                    command: how.command(),
+                    operation: "",
+                };
+                history.commanded(Mark::of_event(&event), commanded);
+            }
             tracing::info!(trigger = %name, %position, "{}", done(how));
             Ok(Json(api::DeadLetterDone { done: 1 }).into_response())
         }

@@ -7,6 +7,7 @@ use sluicegate_channels::Channel;
 use sluicegate_resources::{ObjectName, nearest};
 
 use super::{no_object, refuse};
+use crate::history::History;
 use crate::problem::{Problem, Refusal};
 use crate::registry::{Table, TriggerService, TriggerView};
 
@@ -16,15 +17,18 @@ pub(super) struct Served<'a> {
     pub(super) view: &'a TriggerView,
     pub(super) service: &'a TriggerService,
     pub(super) channel: &'a Arc<dyn Channel>,
+    pub(super) history: Option<&'a Arc<History>>,
 }
 
 impl<'a> Served<'a> {
     /// None while the trigger, or its broker, is not served.
     pub(super) fn of(table: &'a Table, view: &'a TriggerView) -> Option<Self> {
+        let broker = table.brokers.get(&view.broker())?;
         Some(Served {
             view,
             service: view.service.as_ref()?,
-            channel: &table.brokers.get(&view.broker())?.channel,
+            channel: &broker.channel,
+            history: broker.history.as_ref(),
         })
     }
 }

@@ -128,6 +128,10 @@ pub struct TriggerStory {
     /// Whether it wanted the event.
     pub decision: Decision,
     /// Whether the decision is told from what was recorded; else by the filter in force now.
+    /// Triggers that were deleted since it was stored, of which nothing else is recorded and which may
+    /// have been to get it; the latest 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deletions: Vec<StoryDeletion>,
     pub recorded: bool,
     /// Whether there is such a trigger now.
     pub exists: bool,
@@ -174,6 +178,12 @@ pub enum Decision {
 /// How a trigger stands with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+    /// What was commanded of it, oldest first; the latest 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<StoryCommand>,
+    /// When the trigger was deleted, if that was after the latest that is told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Time>,
 pub enum StoryState {
     /// Nothing was recorded yet.
     Waiting,
@@ -206,6 +216,51 @@ pub struct FilterPart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
     /// Whether the decision stems from it.
+    /// The trigger was deleted before it was through with it.
+    Cancelled,
+}
+
+/// A command that was carried out on an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoryCommand {
+    /// When.
+    pub at: Time,
+    /// What was done.
+    pub what: CommandWord,
+    /// The id of the operation that did it; absent when the event was named by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// Since when it had lain in the dead-letter store; absent where that is not recorded, or it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked_at: Option<Time>,
+    /// Why it had, in a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What a command did to an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CommandWord {
+    /// It left the dead-letter store and was to be delivered again.
+    Redriven,
+    /// It left the dead-letter store and is gone.
+    Discarded,
+    /// It was handed out once more.
+    Replayed,
+}
+
+/// A trigger that was deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoryDeletion {
+    /// Its name, in the broker's namespace.
+    pub trigger: String,
+    /// When.
+    pub at: Time,
+    /// How many events it was not through with.
+    pub cancelled: u64,
     pub decided: bool,
     /// Whether it decided alone, of several that could have.
     pub decided_alone: bool,

@@ -115,6 +115,11 @@ impl Disk {
         self.shared.queue.push(mark, what, now)
     }
 
+    /// Notes that records are missing that were to be made now.
+    pub(super) fn leave_out(&self, records: u64, now: Timestamp) {
+        self.shared.queue.leave_out(records, now, now);
+    }
+
     /// The records about events of this id, oldest first. Blocking.
     pub(super) fn find(&self, id: u64) -> Found {
         let mut found = Found {

@@ -1,14 +1,26 @@
 //! What a history knows of the events with one id.
 
+use std::collections::VecDeque;
+
 use sluicegate_channels::Timestamp;
 
-use super::record::{Gap, Record, What, split};
+use super::record::{Deleted, Gap, Record, What, split};
 
 /// Records about one id are collected up to this size; an event that was tried for days may have
 /// thousands.
 const BYTES_MAX: usize = 4 << 20;
 /// Gaps are told up to this many.
 const GAPS_MAX: usize = 100;
+/// Of deletions the latest are told, up to this many.
+const DELETIONS_MAX: usize = 1_000;
+
+/// A trigger was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Deletion {
+    pub(super) trigger: String,
+    pub(super) at: Timestamp,
+    pub(super) cancelled: u64,
+}
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +28,8 @@ pub struct Found {
     pub(super) bytes: Vec<u8>,
     /// Where records are missing, whatever events they were about.
     pub gaps: Vec<Gap>,
+    /// Triggers that were deleted, oldest first, whatever events they wanted.
+    pub(super) deletions: VecDeque<Deletion>,
     /// Whether there are more records about this id than were collected.
     pub is_cut: bool,
     /// When the oldest record was made that the history still has, whatever it is about.
@@ -36,8 +50,8 @@ impl Found {
     /// Takes what is of use out of records that stand one behind the other.
     pub(super) fn take(&mut self, records: &[u8], id: u64) {
         for raw in split(records) {
-            if raw.is_gap() {
-                self.take_gap(raw.decode());
+            if raw.is_of_all() {
+                self.take_of_all(raw.decode());
             } else if raw.mark.id != id {
             } else if self.bytes.len() < BYTES_MAX {
                 self.bytes.extend_from_slice(raw.bytes);
@@ -47,15 +61,31 @@ impl Found {
         }
     }
 
-    fn take_gap(&mut self, record: Option<Record<'_>>) {
-        let Some(Record {
-            what: What::Gap(gap),
-            ..
-        }) = record
-        else {
-            return;
-        };
-        self.add_gap(gap);
+    fn take_of_all(&mut self, record: Option<Record<'_>>) {
+        match record.map(|it| it.what) {
+            Some(What::Gap(gap)) => self.add_gap(gap),
+            Some(What::Deleted(deleted)) => self.add_deletion(&deleted),
+            Some(
+                What::Accepted(_)
+                | What::Attempt(_)
+                | What::Replied(_)
+                | What::Ended(_)
+                | What::Commanded(_),
+            )
+            | None => {}
+        }
+    }
+
+    fn add_deletion(&mut self, deleted: &Deleted<'_>) {
+        if self.deletions.len() >= DELETIONS_MAX {
+            self.deletions.pop_front();
+            self.is_cut = true;
+        }
+        self.deletions.push_back(Deletion {
+            trigger: deleted.trigger.to_owned(),
+            at: deleted.at,
+            cancelled: deleted.cancelled,
+        });
     }
 
     /// Adds a gap that is not among the records.

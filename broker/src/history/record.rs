@@ -11,10 +11,13 @@
 //! which is what keeps the others short. Texts are cut at [`TEXT_BYTES_MAX`].
 
 use sluicegate_channels::{Position, Timestamp};
+use sluicegate_event::Event;
 
 mod bytes;
+mod decoding;
+mod encoding;
 
-use bytes::{Fields, put_number, put_text};
+pub(super) use decoding::split;
 
 /// What is kept of a text.
 pub(super) const TEXT_BYTES_MAX: usize = 1_024;
@@ -39,8 +42,13 @@ impl Mark {
         }
     }
 
+    /// The mark of this event.
+    pub fn of_event(event: &Event) -> Self {
+        Mark::of(event.id(), event.source())
+    }
+
     /// The mark of what belongs to no event.
-    const NONE: Mark = Mark { id: 0, source: 0 };
+    pub(super) const NONE: Mark = Mark { id: 0, source: 0 };
 }
 
 /// The hash that stands for a source.
@@ -88,6 +96,10 @@ pub enum What<'a> {
     Replied(Replied<'a>),
     /// A trigger is done with it, other than by delivering it: that is told by the attempt.
     Ended(Ended<'a>),
+    /// Somebody commanded it to be dealt with otherwise.
+    Commanded(Commanded<'a>),
+    /// A trigger was deleted, with all that it was not through with.
+    Deleted(Deleted<'a>),
     /// Records are missing.
     Gap(Gap),
 }
@@ -197,6 +209,43 @@ pub enum End {
     Discarded,
 }
 
+/// A command was carried out on an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commanded<'a> {
+    /// Where the event stands.
+    pub position: Position,
+    /// The name of the trigger.
+    pub trigger: &'a str,
+    /// When it was about to be carried out.
+    pub at: Timestamp,
+    /// What was commanded.
+    pub command: Command,
+    /// The id of the operation that did it; empty when the event was named by itself.
+    pub operation: &'a str,
+}
+
+/// What can be commanded of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Out of the dead-letter store, with all attempts anew.
+    Redrive,
+    /// Out of the dead-letter store, and gone.
+    Discard,
+    /// Handed out once more.
+    Replay,
+}
+
+/// A trigger was deleted. Stands for every event that it was not through with, whatever its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted<'a> {
+    /// The name of the trigger.
+    pub trigger: &'a str,
+    /// When.
+    pub at: Timestamp,
+    /// How many events it was not through with.
+    pub cancelled: u64,
+}
+
 /// Records that are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -226,244 +275,8 @@ const ATTEMPT: u8 = 2;
 const REPLIED: u8 = 3;
 const ENDED: u8 = 4;
 const GAP: u8 = 5;
-
-impl What<'_> {
-    /// Adds the record to `out`.
-    pub fn encode(&self, mark: Mark, out: &mut Vec<u8>) {
-        let start = out.len();
-        let kind = match self {
-            What::Accepted(_) => ACCEPTED,
-            What::Attempt(_) => ATTEMPT,
-            What::Replied(_) => REPLIED,
-            What::Ended(_) => ENDED,
-            What::Gap(_) => GAP,
-        };
-        out.extend_from_slice(&[0, 0, kind]);
-        out.extend_from_slice(&mark.id.to_le_bytes());
-        out.extend_from_slice(&mark.source.to_le_bytes());
-        self.encode_fields(out);
-        let length = out.len() - start;
-        let length = u16::try_from(length).expect("a record has a few texts, each cut at 1 KiB");
-        out[start..start + 2].copy_from_slice(&length.to_le_bytes());
-    }
-
-    fn encode_fields(&self, out: &mut Vec<u8>) {
-        match self {
-            What::Accepted(it) => {
-                put_position(it.position, out);
-                put_number(it.at.0, out);
-                put_number(it.took_us, out);
-                put_number(it.data_bytes, out);
-                put_number(u64::from(it.is_reply), out);
-                match it.judged {
-                    None => put_number(0, out),
-                    Some(Judged { wanted, undecided }) => {
-                        put_number(u64::from(wanted) + 1, out);
-                        put_number(u64::from(undecided), out);
-                    }
-                }
-                for text in [it.id, it.source, it.ty, it.content_type] {
-                    put_text(text, out);
-                }
-            }
-            What::Attempt(it) => {
-                put_position(it.position, out);
-                put_number(it.at.0, out);
-                put_number(it.took_us, out);
-                put_number(u64::from(it.n), out);
-                put_number(u64::from(it.is_to_sink), out);
-                put_number(it.status.map_or(0, u64::from), out);
-                put_number(it.next_in_ms.map_or(0, |it| it.saturating_add(1)), out);
-                for text in [it.trigger, it.reason, it.detail] {
-                    put_text(text, out);
-                }
-            }
-            What::Replied(it) => {
-                put_position(it.position, out);
-                put_number(it.at.0, out);
-                put_position(it.first, out);
-                put_number(u64::from(it.events), out);
-                put_text(it.trigger, out);
-            }
-            What::Ended(it) => {
-                put_position(it.position, out);
-                put_number(it.at.0, out);
-                match it.end {
-                    End::DeadLettered => put_number(0, out),
-                    End::Parked { retry_at: None } => put_number(1, out),
-                    End::Discarded => put_number(2, out),
-                    End::Parked { retry_at: Some(at) } => {
-                        put_number(3, out);
-                        put_number(at.0, out);
-                    }
-                }
-                for text in [it.trigger, it.reason, it.detail] {
-                    put_text(text, out);
-                }
-            }
-            What::Gap(it) => {
-                put_number(it.from.0, out);
-                put_number(it.to.0, out);
-                put_number(it.records, out);
-                let cause = match it.cause {
-                    GapCause::LeftOut => 0,
-                    GapCause::Crash => 1,
-                    GapCause::Damage => 2,
-                };
-                put_number(cause, out);
-            }
-        }
-    }
-}
-
-impl Gap {
-    /// Adds the record to `out`.
-    pub fn encode(self, out: &mut Vec<u8>) {
-        What::Gap(self).encode(Mark::NONE, out);
-    }
-}
-
-fn put_position(position: Position, out: &mut Vec<u8>) {
-    put_number(u64::from(position.partition), out);
-    put_number(position.offset, out);
-}
-
-/// A record that has not been looked into.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Raw<'a> {
-    pub(super) mark: Mark,
-    pub(super) bytes: &'a [u8],
-}
-
-impl<'a> Raw<'a> {
-    fn kind(&self) -> u8 {
-        self.bytes[2]
-    }
-
-    pub(super) fn is_gap(&self) -> bool {
-        self.kind() == GAP
-    }
-
-    /// What it says; none when it is not as one is written.
-    pub(super) fn decode(&self) -> Option<Record<'a>> {
-        let mut fields = Fields::new(&self.bytes[HEADER_BYTES..]);
-        let it = &mut fields;
-        let what = match self.kind() {
-            ACCEPTED => What::Accepted(accepted(it)?),
-            ATTEMPT => What::Attempt(attempt(it)?),
-            REPLIED => What::Replied(replied(it)?),
-            ENDED => What::Ended(ended(it)?),
-            GAP => What::Gap(gap(it)?),
-            _ => return None,
-        };
-        let mark = self.mark;
-        Some(Record { mark, what })
-    }
-}
-
-/// The records that stand in `bytes` one behind the other, up to what is none.
-pub(super) fn split(mut bytes: &[u8]) -> impl Iterator<Item = Raw<'_>> {
-    std::iter::from_fn(move || {
-        let length = usize::from(u16::from_le_bytes(*bytes.first_chunk()?));
-        if length < HEADER_BYTES {
-            return None;
-        }
-        let (record, rest) = bytes.split_at_checked(length)?;
-        bytes = rest;
-        let mark = Mark {
-            id: u64::from_le_bytes(*record[3..].first_chunk()?),
-            source: u32::from_le_bytes(*record[11..].first_chunk()?),
-        };
-        let bytes = record;
-        Some(Raw { mark, bytes })
-    })
-}
-
-fn position(it: &mut Fields<'_>) -> Option<Position> {
-    Some(Position {
-        partition: it.number()?.try_into().ok()?,
-        offset: it.number()?,
-    })
-}
-
-fn accepted<'a>(it: &mut Fields<'a>) -> Option<Accepted<'a>> {
-    Some(Accepted {
-        position: position(it)?,
-        at: Timestamp(it.number()?),
-        took_us: it.number()?,
-        data_bytes: it.number()?,
-        is_reply: it.number()? != 0,
-        judged: match it.number()? {
-            0 => None,
-            wanted => Some(Judged {
-                wanted: (wanted - 1).try_into().ok()?,
-                undecided: it.number()?.try_into().ok()?,
-            }),
-        },
-        id: it.text()?,
-        source: it.text()?,
-        ty: it.text()?,
-        content_type: it.text()?,
-    })
-}
-
-fn attempt<'a>(it: &mut Fields<'a>) -> Option<Attempt<'a>> {
-    Some(Attempt {
-        position: position(it)?,
-        at: Timestamp(it.number()?),
-        took_us: it.number()?,
-        n: it.number()?.try_into().ok()?,
-        is_to_sink: it.number()? != 0,
-        status: Some(it.number()?.try_into().ok()?).filter(|it| *it != 0),
-        next_in_ms: it.number()?.checked_sub(1),
-        trigger: it.text()?,
-        reason: it.text()?,
-        detail: it.text()?,
-    })
-}
-
-fn replied<'a>(it: &mut Fields<'a>) -> Option<Replied<'a>> {
-    Some(Replied {
-        position: position(it)?,
-        at: Timestamp(it.number()?),
-        first: position(it)?,
-        events: it.number()?.try_into().ok()?,
-        trigger: it.text()?,
-    })
-}
-
-fn ended<'a>(it: &mut Fields<'a>) -> Option<Ended<'a>> {
-    Some(Ended {
-        position: position(it)?,
-        at: Timestamp(it.number()?),
-        end: match it.number()? {
-            0 => End::DeadLettered,
-            1 => End::Parked { retry_at: None },
-            2 => End::Discarded,
-            3 => End::Parked {
-                retry_at: Some(Timestamp(it.number()?)),
-            },
-            _ => return None,
-        },
-        trigger: it.text()?,
-        reason: it.text()?,
-        detail: it.text()?,
-    })
-}
-
-fn gap(it: &mut Fields<'_>) -> Option<Gap> {
-    Some(Gap {
-        from: Timestamp(it.number()?),
-        to: Timestamp(it.number()?),
-        records: it.number()?,
-        cause: match it.number()? {
-            0 => GapCause::LeftOut,
-            1 => GapCause::Crash,
-            2 => GapCause::Damage,
-            _ => return None,
-        },
-    })
-}
+const COMMANDED: u8 = 6;
+const DELETED: u8 = 7;
 
 #[cfg(test)]
 mod tests;

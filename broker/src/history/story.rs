@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use sluicegate_channels::{Position, Timestamp};
 use sluicegate_dispatcher::sender::Reason;
 
+mod interference;
+
+use interference::commanded;
+
 use super::found::Found;
 use super::record::{
     Accepted, Attempt, End, Ended, Gap, GapCause, Record, Replied, What, source_hash,
@@ -97,6 +101,7 @@ pub fn tell(found: &Found, id: &str, namespace: &str) -> (Vec<Told>, bool) {
         all[place].take(&record.what, id, namespace);
     }
     all.retain(|told| !told.is_other);
+    all.iter_mut().for_each(|told| told.tell_deletions(found));
     (all, is_cut)
 }
 
@@ -106,7 +111,8 @@ fn position_of(what: &What<'_>) -> Option<Position> {
         What::Attempt(it) => Some(it.position),
         What::Replied(it) => Some(it.position),
         What::Ended(it) => Some(it.position),
-        What::Gap(_) => None,
+        What::Commanded(it) => Some(it.position),
+        What::Deleted(_) | What::Gap(_) => None,
     }
 }
 
@@ -121,7 +127,8 @@ impl Told {
             What::Attempt(it) => attempt(self.trigger(it.trigger, namespace), it),
             What::Replied(it) => replied(self.trigger(it.trigger, namespace), it),
             What::Ended(it) => ended(self.trigger(it.trigger, namespace), it),
-            What::Gap(_) => {}
+            What::Commanded(it) => commanded(self.trigger(it.trigger, namespace), it),
+            What::Deleted(_) | What::Gap(_) => {}
         }
     }
 
@@ -222,10 +229,12 @@ impl TriggerStory {
             attempts: Vec::new(),
             attempts_left_out: 0,
             replies: Vec::new(),
+            commands: Vec::new(),
+            deleted_at: None,
         }
     }
 
-    fn stands(&mut self, state: StoryState, since: Timestamp, next_at: Option<Time>) {
+    pub(super) fn stands(&mut self, state: StoryState, since: Timestamp, next_at: Option<Time>) {
         self.state = Some(state);
         self.since = Some(Time(since));
         self.next_at = next_at;

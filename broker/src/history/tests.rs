@@ -6,6 +6,9 @@ use std::time::UNIX_EPOCH;
 
 use std::path::Path;
 
+use sluicegate_channels::{ParkReason, Position};
+use sluicegate_dispatcher::Ending;
+use sluicegate_event::Event;
 use sluicegate_resources::DiskConfig;
 
 use super::*;

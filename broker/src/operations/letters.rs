@@ -16,6 +16,7 @@ use super::choice::{LetterChoice, Meant};
 use super::pace::{Halt, Pace};
 use super::{Ended, Progress};
 use crate::api::{Conduct, OperationKind};
+use crate::history::{Command, Commanded, History, Mark};
 use crate::registry::Table;
 
 /// Letters that are read at a time, each with its event.
@@ -71,6 +72,14 @@ impl End {
             End::Discard => channel.discard(key).await,
         }
     }
+
+    /// As the history of an event calls it.
+    pub fn command(self) -> Command {
+        match self {
+            End::Redrive => Command::Redrive,
+            End::Discard => Command::Discard,
+        }
+    }
 }
 
 /// The store of one trigger's letters.
@@ -80,7 +89,11 @@ struct Lying {
     channel: Arc<dyn Channel>,
     subscription: Arc<str>,
     parked: u64,
+    history: Option<Arc<History>>,
 }
+
+/// A letter that is meant, and what stands for its event in the history.
+type Chosen = (DeadLetterKey, Mark);
 
 /// Which letters, and what becomes of them.
 #[derive(Debug)]
@@ -120,6 +133,7 @@ impl Letters {
                 channel: Arc::clone(&broker.channel),
                 subscription: Arc::clone(&service.subscription),
                 parked: 0,
+                history: broker.history.clone(),
             })
         });
         let mut lying: Vec<Lying> = lying.collect();
@@ -140,13 +154,19 @@ impl Letters {
         }
     }
 
-    pub(super) async fn run(self, progress: &Progress, mut halt: Halt) -> Result<(), Ended> {
+    pub(super) async fn run(
+        self,
+        id: &str,
+        progress: &Progress,
+        mut halt: Halt,
+    ) -> Result<(), Ended> {
         let parked = self.lying.iter().map(|it| it.parked).sum();
         progress.note(|it| it.left = Some(parked));
         let mut run = Run {
             pace: Pace::new(self.conduct.per_second.filter(|_| !self.conduct.dry_run)),
             left_to_do: self.conduct.limit.unwrap_or(u64::MAX),
             letters: &self,
+            id,
             progress,
         };
         for lying in &self.lying {
@@ -173,6 +193,7 @@ fn count_parked(lying: &mut [Lying], table: &Table) {
 
 struct Run<'a> {
     letters: &'a Letters,
+    id: &'a str,
     progress: &'a Progress,
     pace: Pace,
     left_to_do: u64,
@@ -190,27 +211,27 @@ impl Run<'_> {
                 return Ok(true);
             };
             after = Some(last.key.clone());
-            // Only the keys are kept while the pace is waited for.
-            let keys = self.choose(page);
-            if !self.end_all(lying, &keys, halt).await? {
+            // No event is kept while the pace is waited for.
+            let chosen = self.choose(page);
+            if !self.end_all(lying, &chosen, halt).await? {
                 return Ok(false);
             }
             tokio::task::yield_now().await;
         }
     }
 
-    fn choose(&self, page: Vec<DeadLetter>) -> Vec<DeadLetterKey> {
+    fn choose(&self, page: Vec<DeadLetter>) -> Vec<Chosen> {
         let letters = self.letters;
         let of_then = page
             .into_iter()
             .filter(|letter| letter.parked_at <= letters.parked_until);
-        let mut keys = Vec::new();
+        let mut chosen = Vec::new();
         self.progress.note(|progress| {
             for letter in of_then {
                 progress.looked_at += 1;
                 progress.left = progress.left.map(|left| left.saturating_sub(1));
                 match letters.choice.judge(&letter) {
-                    Meant::Yes => keys.push(letter.key),
+                    Meant::Yes => chosen.push((letter.key, Mark::of_event(&letter.event))),
                     Meant::No => progress.skipped += 1,
                     Meant::Undecided => {
                         progress.skipped += 1;
@@ -219,37 +240,36 @@ impl Run<'_> {
                 }
             }
         });
-        keys
+        chosen
     }
 
     async fn end_all(
         &mut self,
         lying: &Lying,
-        keys: &[DeadLetterKey],
+        chosen: &[Chosen],
         halt: &mut Halt,
     ) -> Result<bool, Ended> {
-        let mut keys = keys;
-        while !keys.is_empty() {
+        let mut chosen = chosen;
+        while !chosen.is_empty() {
             let limit = usize::try_from(self.left_to_do).unwrap_or(usize::MAX);
             if limit == 0 {
                 return Ok(false);
             }
             let allowed = self.pace.ready(halt).await?.min(limit);
-            let (now, later) = keys.split_at(allowed.min(keys.len()));
+            let (now, later) = chosen.split_at(allowed.min(chosen.len()));
             self.end_some(lying, now).await?;
-            keys = later;
+            chosen = later;
         }
         Ok(self.left_to_do > 0)
     }
 
     /// All at once, so that a store which syncs does so once for all.
-    async fn end_some(&mut self, lying: &Lying, keys: &[DeadLetterKey]) -> Result<(), Ended> {
-        let end = self.letters.end;
+    async fn end_some(&mut self, lying: &Lying, chosen: &[Chosen]) -> Result<(), Ended> {
         let ended = match self.letters.conduct.dry_run {
-            true => vec![Ok(true); keys.len()],
-            false => join_all(keys.iter().map(|key| end.put(&*lying.channel, key))).await,
+            true => vec![Ok(true); chosen.len()],
+            false => self.put_some(lying, chosen).await,
         };
-        self.pace.spent(keys.len());
+        self.pace.spent(chosen.len());
         let mut failed = None;
         self.progress.note(|progress| {
             for ended in ended {
@@ -267,6 +287,29 @@ impl Run<'_> {
             Some(error) => Err(Ended::Failed(format!("{}: {error}", lying.trigger))),
             None => Ok(()),
         }
+    }
+
+    async fn put_some(&self, lying: &Lying, chosen: &[Chosen]) -> Vec<Result<bool, StoreError>> {
+        let end = self.letters.end;
+        let at = lying.history.as_ref().map(|it| it.now());
+        let putting = chosen.iter().map(|(key, _)| end.put(&*lying.channel, key));
+        let ended = join_all(putting).await;
+        let (Some(history), Some(at)) = (&lying.history, at) else {
+            return ended;
+        };
+        for ((key, mark), ended) in chosen.iter().zip(&ended) {
+            if *ended == Ok(true) {
+                let commanded = Commanded {
+                    position: key.position,
+                    trigger: &lying.trigger.name,
+                    at,
+                    command: end.command(),
+                    operation: self.id,
+                };
+                history.commanded(*mark, commanded);
+            }
+        }
+        ended
     }
 }
 

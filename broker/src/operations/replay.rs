@@ -12,12 +12,12 @@
 //! out: what is *missing* somewhere. No store keeps what was settled for each trigger and each event,
 //! so nobody could say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use sluicegate_channels::{
-    Channel, Claim, Position, Replayed, Retained, SeekError, Start, SubscriptionKey,
+    Channel, Claim, Position, Replayed, Retained, SeekError, Start, SubscriptionKey, Timestamp,
 };
 use sluicegate_dispatcher::TriggerMatcher;
 use sluicegate_resources::ObjectName;
@@ -27,6 +27,7 @@ use super::choice::{EventChoice, Meant};
 use super::pace::{Halt, Pace, Patience};
 use super::{Ended, Progress};
 use crate::api::{Conduct, OperationProgress};
+use crate::history::{Command, Commanded, History, Mark};
 use crate::registry::{RunningBroker, TriggerView};
 
 /// Events that are read at a time.
@@ -47,7 +48,11 @@ pub struct Replay {
     pub(super) conduct: Conduct,
     receivers: Vec<Receiver>,
     is_to_all: bool,
+    history: Option<Arc<History>>,
 }
+
+/// An event that a trigger is to get, and what stands for it in the history.
+type Chosen = (Position, Mark);
 
 /// A trigger that gets events.
 #[derive(Debug)]
@@ -57,7 +62,7 @@ struct Receiver {
     subscription: Arc<str>,
     standing: Standing,
     /// What it is to get of the page at which it took no more, in order.
-    held: Vec<Position>,
+    held: Vec<Chosen>,
 }
 
 /// How far a receiver is.
@@ -113,10 +118,16 @@ impl Replay {
             is_to_all,
             choice,
             conduct,
+            history: broker.history.clone(),
         }
     }
 
-    pub(super) async fn run(self, progress: &Progress, mut halt: Halt) -> Result<(), Ended> {
+    pub(super) async fn run(
+        self,
+        id: &str,
+        progress: &Progress,
+        mut halt: Halt,
+    ) -> Result<(), Ended> {
         let is_dry = self.conduct.dry_run;
         let places = self.receivers.iter().map(|it| it.key).zip(0..).collect();
         let mut walks = Walks {
@@ -130,6 +141,8 @@ impl Replay {
             lost_to: LostTo::Nothing,
             is_dry,
             places,
+            history: self.history,
+            id,
             progress,
         };
         let mut patience = Patience::new();
@@ -166,6 +179,8 @@ struct Walks<'a> {
     /// The last event that was counted: a later walk may see events again.
     seen_to: Option<Position>,
     lost_to: LostTo,
+    history: Option<Arc<History>>,
+    id: &'a str,
     progress: &'a Progress,
 }
 
@@ -214,8 +229,8 @@ impl Walks<'_> {
             let wanted = self.choose(&page.events);
             drop(page.events);
             let next = page.next.filter(|_| !is_last);
-            for (place, positions) in wanted {
-                self.hand_out(place, positions, next, halt).await?;
+            for (place, chosen) in wanted {
+                self.hand_out(place, chosen, next, halt).await?;
                 if self.left_to_do == 0 {
                     return Ok(());
                 }
@@ -248,8 +263,8 @@ impl Walks<'_> {
     }
 
     /// Which receivers are to get which of these events.
-    fn choose(&mut self, events: &[Retained]) -> Vec<(usize, Vec<Position>)> {
-        let mut wanted: HashMap<usize, Vec<Position>> = HashMap::new();
+    fn choose(&mut self, events: &[Retained]) -> Vec<(usize, Vec<Chosen>)> {
+        let mut wanted: HashMap<usize, Vec<Chosen>> = HashMap::new();
         let mut counts = OperationProgress::default();
         for retained in events {
             if self.choice.is_past(retained.position) {
@@ -276,7 +291,8 @@ impl Walks<'_> {
     }
 
     /// Whether the filter of any receiver takes it, also of one that is not taking part now.
-    fn note_takers(&self, retained: &Retained, wanted: &mut HashMap<usize, Vec<Position>>) -> bool {
+    fn note_takers(&self, retained: &Retained, wanted: &mut HashMap<usize, Vec<Chosen>>) -> bool {
+        let chosen = (retained.position, Mark::of_event(&retained.event));
         let mut is_taken = false;
         self.matcher.ask(&retained.event, &mut |key, claim| {
             let place = match claim {
@@ -288,22 +304,22 @@ impl Walks<'_> {
             if let Some(Standing::From(from)) = self.receivers.get(*place).map(|it| it.standing)
                 && from.is_none_or(|from| retained.position >= from)
             {
-                wanted.entry(*place).or_default().push(retained.position);
+                wanted.entry(*place).or_default().push(chosen);
             }
         });
         is_taken
     }
 
-    /// Gives a receiver these positions. If it takes no more before their end the rest is held, and it goes
+    /// Gives a receiver these events. If it takes no more before their end the rest is held, and it goes
     /// on from `next` after that.
     async fn hand_out(
         &mut self,
         place: usize,
-        positions: Vec<Position>,
+        chosen: Vec<Chosen>,
         next: Option<Position>,
         halt: &mut Halt,
     ) -> Result<(), Ended> {
-        let mut left = &*positions;
+        let mut left = &*chosen;
         while !left.is_empty() && self.left_to_do > 0 {
             let limit = usize::try_from(self.left_to_do).unwrap_or(usize::MAX);
             let allowed = self.pace.ready(halt).await?.min(limit).min(left.len());
@@ -312,7 +328,7 @@ impl Walks<'_> {
                 Some(replayed) => replayed,
                 None => return Ok(()),
             };
-            self.note(replayed);
+            self.note(&replayed);
             left = left.split_at(replayed.dealt_with.min(allowed)).1;
             if replayed.dealt_with < allowed {
                 self.stand(place, Standing::Behind(next));
@@ -348,7 +364,7 @@ impl Walks<'_> {
     }
 
     /// None when there is no such trigger any more.
-    async fn replay(&mut self, place: usize, now: &[Position]) -> Result<Option<Replayed>, Ended> {
+    async fn replay(&mut self, place: usize, now: &[Chosen]) -> Result<Option<Replayed>, Ended> {
         if self.is_dry {
             return Ok(Some(Replayed {
                 dealt_with: now.len(),
@@ -359,8 +375,19 @@ impl Walks<'_> {
         let Some(receiver) = self.receivers.get(place) else {
             return Ok(None);
         };
-        match self.channel.replay(&receiver.subscription, now).await {
-            Ok(replayed) => Ok(Some(replayed)),
+        let positions: Vec<Position> = now.iter().map(|(position, _)| *position).collect();
+        let at = self.history.as_ref().map(|it| it.now());
+        match self
+            .channel
+            .replay(&receiver.subscription, &positions)
+            .await
+        {
+            Ok(replayed) => {
+                if let Some(at) = at {
+                    self.record(&receiver.trigger.name, at, now, &replayed);
+                }
+                Ok(Some(replayed))
+            }
             Err(SeekError::Unknown(_)) => {
                 self.stand(place, Standing::Finished);
                 Ok(None)
@@ -369,7 +396,25 @@ impl Walks<'_> {
         }
     }
 
-    fn note(&mut self, replayed: Replayed) {
+    /// Tells the history which events the trigger gets once more.
+    fn record(&self, trigger: &str, at: Timestamp, chosen: &[Chosen], replayed: &Replayed) {
+        let Some(history) = &self.history else { return };
+        let passed_over: HashSet<&Position> = replayed.passed_over.iter().collect();
+        let dealt_with = chosen.iter().take(replayed.dealt_with);
+        let given = dealt_with.filter(|(position, _)| !passed_over.contains(position));
+        for (position, mark) in given {
+            let commanded = Commanded {
+                position: *position,
+                trigger,
+                at,
+                command: Command::Replay,
+                operation: self.id,
+            };
+            history.commanded(*mark, commanded);
+        }
+    }
+
+    fn note(&mut self, replayed: &Replayed) {
         self.pace
             .spent(usize::try_from(replayed.given).unwrap_or(usize::MAX));
         self.left_to_do = self.left_to_do.saturating_sub(replayed.given);
@@ -392,7 +437,7 @@ impl Walks<'_> {
         let behind: Vec<(&ObjectName, Position)> = self
             .receivers
             .iter()
-            .filter_map(|it| Some((&it.trigger, *it.held.first()?)))
+            .filter_map(|it| Some((&it.trigger, it.held.first()?.0)))
             .collect();
         let reached = behind.iter().map(|(_, at)| *at).chain(next).min();
         let named = behind.iter().take(HELD_UP_MAX);

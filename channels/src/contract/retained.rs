@@ -30,7 +30,7 @@ pub struct RetainedPage {
 }
 
 /// What a replay did with the positions it was given, from the first on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// How many positions were dealt with. The others are to be given again later: too many
     /// replayed events wait already.
@@ -41,4 +41,6 @@ pub struct Replayed {
     pub unfinished: u64,
     /// How many the channel no longer has.
     pub gone: u64,
+    /// Those of them that will not be handed out once more: unfinished or gone.
+    pub passed_over: Vec<Position>,
 }

@@ -21,13 +21,13 @@ async fn stories(server: &Server, query: &str) -> Value {
 }
 
 /// What the scene's broker tells of an id.
-async fn told(scene: &Scene, id: &str) -> Value {
+pub(crate) async fn told(scene: &Scene, id: &str) -> Value {
     let query = format!("{id}?broker={}%2Fbroker", scene.namespace);
     stories(&scene.server, &query).await
 }
 
 /// The story of the trigger, once it stands so.
-async fn await_state(scene: &Scene, id: &str, trigger: &str, state: &str) -> Value {
+pub(crate) async fn await_state(scene: &Scene, id: &str, trigger: &str, state: &str) -> Value {
     let began = Instant::now();
     loop {
         let told = told(scene, id).await;
@@ -45,7 +45,7 @@ async fn await_state(scene: &Scene, id: &str, trigger: &str, state: &str) -> Val
     }
 }
 
-fn explain(server: &Server, words: &[&str]) -> Done {
+pub(crate) fn explain(server: &Server, words: &[&str]) -> Done {
     let admin = format!("http://{}", server.admin().0);
     let mut all = vec!["explain", "--server", &admin];
     all.extend(words);

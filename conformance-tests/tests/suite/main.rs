@@ -23,6 +23,7 @@ mod filters;
 mod history;
 mod hostile_producers;
 mod hostile_subscribers;
+mod interference;
 mod lifecycle;
 mod memory_channel;
 mod operations;

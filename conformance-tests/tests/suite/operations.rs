@@ -19,7 +19,7 @@ fn json_of(answer: &Message) -> Value {
     serde_json::from_slice(&answer.body).expect("the admin API answers in JSON")
 }
 
-async fn begin(scene: &Scene, request: Value) -> Value {
+pub(crate) async fn begin(scene: &Scene, request: Value) -> Value {
     let request = Request::post("/api/v1/operations")
         .header("Content-Type", "application/json")
         .body(request.to_string());
@@ -30,7 +30,7 @@ async fn begin(scene: &Scene, request: Value) -> Value {
 }
 
 /// The operation once it has ended.
-async fn ended(scene: &Scene, operation: &Value) -> Value {
+pub(crate) async fn ended(scene: &Scene, operation: &Value) -> Value {
     let id = operation["id"].as_str().expect("an operation has an id");
     let path = format!("/api/v1/operations/{id}");
     let deadline = Instant::now() + PATIENCE;

@@ -9,6 +9,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::validate::Output;
 
 mod attempts;
+mod interference;
 mod words;
 
 /// Asks the server for the events with this id, and prints what became of each.

@@ -18,7 +18,7 @@ use crate::disposable::{Broken, Damaged, Disposable};
 const SPAN_BYTES: usize = 64 << 10;
 /// The first byte of an entry, which says how to read the rest.
 const ENTRY_VERSION: u8 = 1;
-/// Version, whether there is a gap, and the end.
+/// Version, whether there is a record that matters to any id, and the end.
 const ENTRY_HEAD_BYTES: usize = 10;
 
 /// Clones are of the same index.
@@ -31,7 +31,7 @@ pub(super) struct Index {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     offsets: Range<u64>,
-    has_gap: bool,
+    is_of_all: bool,
     ids: Vec<u8>,
 }
 
@@ -73,14 +73,14 @@ impl Index {
         })
     }
 
-    /// Where records about `id` may be, or gaps are. Adjoining spans are one.
+    /// Where records about `id` may be, or such as matter to any id. Adjoining spans are one.
     pub(super) fn places_of(&self, id: u64) -> Result<Vec<Range<u64>>, Damaged> {
         self.store.with(|db| {
             let mut places: Vec<Range<u64>> = Vec::new();
             for entry in db.iter() {
                 let (key, entry) = entry?;
-                let (offsets, has_gap, ids) = decode(&key, &entry)?;
-                if !has_gap && !may_have(ids, id) {
+                let (offsets, is_of_all, ids) = decode(&key, &entry)?;
+                if !is_of_all && !may_have(ids, id) {
                     continue;
                 }
                 match places.last_mut() {
@@ -100,7 +100,7 @@ impl Span {
 
     fn encode(&self) -> Vec<u8> {
         let mut entry = Vec::with_capacity(ENTRY_HEAD_BYTES + self.ids.len());
-        entry.extend_from_slice(&[ENTRY_VERSION, u8::from(self.has_gap)]);
+        entry.extend_from_slice(&[ENTRY_VERSION, u8::from(self.is_of_all)]);
         entry.extend_from_slice(&self.offsets.end.to_le_bytes());
         entry.extend_from_slice(&self.ids);
         entry
@@ -114,7 +114,9 @@ fn decode<'a>(key: &[u8], entry: &'a [u8]) -> Result<(Range<u64>, bool, &'a [u8]
     };
     let end = head.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
     match head {
-        [ENTRY_VERSION, has_gap @ 0..=1, ..] if start < end => Ok((start..end, *has_gap == 1, ids)),
+        [ENTRY_VERSION, is_of_all @ 0..=1, ..] if start < end => {
+            Ok((start..end, *is_of_all == 1, ids))
+        }
         _ => Err(Broken::Content("an entry that makes no sense")),
     }
 }
@@ -125,7 +127,7 @@ pub(super) struct Growing {
     offsets: Option<Range<u64>>,
     bytes: usize,
     ids: Vec<u64>,
-    has_gap: bool,
+    is_of_all: bool,
 }
 
 impl Growing {
@@ -137,7 +139,7 @@ impl Growing {
     /// Adds the block at `offset`, and gives the span when it is full.
     pub(super) fn add(&mut self, offset: u64, records: &[u8]) -> Option<Span> {
         for raw in split(records) {
-            self.has_gap |= raw.is_gap();
+            self.is_of_all |= raw.is_of_all();
             // Records about one event often follow each other.
             if self.ids.last() != Some(&raw.mark.id) {
                 self.ids.push(raw.mark.id);
@@ -155,7 +157,7 @@ impl Growing {
         full.ids.dedup();
         Some(Span {
             offsets: full.offsets?,
-            has_gap: full.has_gap,
+            is_of_all: full.is_of_all,
             ids: set_of(&full.ids),
         })
     }
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_with_a_gap_is_of_interest_to_every_id() {
+    fn a_span_with_a_record_of_all_is_of_interest_to_every_id() {
         let folder = TempDir::new();
         let index = Index::open(folder.path()).unwrap();
         let mut growing = Growing::default();

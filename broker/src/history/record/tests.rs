@@ -49,6 +49,15 @@ fn every_kind() -> Vec<What<'static>> {
             cause,
         })
     };
+    let commanded = |command, operation| {
+        What::Commanded(Commanded {
+            position: AT,
+            trigger: "billing",
+            at: WHEN,
+            command,
+            operation,
+        })
+    };
     vec![
         What::Accepted(accepted),
         What::Accepted(Accepted {
@@ -66,6 +75,14 @@ fn every_kind() -> Vec<What<'static>> {
             status: None,
             next_in_ms: None,
             ..attempt
+        }),
+        commanded(Command::Redrive, "01K0Z4M3V8QJ5N7RB2D6XW9HTC"),
+        commanded(Command::Discard, ""),
+        commanded(Command::Replay, ""),
+        What::Deleted(Deleted {
+            trigger: "billing",
+            at: WHEN,
+            cancelled: u64::MAX,
         }),
         What::Replied(Replied {
             position: AT,

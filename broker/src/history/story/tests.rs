@@ -1,4 +1,4 @@
-use super::super::record::{GapCause, Judged, Mark};
+use super::super::record::{Command, Commanded, Deleted, GapCause, Judged, Mark};
 use super::*;
 
 fn at(offset: u64) -> Position {
@@ -191,4 +191,127 @@ fn a_gap_is_told_with_its_cause() {
     let left_out = gap(7, GapCause::LeftOut);
     assert_eq!((left_out.records, &*left_out.cause), (Some(7), "leftOut"));
     assert_eq!(gap(0, GapCause::Crash).records, None);
+}
+
+fn commanded(command: Command, ms: u64, operation: &'static str) -> What<'static> {
+    What::Commanded(Commanded {
+        position: at(0),
+        trigger: "billing",
+        at: Timestamp(ms),
+        command,
+        operation,
+    })
+}
+
+#[test]
+fn what_was_commanded_is_told_with_who_did_it_and_what_it_ended() {
+    let parked = ended(End::Parked { retry_at: None });
+    let (redrive, discard, replay) = (Command::Redrive, Command::Discard, Command::Replay);
+    let late = |what: What<'static>| match what {
+        What::Attempt(it) => What::Attempt(Attempt {
+            at: Timestamp(6_000),
+            ..it
+        }),
+        other => other,
+    };
+    for (records, state, was_parked) in [
+        (
+            vec![parked, commanded(redrive, 5_000, "op")],
+            StoryState::Waiting,
+            true,
+        ),
+        (
+            vec![parked, commanded(discard, 5_000, "op")],
+            StoryState::Discarded,
+            true,
+        ),
+        (
+            vec![attempt(1, Reason::Ok, None), commanded(replay, 5_000, "op")],
+            StoryState::Waiting,
+            false,
+        ),
+        // What it caused was recorded before it.
+        (
+            vec![
+                parked,
+                late(attempt(1, Reason::Ok, None)),
+                commanded(redrive, 5_000, "op"),
+            ],
+            StoryState::Delivered,
+            false,
+        ),
+    ] {
+        let records: Vec<_> = records.iter().map(|it| ("/shop", *it)).collect();
+        let all = told(&records);
+        let billing = &all[0].triggers["billing"];
+        assert_eq!(billing.state, Some(state), "{records:?}");
+        let command = &billing.commands[0];
+        assert_eq!(command.operation.as_deref(), Some("op"));
+        assert_eq!(command.parked_at.is_some(), was_parked, "{records:?}");
+        let reason = was_parked.then_some("exhausted");
+        assert_eq!(command.reason.as_deref(), reason);
+    }
+    let by_name = told(&[("/shop", commanded(discard, 1, ""))]);
+    assert_eq!(by_name[0].triggers["billing"].commands[0].operation, None);
+}
+
+#[test]
+fn a_deleted_trigger_has_cancelled_what_it_was_not_through_with() {
+    let deleted = |trigger, ms, cancelled| {
+        What::Deleted(Deleted {
+            trigger,
+            at: Timestamp(ms),
+            cancelled,
+        })
+    };
+    let retrying = attempt(1, Reason::Http, Some(500));
+    for (what, deletion, state, is_told) in [
+        (
+            retrying,
+            deleted("billing", 4_000, 1),
+            StoryState::Cancelled,
+            true,
+        ),
+        (
+            attempt(1, Reason::Ok, None),
+            deleted("billing", 4_000, 1),
+            StoryState::Delivered,
+            true,
+        ),
+        // An earlier one of that name.
+        (
+            retrying,
+            deleted("billing", 1_500, 1),
+            StoryState::Retrying,
+            false,
+        ),
+        (
+            retrying,
+            deleted("audit", 4_000, 7),
+            StoryState::Retrying,
+            false,
+        ),
+    ] {
+        let mut bytes = Vec::new();
+        let mark = Mark::of("1", "/shop");
+        accepted(0, 1_000).encode(mark, &mut bytes);
+        what.encode(mark, &mut bytes);
+        deletion.encode(Mark::NONE, &mut bytes);
+        deleted("later", 4_000, 0).encode(Mark::NONE, &mut bytes);
+        deleted("before", 500, 3).encode(Mark::NONE, &mut bytes);
+        let mut found = Found::default();
+        found.take(&bytes, mark.id);
+        let all = tell(&found, "1", "shop").0;
+        let billing = &all[0].triggers["billing"];
+        assert_eq!(billing.state, Some(state), "{deletion:?}");
+        assert_eq!(billing.deleted_at.is_some(), is_told, "{deletion:?}");
+        // Two triggers matched, and only one is known by its attempts.
+        let others: Vec<_> = all[0].story.deletions.iter().collect();
+        match deletion {
+            What::Deleted(Deleted {
+                trigger: "audit", ..
+            }) => assert_eq!((&*others[0].trigger, others[0].cancelled), ("audit", 7)),
+            _ => assert!(others.is_empty(), "{others:?}"),
+        }
+    }
 }

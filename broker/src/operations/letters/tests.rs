@@ -17,6 +17,7 @@ fn letters(store: &Store, end: End, filter: LetterFilter, names: &[&str]) -> Let
         channel: Arc::clone(&store.channel) as Arc<dyn Channel>,
         subscription: (*name).into(),
         parked: store.books(name).parked,
+        history: None,
     });
     Letters {
         end,
@@ -39,7 +40,7 @@ pub(in super::super) fn redrive_all(store: &Store, conduct: Conduct) -> Work {
 async fn run(letters: Letters) -> OperationProgress {
     let (_stopper, halt): (Stopper, _) = halting();
     let progress = Progress::default();
-    letters.run(&progress, halt).await.unwrap();
+    letters.run("op1", &progress, halt).await.unwrap();
     progress.read()
 }
 

@@ -48,6 +48,7 @@ impl Scene {
             conduct,
             receivers: receivers.collect(),
             is_to_all: false,
+            history: None,
         }
     }
 }
@@ -62,7 +63,7 @@ fn named(name: &str) -> ObjectName {
 async fn run(replay: Replay) -> OperationProgress {
     let (_stopper, halt): (Stopper, _) = halting();
     let progress = Progress::default();
-    replay.run(&progress, halt).await.unwrap();
+    replay.run("op1", &progress, halt).await.unwrap();
     progress.read()
 }
 
@@ -167,7 +168,7 @@ async fn a_trigger_that_takes_no_more_holds_up_no_other_and_has_the_rest_later()
     let (_stopper, halt): (Stopper, _) = halting();
     let progress = Progress::default();
     let seen = progress.clone();
-    let running = tokio::spawn(async move { replay.run(&seen, halt).await });
+    let running = tokio::spawn(async move { replay.run("op1", &seen, halt).await });
 
     let mut quickly = Vec::new();
     while quickly.len() < 2_500 {
@@ -258,7 +259,7 @@ async fn a_halt_leaves_the_rest_as_it_was_and_says_where_to_go_on() {
     let replay = scene.replay(&[("t", 1)], &EventFilter::default(), Conduct::default());
     let (stopper, halt) = halting();
     let progress = Progress::default();
-    let running = replay.run(&progress, halt);
+    let running = replay.run("op1", &progress, halt);
     let halting = async {
         sleep(Duration::from_secs(1)).await;
         stopper.stop();

@@ -61,7 +61,9 @@ impl Operator {
         for (name, state) in &deleted {
             let last = state.channel.delete(&state.service.subscription).await;
             let account = last.map(Account::from).unwrap_or_default();
-            tell_deleted(name, account.books.cancelled);
+            let broker = self.brokers.get(&state.broker());
+            let history = broker.and_then(|it| it.running.history.as_deref());
+            tell_deleted(name, account.books.cancelled, history);
             self.remember(name, account);
             self.parts.watches.trigger_ended(name);
         }
@@ -240,7 +242,10 @@ fn has_leased(channel: &dyn Channel) -> bool {
 }
 
 /// Events that a deletion takes with it are worth a warning: nobody is going to see them.
-pub(super) fn tell_deleted(trigger: &ObjectName, cancelled: u64) {
+pub(super) fn tell_deleted(trigger: &ObjectName, cancelled: u64, history: Option<&History>) {
+    if let Some(history) = history {
+        history.deleted(&trigger.name, cancelled);
+    }
     if cancelled > 0 {
         tracing::warn!(
             %trigger,

@@ -111,7 +111,8 @@ impl Operator {
                 let last = state.running.channel.delete(&name).await;
                 let account = last.map(Account::from).unwrap_or_default();
                 if let Some((trigger, _)) = parse_name(&name) {
-                    tell_deleted(&trigger, account.books.cancelled);
+                    let history = state.running.history.as_deref();
+                    tell_deleted(&trigger, account.books.cancelled, history);
                     ended.insert(trigger);
                 }
             }

@@ -210,6 +210,10 @@ impl State {
             if offset >= subscribed.reads_to(tail) || subscribed.queues.has(offset) {
                 replayed.given -= 1;
                 replayed.unfinished += 1;
+                replayed.passed_over.push(Position {
+                    partition: PARTITION,
+                    offset,
+                });
             } else {
                 subscribed.give_again(offset, at);
             }
@@ -318,7 +322,11 @@ impl Subscribed {
             let is_unfinished = offset >= self.reads_to(tail) || self.queues.has(offset);
             if !is_ours {
                 replayed.gone += 1;
-            } else if is_unfinished || !given.insert(offset) {
+                replayed.passed_over.push(*position);
+            } else if is_unfinished {
+                replayed.unfinished += 1;
+                replayed.passed_over.push(*position);
+            } else if !given.insert(offset) {
                 replayed.unfinished += 1;
             }
         }

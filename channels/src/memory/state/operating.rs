@@ -174,6 +174,7 @@ impl State {
                 .filter(|_| position.partition == PARTITION);
             if subscribed.queues.has(position.offset) {
                 replayed.unfinished += 1;
+                replayed.passed_over.push(*position);
             } else if let Some(slot) = slot {
                 let ticket = Ticket {
                     offset: position.offset,
@@ -190,6 +191,7 @@ impl State {
                 replayed.given += 1;
             } else {
                 replayed.gone += 1;
+                replayed.passed_over.push(*position);
             }
         }
         wake(&mut self.woken, subscribed);

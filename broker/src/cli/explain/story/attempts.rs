@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::interference;
 use super::words::after;
-use crate::api::{StoryAttempt, StoryState, Time, TriggerStory};
+use crate::api::{StoryAttempt, StoryReply, StoryState, Time, TriggerStory};
 use crate::cli::arguments::spoken;
 use crate::cli::console::Tone;
 use crate::cli::table::count;
@@ -17,7 +18,7 @@ pub(super) struct AttemptLine {
     pub(super) text: String,
 }
 
-/// The attempts and replies of a trigger, in order.
+/// The attempts, commands and replies of a trigger, in order.
 pub(super) fn lines(trigger: &TriggerStory, accepted_at: Option<Time>) -> Vec<AttemptLine> {
     let mut lines = Vec::new();
     if trigger.attempts_left_out > 0 {
@@ -28,34 +29,48 @@ pub(super) fn lines(trigger: &TriggerStory, accepted_at: Option<Time>) -> Vec<At
         let tone = Tone::Faint;
         lines.push(AttemptLine { tone, text });
     }
+    let is_between = |a: &StoryAttempt, b: &StoryAttempt| {
+        let mut commands = trigger.commands.iter();
+        commands.any(|it| a.at < it.at && it.at <= b.at)
+    };
     let alike = |a: &StoryAttempt, b: &StoryAttempt| {
         let how = |it: &StoryAttempt| (it.to_sink, it.code, it.reason.clone());
-        a.reason.is_some() && how(a) == how(b)
+        a.reason.is_some() && how(a) == how(b) && !is_between(a, b)
     };
     let groups: Vec<&[StoryAttempt]> = trigger.attempts.chunk_by(alike).collect();
     let last = groups.len().saturating_sub(1);
+    let mut dated: Vec<(Time, AttemptLine)> = Vec::new();
     for (index, group) in groups.into_iter().enumerate() {
         let state = trigger.state.filter(|_| index == last);
-        lines.push(line(group, state, accepted_at));
+        let began = group.first().map(|it| it.at);
+        dated.extend(began.map(|at| (at, line(group, state, accepted_at))));
     }
-    for reply in &trigger.replies {
-        let id = reply.id.as_deref();
-        let id = id.map(|it| format!(", id {}", visible(it, SHOWN_BYTES_MAX)));
-        let more = match reply.events {
-            0 | 1 => String::new(),
-            events => format!(" and {} more", count(u64::from(events) - 1)),
-        };
-        lines.push(AttemptLine {
-            tone: Tone::Faint,
-            text: format!(
-                "{}  answered with an event, stored at offset {}{}{more}",
-                when(reply.at, accepted_at),
-                visible(&reply.position, SHOWN_BYTES_MAX),
-                id.unwrap_or_default()
-            ),
-        });
-    }
+    let replies = trigger.replies.iter();
+    dated.extend(replies.map(|it| (it.at, reply(it, accepted_at))));
+    // Put before what began at the same moment.
+    let commands = interference::commands(trigger, accepted_at);
+    dated.splice(0..0, commands);
+    dated.sort_by_key(|(at, _)| *at);
+    lines.extend(dated.into_iter().map(|(_, line)| line));
     lines
+}
+
+fn reply(reply: &StoryReply, accepted_at: Option<Time>) -> AttemptLine {
+    let id = reply.id.as_deref();
+    let id = id.map(|it| format!(", id {}", visible(it, SHOWN_BYTES_MAX)));
+    let more = match reply.events {
+        0 | 1 => String::new(),
+        events => format!(" and {} more", count(u64::from(events) - 1)),
+    };
+    AttemptLine {
+        tone: Tone::Faint,
+        text: format!(
+            "{}  answered with an event, stored at offset {}{}{more}",
+            when(reply.at, accepted_at),
+            visible(&reply.position, SHOWN_BYTES_MAX),
+            id.unwrap_or_default()
+        ),
+    }
 }
 
 fn line(

@@ -70,7 +70,7 @@ fn a_story_is_told_from_arrival_to_the_end() {
                 attempt(1, "12:01:07.199", 900, refused("12:01:08.199")),
                 attempt(2, "12:01:08.300", 900, refused("12:01:12.300")),
                 attempt(3, "12:01:14.312", 1100, json!({"code": 503,
-                    "reason": "refused by status", "nextAt": "2026-01-05T12:01:22.313Z"})),
+                    "reason": "error status", "nextAt": "2026-01-05T12:01:22.313Z"})),
                 attempt(4, "12:01:22.398", 1000, json!({"code": 200})),
             ],
             "replies": [{"at": "2026-01-05T12:01:22.399Z", "events": 1, "position": "3",
@@ -129,6 +129,44 @@ fn a_dead_letter_says_why_and_what_is_tried_next() {
         assert_eq!(out.lines().last().unwrap().trim(), told);
         assert!(out.contains("offset 2, a reply"), "{out}");
     }
+}
+
+#[test]
+fn what_operators_did_stands_where_it_happened() {
+    let at = |time: &str| format!("2026-01-05T{time}.000Z");
+    let billing = trigger(
+        "billing",
+        json!({"state": "discarded", "since": at("12:20:00"), "attempts": [
+            {"n": 1, "toSink": false, "at": at("12:01:00"), "tookUs": 1100, "code": 503, "reason": "http"},
+            {"n": 1, "toSink": false, "at": at("12:06:00"), "tookUs": 1100, "code": 503, "reason": "http"}
+        ], "commands": [
+            {"at": at("12:05:00"), "what": "redriven", "operation": "01K0Z", "reason": "exhausted",
+             "parkedAt": at("12:02:00")},
+            {"at": at("12:20:00"), "what": "discarded"}
+        ]}),
+    );
+    let gone = json!({"name": "gone", "namespace": "shop", "decision": "match", "recorded": true, "exists": false,
+        "attempts": [], "attemptsLeftOut": 0, "state": "cancelled", "since": at("12:30:00"),
+        "deletedAt": at("12:30:00")});
+    let story = json!({"broker": "shop/orders", "position": "2", "reply": false,
+        "acceptedAt": at("12:01:00"), "retained": true, "triggersLeftOut": 0, "gaps": false,
+        "deletions": [{"trigger": "audit", "at": at("12:31:00"), "cancelled": 1200}],
+        "triggers": [billing, gone]});
+    let (out, _) = shown(story, reach(json!([])));
+    let below: Vec<&str> = out.lines().skip(3).collect();
+    assert_eq!(
+        below,
+        [
+            "trigger  billing  MATCH   (as recorded)",
+            "         1   12:01:00.000  503  1.1 ms",
+            "         12:05:00.000  redriven by operation 01K0Z, parked (exhausted) since 12:02:00.000",
+            "         1   12:06:00.000  503  1.1 ms",
+            "         12:20:00.000  discarded by command",
+            "trigger  gone     MATCH   (as recorded; deleted at 12:30:00.000)",
+            "         12:30:00.000  cancelled: the trigger was deleted before it was through with it",
+            "trigger  audit  deleted at 12:31:00.000 with 1,200 events that it was not through with; this may be one",
+        ]
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Stories of events for people.
 
 use super::attempts::{self, when};
+use super::interference;
 use crate::api::{
     Decision, FilterPart, HistoryReach, Stories, Story, StoryState, Time, TriggerStory,
 };
@@ -76,6 +77,9 @@ fn show_story(id: &str, story: &Story, console: &mut Console) -> Result<(), Fail
     for trigger in &story.triggers {
         show_trigger(trigger, story, width, console)?;
     }
+    for deletion in &story.deletions {
+        console.print(interference::deletion(deletion, story.accepted_at, console))?;
+    }
     if story.triggers_left_out > 0 {
         console.say(format_args!(
             "{} more triggers are not shown; name one with --trigger",
@@ -135,10 +139,7 @@ fn show_trigger(
     let is_tree = parts.iter().filter(|it| it.outcome.is_some()).count() > 1;
     let padded = padding(&parts, is_tree);
     if parts.is_empty() {
-        let why = match trigger.exists {
-            true => "as recorded",
-            false => "as recorded; there is no such trigger now",
-        };
+        let why = interference::as_recorded(trigger, story.accepted_at);
         let why = console.paint(Tone::Faint, format!("({why})"));
         console.print(format_args!("{before}{why}"))?;
     }
@@ -169,7 +170,10 @@ fn standing(trigger: &TriggerStory, day: Option<Time>) -> Option<(Tone, String)>
         .map(|since| format!("{}  ", when(since, day)))
         .unwrap_or_default();
     match trigger.state {
-        Some(StoryState::Waiting) if trigger.recorded => None,
+        Some(StoryState::Waiting) if trigger.recorded => {
+            let commanded = !trigger.commands.is_empty();
+            commanded.then(|| (Tone::Faint, "waits to be sent".to_owned()))
+        }
         Some(StoryState::Waiting) => Some((
             Tone::Faint,
             "nothing was sent yet, by the filter in force now".to_owned(),
@@ -190,9 +194,15 @@ fn standing(trigger: &TriggerStory, day: Option<Time>) -> Option<(Tone, String)>
                 format!("{since}parked ({reason}): {detail}{next}"),
             ))
         }
+        // A command that did it stands above.
+        Some(StoryState::Discarded) if trigger.reason.is_none() => None,
         Some(StoryState::Discarded) => {
             Some((Tone::Bad, format!("{since}discarded ({reason}): {detail}")))
         }
+        Some(StoryState::Cancelled) => Some((
+            Tone::Bad,
+            format!("{since}cancelled: the trigger was deleted before it was through with it"),
+        )),
         None if trigger.decision == Decision::Match => Some((
             Tone::Faint,
             "matches by the filter in force now, and did not when the event was stored".to_owned(),
