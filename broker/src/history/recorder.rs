@@ -3,12 +3,20 @@
 //! It stands before a broker's channel, for the door and for the replies of its triggers alike, so
 //! that nothing is accepted without being recorded. Everything but `append` is passed on.
 //!
+//! Whoever appends may be gone before the answer: a producer that hung up, or had waited for long enough. The
+//! channel stores the events nevertheless, so that append goes on by itself and is recorded
+//! (`recorder/storing.rs`).
+//!
 //! How many triggers wanted an event is known to the matcher alone, which the channel asks while it
 //! stores: [`Judging`] stands before the matcher and leaves the answer where the append that it is
 //! asked for finds it.
 
 use std::cell::RefCell;
 use std::sync::Arc;
+
+mod storing;
+
+use storing::{Late, Storing};
 
 use sluicegate_channels::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, Claim, DeadLetter, DeadLetterKey,
@@ -30,42 +38,50 @@ tokio::task_local! {
 pub struct Recorder {
     channel: Arc<dyn Channel>,
     history: Arc<History>,
+    late: Late,
 }
 
 impl Recorder {
     /// Records what `channel` stores.
     pub fn new(channel: Arc<dyn Channel>, history: Arc<History>) -> Self {
-        Recorder { channel, history }
-    }
-
-    async fn store(
-        &self,
-        batch: Vec<Event>,
-        admission: Admission,
-    ) -> Result<Vec<Position>, AppendError> {
-        let events = batch.clone();
-        let began = Instant::now();
-        let storing = async {
-            let stored = self.channel.append(batch, admission).await;
-            (stored, JUDGED.with(RefCell::take))
-        };
-        let judged = RefCell::new(Vec::with_capacity(events.len()));
-        let (stored, judged) = JUDGED.scope(judged, storing).await;
-        let positions = stored?;
-        let took = began.elapsed();
-        // A channel that asks elsewhere or more than once leaves it unknown.
-        let is_told = judged.len() == events.len();
-        for (index, (event, position)) in events.iter().zip(&positions).enumerate() {
-            let stored = Stored {
-                position: *position,
-                took,
-                is_reply: matches!(admission, Admission::Internal),
-                judged: judged.get(index).copied().filter(|_| is_told),
-            };
-            self.history.accepted(event, &stored);
+        let late = Late::default();
+        Recorder {
+            channel,
+            history,
+            late,
         }
-        Ok(positions)
     }
+}
+
+/// Appends to the channel, and records what that says.
+async fn store(
+    channel: Arc<dyn Channel>,
+    history: Arc<History>,
+    batch: Vec<Event>,
+    admission: Admission,
+) -> Result<Vec<Position>, AppendError> {
+    let events = batch.clone();
+    let began = Instant::now();
+    let storing = async {
+        let stored = channel.append(batch, admission).await;
+        (stored, JUDGED.with(RefCell::take))
+    };
+    let judged = RefCell::new(Vec::with_capacity(events.len()));
+    let (stored, judged) = JUDGED.scope(judged, storing).await;
+    let positions = stored?;
+    let took = began.elapsed();
+    // A channel that asks elsewhere or more than once leaves it unknown.
+    let is_told = judged.len() == events.len();
+    for (index, (event, position)) in events.iter().zip(&positions).enumerate() {
+        let stored = Stored {
+            position: *position,
+            took,
+            is_reply: matches!(admission, Admission::Internal),
+            judged: judged.get(index).copied().filter(|_| is_told),
+        };
+        history.accepted(event, &stored);
+    }
+    Ok(positions)
 }
 
 /// A matcher, whose answers are counted for the history.
@@ -95,7 +111,17 @@ impl Channel for Recorder {
         batch: Vec<Event>,
         admission: Admission,
     ) -> BoxFuture<'_, Result<Vec<Position>, AppendError>> {
-        Box::pin(self.store(batch, admission))
+        let size_bytes = batch.iter().map(Event::size_bytes).sum();
+        let events = batch.len() as u64;
+        let (channel, history) = (Arc::clone(&self.channel), Arc::clone(&self.history));
+        Box::pin(Storing {
+            inner: Some(Box::pin(store(channel, history, batch, admission))),
+            has_begun: false,
+            events,
+            size_bytes,
+            late: self.late.clone(),
+            history: Arc::clone(&self.history),
+        })
     }
 
     fn subscribe(

@@ -23,3 +23,4 @@ mod shutdown;
 /// The door.
 mod admission;
 mod answers;
+mod gone;

@@ -1,4 +1,4 @@
-//! A store that never acknowledges, or refuses whatever comes.
+//! A store that never acknowledges, or late, or refuses whatever comes.
 
 use sluicegate_channels::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
@@ -8,14 +8,19 @@ use sluicegate_channels::{
 use sluicegate_event::Event;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
 
 use crate::door::memory_channel;
 
-/// A memory channel whose appends hang, or end with an error.
+/// A memory channel whose appends hang, end late, or end with an error.
 #[derive(Debug)]
 pub(crate) struct StuckChannel {
     inner: Arc<dyn Channel>,
     refuses: Option<AppendError>,
+    opens: Option<Arc<Semaphore>>,
+    appended: AtomicUsize,
 }
 
 impl StuckChannel {
@@ -24,7 +29,22 @@ impl StuckChannel {
         StuckChannel {
             inner: memory_channel(MemoryOptions::default()),
             refuses: None,
+            opens: None,
+            appended: AtomicUsize::new(0),
         }
+    }
+
+    /// Appends are stored at once, and end once `opens` has room for one.
+    pub(crate) fn late(opens: Arc<Semaphore>) -> Self {
+        StuckChannel {
+            opens: Some(opens),
+            ..StuckChannel::new()
+        }
+    }
+
+    /// How many appends are stored, whether they have ended or not.
+    pub(crate) fn appended(&self) -> usize {
+        self.appended.load(Ordering::Relaxed)
     }
 
     /// Appends end with `error`.
@@ -39,12 +59,19 @@ impl StuckChannel {
 impl Channel for StuckChannel {
     fn append(
         &self,
-        _batch: Vec<Event>,
-        _admission: Admission,
+        batch: Vec<Event>,
+        admission: Admission,
     ) -> BoxFuture<'_, Result<Vec<Position>, AppendError>> {
-        match self.refuses.clone() {
-            Some(error) => Box::pin(std::future::ready(Err(error))),
-            None => Box::pin(std::future::pending()),
+        match (self.refuses.clone(), self.opens.clone()) {
+            (Some(error), _) => Box::pin(std::future::ready(Err(error))),
+            (None, None) => Box::pin(std::future::pending()),
+            (None, Some(opens)) => Box::pin(async move {
+                let stored = self.inner.append(batch, admission).await;
+                self.appended.fetch_add(1, Ordering::Relaxed);
+                let opened = opens.acquire().await;
+                opened.expect("nobody closes it").forget();
+                stored
+            }),
         }
     }
 
