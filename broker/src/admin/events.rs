@@ -134,6 +134,7 @@ async fn complete(
             if triggers.len() >= TRIGGERS_MAX {
                 story.triggers_left_out += 1;
                 continue;
+    let (told_at, is_latest) = (told.position, told.is_latest);
             }
             triggers.insert(name.to_owned(), judged(view, event));
             continue;
@@ -145,6 +146,7 @@ async fn complete(
         if let Some(event) = &event {
             trigger.filter = parts(view, event).1;
         }
+    story.lost = event.is_none() && is_latest && is_lost(&*broker.channel, told_at).await;
     }
     for trigger in triggers.values_mut() {
         name_replies(trigger, &*broker.channel).await;
@@ -193,6 +195,22 @@ fn judged(view: &TriggerView, event: &Event) -> TriggerStory {
 
 fn parts(view: &TriggerView, event: &Event) -> (Decision, Vec<FilterPart>) {
     let explanation = explain(&view.trigger.filters, event);
+/// Whether damage stands where the event did. What was removed as too old is below what is there.
+async fn is_lost(channel: &dyn Channel, position: Position) -> bool {
+    let is_damaged = channel
+        .retained(Start::At(position), 1)
+        .await
+        .is_ok_and(|page| {
+            let found = page.events.first();
+            page.lost > 0 && found.is_none_or(|it| it.position != position)
+        });
+    if !is_damaged {
+        return false;
+    }
+    let oldest = channel.retained(Start::Earliest, 1).await;
+    oldest.is_ok_and(|page| page.events.first().is_some_and(|it| it.position < position))
+}
+
     let parts = lines(&explanation).into_iter().map(FilterPart::from);
     (explanation.outcome.into(), parts.collect())
 }

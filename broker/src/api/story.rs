@@ -116,6 +116,10 @@ pub struct Story {
     /// Whether records that are missing may be about this event.
     pub gaps: bool,
 }
+    /// Whether it was among what the channel has, and is lost to damage of its store. A trigger that had
+    /// not had it then never will.
+    #[serde(default)]
+    pub lost: bool,
 
 /// What a trigger did with an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -242,7 +242,13 @@ fn remarks(history: &HistoryReach, stories: &Stories) -> Vec<String> {
             gaps_of(history, stories().filter_map(|it| it.accepted_at).min())
         ));
     }
-    if stories().any(|it| !it.retained) {
+    if stories().any(|it| it.lost) {
+        remarks.push(format!(
+            "{broker} has lost the event to damage of its store: a trigger that had not had it will not \
+             get it"
+        ));
+    }
+    if stories().any(|it| !it.retained && !it.lost) {
         remarks.push(format!(
             "{broker} no longer has the event: triggers that did not want it are not shown"
         ));
