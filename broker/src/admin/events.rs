@@ -12,6 +12,7 @@ use sluicegate_event::Event;
 use sluicegate_filter::Outcome;
 use sluicegate_filter::explain::explain;
 
+use super::find::no_trigger;
 use super::{Admin, bad_call, no_object};
 use crate::api::{
     Decision, FilterPart, HistoryReach, Stories, Story, StoryQuery, StoryState, Time, TriggerStory,
@@ -27,7 +28,7 @@ const TRIGGERS_MAX: usize = 200;
 const REPLIES_LOOKED_UP_MAX: usize = 10;
 
 const HINT: &str =
-    "ask for /api/v1/events/{id}, with source and broker=namespace/name to narrow it";
+    "ask for /api/v1/events/{id}, with source, broker=namespace/name and trigger to narrow it";
 
 pub(super) async fn story(
     State(admin): State<Admin>,
@@ -68,12 +69,31 @@ pub(super) async fn story(
                 .as_ref()
                 .is_none_or(|source| told.is_of(source))
             {
-                let story = complete(told, &id, &found, broker, &table).await;
-                stories.events.push(story);
+                let story = complete(told, &id, &found, broker, &table, &query).await;
+                let has_any = !story.triggers.is_empty() || !story.deletions.is_empty();
+                if query.trigger.is_none() || has_any {
+                    stories.events.push(story);
+                }
             }
         }
     }
-    Json(stories).into_response()
+    match unknown_trigger(&query, &stories, &table) {
+        Some(refused) => refused,
+        None => Json(stories).into_response(),
+    }
+}
+
+/// A trigger that is not there, and of which nothing is told, is most likely a slip of the pen.
+fn unknown_trigger(query: &StoryQuery, stories: &Stories, table: &Table) -> Option<Response> {
+    let wanted = query.trigger.as_ref()?;
+    let mut names = table.triggers.keys();
+    if !stories.events.is_empty() || names.any(|it| query.is_of(&it.namespace, &it.name)) {
+        return None;
+    }
+    Some(match wanted.split_once('/') {
+        Some((namespace, name)) => no_trigger(table, Some(namespace), name),
+        None => no_trigger(table, None, wanted),
+    })
 }
 
 async fn find(history: &Arc<History>, id: &str) -> Found {
@@ -107,12 +127,14 @@ async fn complete(
     found: &Found,
     broker: &RunningBroker,
     table: &Table,
+    query: &StoryQuery,
 ) -> Story {
     let event = match told.is_latest {
         true => retained(&*broker.channel, told.position).await,
         false => None,
     };
     let event = event.filter(|(_, event)| event.id() == id && told.is_of(event.source()));
+    let (told_at, is_latest) = (told.position, told.is_latest);
     let Told {
         mut story,
         mut triggers,
@@ -124,17 +146,23 @@ async fn complete(
         fill_in(&mut story, event, *accepted_at);
     }
     let event = event.map(|(_, event)| event);
+    story.lost = event.is_none() && is_latest && is_lost(&*broker.channel, told_at).await;
     let views: BTreeMap<&str, &TriggerView> = table
         .triggers_of(&broker.name)
         .map(|view| (view.trigger.metadata.name.name.as_str(), &**view))
+        .filter(|(name, _)| query.is_of(&broker.name.namespace, name))
         .collect();
+    // Counted before those that nobody asked for are left out.
+    let recorded = triggers.len() as u64;
+    triggers.retain(|name, _| query.is_of(&broker.name.namespace, name));
+    let deletions = &mut story.deletions;
+    deletions.retain(|it| query.is_of(&broker.name.namespace, &it.trigger));
     for (name, view) in views {
         if !triggers.contains_key(name) {
             let Some(event) = &event else { continue };
             if triggers.len() >= TRIGGERS_MAX {
                 story.triggers_left_out += 1;
                 continue;
-    let (told_at, is_latest) = (told.position, told.is_latest);
             }
             triggers.insert(name.to_owned(), judged(view, event));
             continue;
@@ -146,12 +174,10 @@ async fn complete(
         if let Some(event) = &event {
             trigger.filter = parts(view, event).1;
         }
-    story.lost = event.is_none() && is_latest && is_lost(&*broker.channel, told_at).await;
     }
     for trigger in triggers.values_mut() {
         name_replies(trigger, &*broker.channel).await;
     }
-    let recorded = triggers.values().filter(|it| it.recorded).count() as u64;
     if story.matched.is_some_and(|matched| matched <= recorded) {
         // Whoever else would match now did not when it was stored.
         let others = triggers.values_mut().filter(|it| !it.recorded);
@@ -167,6 +193,22 @@ async fn retained(channel: &dyn Channel, position: Position) -> Option<(Time, Ar
     let page = channel.retained(Start::At(position), 1).await.ok()?;
     let one = page.events.into_iter().next()?;
     (one.position == position).then_some((Time(one.accepted_at), one.event))
+}
+
+/// Whether damage stands where the event did. What was removed as too old is below what is there.
+async fn is_lost(channel: &dyn Channel, position: Position) -> bool {
+    let is_damaged = channel
+        .retained(Start::At(position), 1)
+        .await
+        .is_ok_and(|page| {
+            let found = page.events.first();
+            page.lost > 0 && found.is_none_or(|it| it.position != position)
+        });
+    if !is_damaged {
+        return false;
+    }
+    let oldest = channel.retained(Start::Earliest, 1).await;
+    oldest.is_ok_and(|page| page.events.first().is_some_and(|it| it.position < position))
 }
 
 /// What the records do not tell, where the acceptance is not among them.
@@ -195,22 +237,6 @@ fn judged(view: &TriggerView, event: &Event) -> TriggerStory {
 
 fn parts(view: &TriggerView, event: &Event) -> (Decision, Vec<FilterPart>) {
     let explanation = explain(&view.trigger.filters, event);
-/// Whether damage stands where the event did. What was removed as too old is below what is there.
-async fn is_lost(channel: &dyn Channel, position: Position) -> bool {
-    let is_damaged = channel
-        .retained(Start::At(position), 1)
-        .await
-        .is_ok_and(|page| {
-            let found = page.events.first();
-            page.lost > 0 && found.is_none_or(|it| it.position != position)
-        });
-    if !is_damaged {
-        return false;
-    }
-    let oldest = channel.retained(Start::Earliest, 1).await;
-    oldest.is_ok_and(|page| page.events.first().is_some_and(|it| it.position < position))
-}
-
     let parts = lines(&explanation).into_iter().map(FilterPart::from);
     (explanation.outcome.into(), parts.collect())
 }

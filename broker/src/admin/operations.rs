@@ -100,6 +100,15 @@ fn letters(
     {
         return Err(Box::new(find::no_trigger(table, namespace, trigger)));
     }
+    if let (Some(namespace), Some(name)) = (&request.letters.namespace, &request.letters.broker) {
+        let broker = ObjectName {
+            namespace: namespace.clone(),
+            name: name.clone(),
+        };
+        if !table.brokers.contains_key(&broker) {
+            return Err(Box::new(no_broker(table, &broker)));
+        }
+    }
     let letters = Letters::new(end, choice, request.conduct, table, now);
     Ok(Work::Letters(letters))
 }

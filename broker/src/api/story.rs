@@ -18,6 +18,19 @@ pub struct StoryQuery {
     /// Only this broker, as `namespace/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broker: Option<String>,
+    /// Only this trigger, as `namespace/name`; or as `name`, in whatever namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+}
+
+impl StoryQuery {
+    /// Whether a trigger is to be told of.
+    pub fn is_of(&self, namespace: &str, name: &str) -> bool {
+        self.trigger.as_ref().is_none_or(|wanted| {
+            let bare = wanted.split_once('/');
+            bare.map_or(wanted == name, |wanted| wanted == (namespace, name))
+        })
+    }
 }
 
 /// Everything that is known of the events with one id.
@@ -103,6 +116,10 @@ pub struct Story {
     pub reply: bool,
     /// Whether the channel still has it.
     pub retained: bool,
+    /// Whether it was among what the channel has, and is lost to damage of its store. A trigger that had
+    /// not had it then never will.
+    #[serde(default)]
+    pub lost: bool,
     /// How many triggers wanted it when it was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched: Option<u64>,
@@ -111,15 +128,15 @@ pub struct Story {
     pub failed: Option<u64>,
     /// Each trigger of which something is known, by name.
     pub triggers: Vec<TriggerStory>,
+    /// Triggers that were deleted since it was stored, of which nothing else is recorded and which may
+    /// have been to get it; the latest 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deletions: Vec<StoryDeletion>,
     /// How many triggers are not listed, of those that nothing is recorded of.
     pub triggers_left_out: u64,
     /// Whether records that are missing may be about this event.
     pub gaps: bool,
 }
-    /// Whether it was among what the channel has, and is lost to damage of its store. A trigger that had
-    /// not had it then never will.
-    #[serde(default)]
-    pub lost: bool,
 
 /// What a trigger did with an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,10 +149,6 @@ pub struct TriggerStory {
     /// Whether it wanted the event.
     pub decision: Decision,
     /// Whether the decision is told from what was recorded; else by the filter in force now.
-    /// Triggers that were deleted since it was stored, of which nothing else is recorded and which may
-    /// have been to get it; the latest 100.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deletions: Vec<StoryDeletion>,
     pub recorded: bool,
     /// Whether there is such a trigger now.
     pub exists: bool,
@@ -165,6 +178,12 @@ pub struct TriggerStory {
     /// Events that its subscriber answered with, which are stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replies: Vec<StoryReply>,
+    /// What was commanded of it, oldest first; the latest 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<StoryCommand>,
+    /// When the trigger was deleted, if that was after the latest that is told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Time>,
 }
 
 /// Whether a trigger wants an event.
@@ -182,12 +201,6 @@ pub enum Decision {
 /// How a trigger stands with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-    /// What was commanded of it, oldest first; the latest 100.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub commands: Vec<StoryCommand>,
-    /// When the trigger was deleted, if that was after the latest that is told of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deleted_at: Option<Time>,
 pub enum StoryState {
     /// Nothing was recorded yet.
     Waiting,
@@ -203,23 +216,6 @@ pub enum StoryState {
     Parked,
     /// It ended unseen.
     Discarded,
-}
-
-/// One part of a filter, and what it says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FilterPart {
-    /// How many parts stand around it.
-    pub depth: u32,
-    /// What it says; absent in a remark about the part above.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<Decision>,
-    /// What is asked.
-    pub text: String,
-    /// What the event has, where that says more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub found: Option<String>,
-    /// Whether the decision stems from it.
     /// The trigger was deleted before it was through with it.
     Cancelled,
 }
@@ -265,6 +261,23 @@ pub struct StoryDeletion {
     pub at: Time,
     /// How many events it was not through with.
     pub cancelled: u64,
+}
+
+/// One part of a filter, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FilterPart {
+    /// How many parts stand around it.
+    pub depth: u32,
+    /// What it says; absent in a remark about the part above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Decision>,
+    /// What is asked.
+    pub text: String,
+    /// What the event has, where that says more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+    /// Whether the decision stems from it.
     pub decided: bool,
     /// Whether it decided alone, of several that could have.
     pub decided_alone: bool,

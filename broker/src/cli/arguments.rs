@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::Args;
 use http::Uri;
 use sluicegate_filter::cesql::Expression;
-use sluicegate_resources::ObjectName;
 
 /// Where the server's admin address is, unless something else is said.
 pub const DEFAULT_SERVER: &str = "http://127.0.0.1:8081";
@@ -165,19 +164,6 @@ pub fn key_value(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         Some(_) | None => Err("must be NAME=VALUE".to_owned()),
     }
-}
-
-/// Reads `namespace/name`, or a name in the namespace `default`.
-///
-/// # Errors
-///
-/// When either part is not a name.
-pub fn object_name(text: &str) -> Result<ObjectName, String> {
-    let (namespace, name) = text.split_once('/').unwrap_or(("default", text));
-    Ok(ObjectName {
-        namespace: dns_label(namespace)?,
-        name: dns_name(name)?,
-    })
 }
 
 /// Reads the name of a namespace: a DNS label.

@@ -14,10 +14,11 @@ use sluicegate_filter::Outcome;
 use sluicegate_filter::explain::{Explanation, explain};
 use sluicegate_resources::{ObjectName, nearest};
 
-use super::arguments::{ServerArgs, object_name};
+use super::arguments::{ServerArgs, dns_label};
 use super::console::Console;
 use super::event_file::read_one;
 use super::exit::{Exit, Failure};
+use super::triggers::{GivenName, given_name};
 use super::validate::{DEFAULT_PATH, Output, gather};
 
 mod find;
@@ -31,6 +32,7 @@ const EXAMPLES: &str = "\
 Examples:
   sluicegate explain 01K0Z4S9Q                         what became of an event, asking the server
   sluicegate explain 01K0Z4S9Q --source /shop --broker shop/orders
+  sluicegate explain 01K0Z4S9Q --trigger billing       only what that trigger did with it
   sluicegate explain --event order.json                the triggers in ./sluicegate
   sluicegate explain --event order.json --trigger shop/billing
   sluicegate explain --event order.json --broker shop/orders
@@ -54,12 +56,15 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "URI", requires = "id", conflicts_with = "event")]
     pub source: Option<String>,
     /// Only this trigger; those of every broker when not given
-    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = object_name)]
-    pub trigger: Option<ObjectName>,
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = given_name)]
+    pub trigger: Option<GivenName>,
     /// Only the triggers of this broker
-    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = object_name,
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = given_name,
         conflicts_with = "trigger")]
-    pub broker: Option<ObjectName>,
+    pub broker: Option<GivenName>,
+    /// The namespace of names that say none
+    #[arg(short, long, value_name = "NAME", env = "SLUICEGATE_NAMESPACE", value_parser = dns_label)]
+    pub namespace: Option<String>,
     /// A folder or file of manifests; repeatable
     #[arg(long, value_name = "PATH", default_value = DEFAULT_PATH)]
     pub manifests: Vec<PathBuf>,
@@ -69,6 +74,18 @@ pub struct ExplainArgs {
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "human")]
     pub output: Output,
+}
+
+impl ExplainArgs {
+    fn broker(&self) -> Option<ObjectName> {
+        let broker = self.broker.as_ref()?;
+        Some(broker.of_broker(None, self.namespace.as_deref()))
+    }
+
+    fn trigger(&self) -> Option<GivenName> {
+        let trigger = self.trigger.as_ref()?;
+        Some(trigger.within(self.namespace.as_deref()))
+    }
 }
 
 /// A trigger and what its filter says.
@@ -131,15 +148,15 @@ fn of_manifests(event: &str, args: &ExplainArgs, console: &mut Console) -> Resul
 
 /// The triggers to explain, at least one, by broker and name.
 fn asked(found: Found, args: &ExplainArgs) -> Result<Vec<Placed>, Failure> {
-    let Some(wanted) = &args.trigger else {
+    let Some(wanted) = args.trigger() else {
         if found.triggers.is_empty() {
             return Err(no_trigger(&found));
         }
         let mut triggers = found.triggers;
-        if let Some(broker) = &args.broker {
-            triggers.retain(|placed| placed.broker() == *broker);
+        if let Some(broker) = args.broker() {
+            triggers.retain(|placed| placed.broker() == broker);
             if triggers.is_empty() {
-                return Err(none_of_broker(broker));
+                return Err(none_of_broker(&broker));
             }
         }
         triggers.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
@@ -148,14 +165,15 @@ fn asked(found: Found, args: &ExplainArgs) -> Result<Vec<Placed>, Failure> {
     let (named, others): (Vec<_>, Vec<_>) = found
         .triggers
         .into_iter()
-        .partition(|placed| placed.name() == wanted);
+        .partition(|placed| wanted.is_of(&placed.name().namespace, &placed.name().name));
     if named.is_empty() {
-        let is_invalid = found.invalid.contains(wanted);
+        let mut invalid_ones = found.invalid.iter();
+        let is_invalid = invalid_ones.any(|it| wanted.is_of(&it.namespace, &it.name));
         return Err(if is_invalid || found.has_nameless_faults {
-            invalid(wanted, is_invalid)
+            invalid(&wanted, is_invalid)
         } else {
             let names = others.iter().map(|placed| placed.name().to_string());
-            unknown(wanted, names.collect())
+            unknown(&wanted, names.collect())
         });
     }
     Ok(named)
@@ -183,7 +201,7 @@ fn none_of_broker(broker: &ObjectName) -> Failure {
     )
 }
 
-fn invalid(wanted: &ObjectName, is_named: bool) -> Failure {
+fn invalid(wanted: &GivenName, is_named: bool) -> Failure {
     let message = if is_named {
         format!("the trigger {wanted} is not valid")
     } else {
@@ -196,23 +214,19 @@ fn invalid(wanted: &ObjectName, is_named: bool) -> Failure {
     )
 }
 
-fn unknown(wanted: &ObjectName, mut names: Vec<String>) -> Failure {
+fn unknown(wanted: &GivenName, mut names: Vec<String>) -> Failure {
     names.sort();
-    let same_name = names
-        .iter()
-        .find(|name| name.split('/').nth(1) == Some(&wanted.name));
+    let parts = || names.iter().filter_map(|it| it.split_once('/'));
+    let same_name = parts().find(|(_, name)| *name == wanted.name);
     // The namespace is not compared: as a part of both names it would make any two alike.
-    let beside = names
-        .iter()
-        .filter_map(|name| name.strip_prefix(&wanted.namespace));
-    let close = nearest(
-        &wanted.name,
-        beside.filter_map(|name| name.strip_prefix('/')),
-    );
-    let meant = match (same_name, close) {
-        (Some(meant), _) => Some(meant.clone()),
-        (None, close) => close.map(|name| format!("{}/{name}", wanted.namespace)),
+    let is_beside = |namespace: &str| wanted.namespace.as_ref().is_none_or(|it| it == namespace);
+    let beside = || parts().filter(|(namespace, _)| is_beside(namespace));
+    let close = || {
+        let near = nearest(&wanted.name, beside().map(|(_, name)| name))?;
+        beside().find(|(_, name)| *name == near)
     };
+    let meant = same_name.or_else(close);
+    let meant = meant.map(|(namespace, name)| format!("{namespace}/{name}"));
     let listed: Vec<&str> = names.iter().take(NAMES_MAX).map(String::as_str).collect();
     let more = names.len().saturating_sub(NAMES_MAX);
     let listed = match (listed.join(", "), more) {

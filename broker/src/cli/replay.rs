@@ -127,10 +127,10 @@ async fn receivers(
     }
     let of = |it: &api::Trigger| (it.namespace.clone(), it.broker.clone());
     let mut brokers: Vec<Name> = found.iter().map(of).collect();
-    brokers.extend(args.broker.as_ref().and_then(|given| {
-        let given = given.within(args.namespace.as_deref());
-        let namespace = given.namespace.or_else(|| Some(brokers.first()?.0.clone()));
-        Some((namespace?, given.name))
+    brokers.extend(args.broker.as_ref().map(|given| {
+        let beside = brokers.first().map(|(namespace, _)| namespace.as_str());
+        let broker = given.of_broker(beside, args.namespace.as_deref());
+        (broker.namespace, broker.name)
     }));
     brokers.sort();
     brokers.dedup();
@@ -155,34 +155,26 @@ async fn receivers(
 /// The broker that is named, or the only one.
 async fn only_broker(args: &ReplayArgs, client: &AdminClient) -> Result<Name, Failure> {
     let brokers: api::List<api::Broker> = client.get(api::BROKERS).await?;
-    let wanted = args
-        .broker
-        .as_ref()
-        .map(|it| it.within(args.namespace.as_deref()));
-    let is_meant = |it: &&api::Broker| match &wanted {
-        Some(wanted) => {
-            let namespace = wanted.namespace.as_ref();
-            it.name == wanted.name && namespace.is_none_or(|namespace| *namespace == it.namespace)
-        }
-        None => args
-            .namespace
-            .as_ref()
-            .is_none_or(|namespace| *namespace == it.namespace),
-    };
-    let meant: Vec<&api::Broker> = brokers.items.iter().filter(is_meant).collect();
-    match (&*meant, wanted) {
-        ([only], _) => Ok((only.namespace.clone(), only.name.clone())),
-        ([], Some(wanted)) => Err(Failure::new(
-            Exit::Failed,
-            format!("the server has nothing named {wanted} among its brokers"),
-            "list them all with `sluicegate get brokers`",
-        )),
-        ([], None) => Err(Failure::new(
+    let namespace = args.namespace.as_deref();
+    if let Some(given) = &args.broker {
+        let wanted = given.of_broker(None, namespace);
+        let is_meant =
+            |it: &&api::Broker| it.name == wanted.name && it.namespace == wanted.namespace;
+        return match brokers.items.iter().find(is_meant) {
+            Some(found) => Ok((found.namespace.clone(), found.name.clone())),
+            None => Err(triggers::unknown_broker(&wanted, &brokers.items)),
+        };
+    }
+    let is_there = |it: &&api::Broker| namespace.is_none_or(|namespace| *namespace == it.namespace);
+    let meant: Vec<&api::Broker> = brokers.items.iter().filter(is_there).collect();
+    match &*meant {
+        [only] => Ok((only.namespace.clone(), only.name.clone())),
+        [] => Err(Failure::new(
             Exit::Failed,
             "the server has no broker",
             "write one with `sluicegate new broker NAME`",
         )),
-        ([first, ..], _) => Err(Failure::usage(
+        [first, ..] => Err(Failure::usage(
             "there is more than one broker",
             format!(
                 "say which, such as --broker {}/{}",

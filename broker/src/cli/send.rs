@@ -14,10 +14,11 @@ use http::Uri;
 use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
 
-use super::arguments::{ServerArgs, duration, http_url, key_value, object_name, rate};
+use super::arguments::{ServerArgs, dns_label, duration, http_url, key_value, rate};
 use super::client::Client;
 use super::console::Console;
 use super::exit::Failure;
+use super::triggers::{GivenName, given_name};
 
 mod compose;
 mod follow;
@@ -88,8 +89,11 @@ pub struct SendArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Which broker; default/default, or the server's only one, when not given
-    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = object_name, conflicts_with = "url")]
-    pub broker: Option<ObjectName>,
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = given_name, conflicts_with = "url")]
+    pub broker: Option<GivenName>,
+    /// The namespace of a --broker that says none
+    #[arg(short, long, value_name = "NAME", env = "SLUICEGATE_NAMESPACE", value_parser = dns_label)]
+    pub namespace: Option<String>,
     /// Send here, without asking a server
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub url: Option<Uri>,
@@ -99,6 +103,12 @@ pub struct SendArgs {
 }
 
 impl SendArgs {
+    /// The broker that is named, if one is.
+    fn broker(&self) -> Option<ObjectName> {
+        let broker = self.broker.as_ref()?;
+        Some(broker.of_broker(None, self.namespace.as_deref()))
+    }
+
     /// What to wait for, if anything; `--wait` alone is for the first attempt.
     fn waits_for(&self) -> Option<WaitFor> {
         self.wait.map(|it| it.unwrap_or(WaitFor::First))
@@ -171,18 +181,8 @@ async fn one(
         crate::logging::visible(event.id(), 256),
         crate::logging::visible(event.ty(), 256),
         target.shown,
-    ))?;
-    match watch {
-        Some(watch) => follow::tell(watch, &event, args, console).await,
-        None => Ok(()),
-    }
-}
-
-fn dry_run(
-    events: compose::Events,
-    args: &SendArgs,
         if is_duplicate { "   a duplicate" } else { "" },
-    target: &Target,
+    ))?;
     if is_duplicate {
         // Nothing more will happen to it, so nothing is waited for.
         console.say(format_args!(
@@ -193,6 +193,16 @@ fn dry_run(
         ));
         return Ok(());
     }
+    match watch {
+        Some(watch) => follow::tell(watch, &event, args, console).await,
+        None => Ok(()),
+    }
+}
+
+fn dry_run(
+    events: compose::Events,
+    args: &SendArgs,
+    target: &Target,
     console: &mut Console,
 ) -> Result<(), Failure> {
     for (index, event) in events.enumerate() {

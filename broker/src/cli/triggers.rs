@@ -1,9 +1,11 @@
 //! A trigger, or a broker, as it is named on the command line, and the one of the server that is
 //! meant.
 //!
-//! `NAMESPACE/NAME` names one. So does a name alone, where no other namespace has it.
+//! `NAMESPACE/NAME` names one. A trigger is also named without its namespace, where no other has one of
+//! that name. A broker without one is in that of `-n`, or of the trigger that is named beside it, or in
+//! `default`; every command that has `--broker` asks [`GivenName::of_broker`].
 
-use sluicegate_resources::nearest;
+use sluicegate_resources::{ObjectName, nearest};
 
 use super::arguments::{dns_label, dns_name};
 use super::client::AdminClient;
@@ -50,8 +52,22 @@ impl GivenName {
     }
 
     pub(super) fn means(&self, trigger: &Trigger) -> bool {
-        let namespace = self.namespace.as_ref();
-        trigger.name == self.name && namespace.is_none_or(|it| *it == trigger.namespace)
+        self.is_of(&trigger.namespace, &trigger.name)
+    }
+
+    /// Whether it may stand for what is called so.
+    pub(super) fn is_of(&self, namespace: &str, name: &str) -> bool {
+        self.name == name && self.namespace.as_deref().is_none_or(|it| it == namespace)
+    }
+
+    /// The broker that is meant. `beside` is the namespace of a trigger that is named with it, which can
+    /// only be the broker's; `namespace` what `-n` says.
+    pub(super) fn of_broker(&self, beside: Option<&str>, namespace: Option<&str>) -> ObjectName {
+        let own = self.namespace.as_deref();
+        ObjectName {
+            namespace: own.or(beside).or(namespace).unwrap_or("default").to_owned(),
+            name: self.name.clone(),
+        }
     }
 }
 
@@ -96,9 +112,42 @@ pub(super) fn unknown(wanted: &GivenName, triggers: &[Trigger]) -> Failure {
     Failure::new(Exit::Failed, message, next)
 }
 
+/// That there is no such broker, and which may be meant.
+pub(super) fn unknown_broker(wanted: &ObjectName, brokers: &[api::Broker]) -> Failure {
+    let see = "list them all with `sluicegate get brokers`";
+    let same = brokers.iter().find(|it| it.name == wanted.name);
+    let beside = || brokers.iter().filter(|it| it.namespace == wanted.namespace);
+    let near = || {
+        let name = nearest(&wanted.name, beside().map(|it| it.name.as_str()))?;
+        beside().find(|it| it.name == name)
+    };
+    let next = match same.or_else(near) {
+        Some(meant) => format!("did you mean {}/{}? {see}", meant.namespace, meant.name),
+        None => see.to_owned(),
+    };
+    let message = format!("the server has no broker {wanted}");
+    Failure::new(Exit::Failed, message, next)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broker_without_a_namespace_is_where_its_trigger_is_or_in_that_of_n_or_in_default() {
+        for (text, beside, namespace, meant) in [
+            ("orders", None, None, "default/orders"),
+            ("orders", None, Some("shop"), "shop/orders"),
+            ("orders", Some("other"), Some("shop"), "other/orders"),
+            ("orders", Some("other"), None, "other/orders"),
+            ("shop/orders", Some("other"), Some("more"), "shop/orders"),
+            ("shop/orders", None, None, "shop/orders"),
+        ] {
+            let given = given_name(text).unwrap();
+            let broker = given.of_broker(beside, namespace);
+            assert_eq!(broker.to_string(), meant, "{text} {beside:?} {namespace:?}");
+        }
+    }
 
     #[test]
     fn a_trigger_is_named_with_its_namespace_or_without() {

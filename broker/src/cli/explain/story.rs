@@ -1,7 +1,7 @@
 //! `explain EVENT-ID`: what became of accepted events, as a server tells it.
 
 use super::ExplainArgs;
-use crate::api::{self, Stories, TriggerStory};
+use crate::api::{self, Stories};
 use crate::cli::arguments::push_query_value;
 use crate::cli::client::AdminClient;
 use crate::cli::console::Console;
@@ -23,15 +23,7 @@ pub(super) async fn execute(
     console: &mut Console,
 ) -> Result<(), Failure> {
     let client = AdminClient::new(&args.server.server)?;
-    let mut stories: Stories = client.get(&path_of(id, args)).await?;
-    if let Some(wanted) = &args.trigger {
-        let is_wanted =
-            |it: &TriggerStory| it.namespace == wanted.namespace && it.name == wanted.name;
-        for story in &mut stories.events {
-            story.triggers.retain(is_wanted);
-        }
-        stories.events.retain(|story| !story.triggers.is_empty());
-    }
+    let stories: Stories = client.get(&path_of(id, args)).await?;
     match args.output {
         Output::Human => words::show(id, &stories, console)?,
         Output::Json => {
@@ -40,7 +32,8 @@ pub(super) async fn execute(
         }
     }
     if stories.events.is_empty() {
-        let (message, next) = words::nothing(id, &stories);
+        let trigger = args.trigger().map(|it| it.to_string());
+        let (message, next) = words::nothing(id, trigger.as_deref(), &stories);
         return Err(Failure::new(Exit::Failed, message, next));
     }
     Ok(())
@@ -50,10 +43,12 @@ fn path_of(id: &str, args: &ExplainArgs) -> String {
     let mut path = format!("{}/", api::EVENTS);
     push_query_value(id, &mut path);
     let mut separator = '?';
-    let broker = args.broker.as_ref().map(ToString::to_string);
+    let broker = args.broker().map(|it| it.to_string());
+    let trigger = args.trigger().map(|it| it.to_string());
     for (key, value) in [
         ("source", args.source.as_ref()),
         ("broker", broker.as_ref()),
+        ("trigger", trigger.as_ref()),
     ] {
         if let Some(value) = value {
             path.push_str(&format!("{separator}{key}="));

@@ -222,6 +222,8 @@ fn the_triggers_of_one_broker_can_be_asked_for_and_one_that_is_not_there_is_said
         run.out
     );
     assert!(!run.out.contains("orders"), "{}", run.out);
+    let run = ran(&manifests, &["--broker", "orders", "-n", "shop"]);
+    assert!(run.out.contains("trigger  a "), "{}", run.out);
     let run = ran(&manifests, &["--broker", "orders"]);
     assert_eq!((run.code, run.out.as_str()), (2, ""));
     assert!(
@@ -281,13 +283,20 @@ fn one_trigger_can_be_named_and_an_unknown_one_lists_close_ones() {
         run.out
     );
     assert_eq!(run.code, 1);
-    assert_eq!(ran(&manifests, &["--trigger", "shop/audit"]).code, 0);
+    for words in [
+        &["--trigger", "shop/audit"][..],
+        &["--trigger", "audit"],
+        &["--trigger", "audit", "-n", "shop"],
+    ] {
+        assert_eq!(ran(&manifests, words).code, 0, "{words:?}");
+    }
     for (name, next) in [
         (
             "shop/biling",
             "did you mean shop/billing? there are shop/audit, shop/billing",
         ),
-        ("audit", "did you mean shop/audit? there are"),
+        ("other/audit", "did you mean shop/audit? there are"),
+        ("audits", "did you mean shop/audit? there are"),
         ("shop/nothing-like-it", "next:  there are shop/audit"),
     ] {
         let run = ran(&manifests, &["--trigger", name]);

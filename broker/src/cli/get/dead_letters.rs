@@ -2,9 +2,10 @@
 
 use clap::Args;
 use sluicegate_channels::KINDS;
+use sluicegate_resources::ObjectName;
 
 use super::{Listed, Listing, print};
-use crate::api::{self, DeadLetter, LetterFilter, List, Trigger, When};
+use crate::api::{self, Broker, DeadLetter, LetterFilter, List, Trigger, When};
 use crate::cli::arguments::{condition, push_query_value};
 use crate::cli::client::AdminClient;
 use crate::cli::console::Console;
@@ -52,11 +53,13 @@ impl LetterFilterArgs {
                 "a trigger and its broker are in the same namespace; name one of the two",
             ));
         }
-        let name = |name: &Option<GivenName>| name.as_ref().map(|it| it.name.clone());
+        let broker = self.broker.as_ref();
+        let broker = broker.map(|it| it.of_broker(trigger.as_deref(), namespace));
+        let within = broker.as_ref().map(|it| it.namespace.clone());
         Ok(LetterFilter {
-            namespace: trigger.or(broker).or(namespace.map(str::to_owned)),
-            trigger: name(&self.trigger),
-            broker: name(&self.broker),
+            namespace: trigger.or(within).or(namespace.map(str::to_owned)),
+            trigger: self.trigger.as_ref().map(|it| it.name.clone()),
+            broker: broker.map(|it| it.name),
             reasons: self.reason.clone(),
             since: self.since,
             expression: self.expression.clone(),
@@ -178,6 +181,7 @@ pub(in super::super) async fn list(
         }
     }
     if all.items.is_empty() {
+        refuse_unknown_broker(&filter, &client).await?;
         refuse_unknown_trigger(&filter, &client).await?;
     }
     print(&all, args.listing.output, console)?;
@@ -193,6 +197,20 @@ pub(in super::super) async fn list(
         ));
     }
     Ok(())
+}
+
+/// Nor has one that is no broker's.
+async fn refuse_unknown_broker(filter: &LetterFilter, client: &AdminClient) -> Result<(), Failure> {
+    let (Some(namespace), Some(name)) = (filter.namespace.clone(), filter.broker.clone()) else {
+        return Ok(());
+    };
+    let brokers: List<Broker> = client.get(api::BROKERS).await?;
+    let wanted = ObjectName { namespace, name };
+    let is_wanted = |it: &Broker| it.namespace == wanted.namespace && it.name == wanted.name;
+    match brokers.items.iter().any(is_wanted) {
+        true => Ok(()),
+        false => Err(triggers::unknown_broker(&wanted, &brokers.items)),
+    }
 }
 
 /// A trigger that is not there has no dead letters, and is most likely a slip of the pen.
@@ -276,7 +294,7 @@ mod tests {
             (
                 &["--broker", "orders", "--match", "a > 1 AND type = 'ü'"][..],
                 None,
-                "/api/v1/dead-letters?limit=5&broker=orders\
+                "/api/v1/dead-letters?limit=5&namespace=default&broker=orders\
                  &match=a%20%3E%201%20AND%20type%20%3D%20%27%C3%BC%27",
             ),
         ] {

@@ -30,11 +30,7 @@ impl Target {
             });
         }
         if args.dry_run {
-            let path = args
-                .broker
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default();
+            let path = args.broker().map(|it| it.to_string()).unwrap_or_default();
             let url = url_of(&format!("{DEFAULT_INGRESS}/{path}"))?;
             return Ok(Target {
                 shown: url.to_string(),
@@ -66,14 +62,15 @@ fn url_of(text: &str) -> Result<Uri, Failure> {
 
 /// The broker that was named; else `default/default`, else the only one.
 fn choose<'a>(brokers: &'a [Broker], args: &SendArgs) -> Result<&'a Broker, Failure> {
-    let (namespace, name) = match &args.broker {
+    let wanted = args.broker();
+    let (namespace, name) = match &wanted {
         Some(wanted) => (wanted.namespace.as_str(), wanted.name.as_str()),
         None => ("default", "default"),
     };
     let found = brokers
         .iter()
         .find(|it| it.namespace == namespace && it.name == name);
-    match (found, &args.broker, brokers) {
+    match (found, &wanted, brokers) {
         (Some(broker), _, _) => Ok(broker),
         (None, None, [only]) => Ok(only),
         (None, _, []) => Err(Failure::new(

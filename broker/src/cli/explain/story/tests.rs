@@ -218,7 +218,7 @@ fn an_unknown_id_says_how_far_back_is_known() {
     ] {
         let stories = json!({"events": [], "histories": [history]});
         let stories: Stories = serde_json::from_value(stories).unwrap();
-        let (message, next) = words::nothing("e\u{1b}1", &stories);
+        let (message, next) = words::nothing("e\u{1b}1", None, &stories);
         assert_eq!(
             message,
             "no history knows of an event with the id e\\u{1b}1"
@@ -234,6 +234,18 @@ fn an_id_may_hold_anything() {
         (
             &["a/b?c", "--source", "/shop&x", "--broker", "shop/orders"],
             "/api/v1/events/a%2Fb%3Fc?source=%2Fshop%26x&broker=shop%2Forders",
+        ),
+        (
+            &["e1", "--broker", "orders"],
+            "/api/v1/events/e1?broker=default%2Forders",
+        ),
+        (
+            &["e1", "--trigger", "billing"],
+            "/api/v1/events/e1?trigger=billing",
+        ),
+        (
+            &["e1", "--trigger", "billing", "-n", "shop"],
+            "/api/v1/events/e1?trigger=shop%2Fbilling",
         ),
     ] {
         assert_eq!(path_of(words[0], &args(words)), path);

@@ -296,11 +296,14 @@ fn gaps_of(history: &HistoryReach, since: Option<Time>) -> String {
 }
 
 /// What is said where no event was found.
-pub(super) fn nothing(id: &str, stories: &Stories) -> (String, String) {
-    let message = format!(
-        "no history knows of an event with the id {}",
-        visible(id, SHOWN_BYTES_MAX)
-    );
+pub(super) fn nothing(id: &str, trigger: Option<&str>, stories: &Stories) -> (String, String) {
+    let id = visible(id, SHOWN_BYTES_MAX);
+    let message = match trigger {
+        None => format!("no history knows of an event with the id {id}"),
+        Some(trigger) => {
+            format!("no history knows of an event with the id {id} and the trigger {trigger}")
+        }
+    };
     let histories = &stories.histories;
     if histories.is_empty() {
         return (
