@@ -1,6 +1,7 @@
 //! Sends events over HTTP/1.1.
 //!
-//! Connections are pooled and kept alive, one pool for all triggers of a process. Whatever a
+//! Connections are pooled and kept alive, one pool for all triggers of a process; an attempt drives
+//! the connection that it has (`http_sender/connection.rs`). Whatever a
 //! receiver does, an attempt ends by its deadline and holds no more than an event of the largest
 //! size; no redirect is followed and no proxy asked, so an event goes where its trigger says and
 //! nowhere else.
@@ -9,9 +10,11 @@
 //! trigger's own.
 
 mod answer;
+mod connection;
 mod connector;
 mod fault;
 mod interim;
+mod pool;
 mod request;
 
 use std::fmt;
@@ -21,19 +24,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::Scheme;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::Connect;
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::client::conn::http1;
 use sluicegate_channels::BoxFuture;
 use sluicegate_event::Limits;
 use tokio::sync::OnceCell;
+use tower::ServiceExt as _;
 
 use self::answer::Reading;
+use self::connection::Connection;
 use self::connector::{PlainConnector, TlsConnector};
 use self::interim::Interim;
+use self::pool::{Host, Pool};
 use crate::sender::{Answer, Failure, Sender, Transmission};
 
 /// The longest header section of an answer, in bytes. Lines are bounded by the HTTP library, at
@@ -79,24 +83,31 @@ impl Default for HttpSenderOptions {
 /// ```
 pub struct HttpSender {
     options: HttpSenderOptions,
-    plain: Client<PlainConnector, Full<Bytes>>,
+    http: http1::Builder,
+    pool: Pool,
+    plain: PlainConnector,
     /// Made for the first `https` target: reading the system's certificates takes tens of
     /// milliseconds, which a start without such targets need not wait for.
-    tls: OnceCell<Client<TlsConnector, Full<Bytes>>>,
+    tls: OnceCell<TlsConnector>,
 }
 
 impl HttpSender {
     /// A sender with a connection pool of its own. Makes no connection and reads no file yet.
     pub fn new(options: HttpSenderOptions) -> Self {
+        let mut http = http1::Builder::new();
+        http.max_buf_size(HEADER_SECTION_BYTES_MAX);
         HttpSender {
-            options,
-            plain: client(connector::plain(options.connect_timeout), &options),
+            http,
+            pool: Pool::new(options.idle_timeout, options.idle_per_host_max),
+            plain: connector::plain(options.connect_timeout),
             tls: OnceCell::new(),
+            options,
         }
     }
 
     async fn exchange(&self, transmission: Transmission) -> Result<Answer, Failure> {
         let uri = &transmission.target.uri;
+        let host = Host::of(uri).ok_or_else(|| fault::relative(uri))?;
         let mut deadline = pin!(tokio::time::sleep(transmission.timeout));
         let interim = Arc::new(Interim::default());
         let mut request = request::build(&transmission);
@@ -104,32 +115,63 @@ impl HttpSender {
 
         let outcome = tokio::select! {
             biased;
-            outcome = self.begin(request) => outcome,
+            outcome = self.begin(uri, &host, request) => outcome,
             () = &mut deadline => Err(fault::late(&transmission)),
             () = interim.is_flood() => Err(fault::flood(uri)),
         };
-        let response = match outcome {
-            Ok(response) => response,
+        let (response, mut connection) = match outcome {
+            Ok(begun) => begun,
             Err(failure) => return interim.instead_of(failure),
         };
         let reading = Reading {
             transmission: &transmission,
             options: &self.options,
         };
-        reading.read(response, deadline).await
+        let answer = reading.read(response, &mut connection, deadline).await;
+        self.pool.put(host, connection);
+        answer
     }
 
-    async fn begin(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
-        let uri = request.uri().clone();
-        let outcome = if uri.scheme() == Some(&Scheme::HTTPS) {
-            self.tls(&uri).await?.request(request).await
+    /// Sends the request, over an idle connection if there is one, and waits for the head of its
+    /// answer. A connection that its receiver has closed meanwhile costs nothing but another.
+    async fn begin(
+        &self,
+        uri: &Uri,
+        host: &Host,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<(Response<Incoming>, Connection), Failure> {
+        let of_exchange = |error| fault::of_exchange(uri, &error);
+        while let Some(mut connection) = self.pool.take(host) {
+            match connection.send(request).await {
+                Ok(response) => return Ok((response, connection)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(of_exchange(error.into_error())),
+                },
+            }
+        }
+        let mut connection = self.connect(uri).await?;
+        match connection.send(request).await {
+            Ok(response) => Ok((response, connection)),
+            Err(error) => Err(of_exchange(error.into_error())),
+        }
+    }
+
+    async fn connect(&self, uri: &Uri) -> Result<Connection, Failure> {
+        let of_connect = |fault| fault::of_connect(uri, &fault);
+        let connection = if uri.scheme() == Some(&Scheme::HTTPS) {
+            let connector = self.tls(uri).await?.clone();
+            let io = connector.oneshot(uri.clone()).await.map_err(of_connect)?;
+            Connection::over(io, &self.http).await
         } else {
-            self.plain.request(request).await
+            let connector = self.plain.clone();
+            let io = connector.oneshot(uri.clone()).await.map_err(of_connect)?;
+            Connection::over(io, &self.http).await
         };
-        outcome.map_err(|error: Error| fault::of_request(&uri, &error))
+        connection.map_err(|error| fault::of_exchange(uri, &error))
     }
 
-    async fn tls(&self, uri: &http::Uri) -> Result<&Client<TlsConnector, Full<Bytes>>, Failure> {
+    async fn tls(&self, uri: &Uri) -> Result<&TlsConnector, Failure> {
         let connect_timeout = self.options.connect_timeout;
         self.tls
             .get_or_try_init(|| async move {
@@ -137,7 +179,7 @@ impl HttpSender {
                 let connector =
                     tokio::task::spawn_blocking(move || connector::tls(connect_timeout)).await;
                 match connector {
-                    Ok(Ok(connector)) => Ok(client(connector, &self.options)),
+                    Ok(Ok(connector)) => Ok(connector),
                     Ok(Err(error)) => Err(fault::of_certificates(uri, &error)),
                     Err(error) => Err(fault::of_certificates(uri, &error)),
                 }
@@ -158,19 +200,6 @@ impl fmt::Debug for HttpSender {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
-}
-
-fn client<C>(connector: C, options: &HttpSenderOptions) -> Client<C, Full<Bytes>>
-where
-    C: Connect + Clone,
-{
-    Client::builder(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(options.idle_timeout)
-        .pool_max_idle_per_host(options.idle_per_host_max)
-        .http1_max_buf_size(HEADER_SECTION_BYTES_MAX)
-        .build(connector)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use sluicegate_event::http_binding::claims_to_be_an_event;
 use sluicegate_event::{Decoded, Fault, Limits, decode, message_bytes_max};
 use tokio::time::Sleep;
 
+use super::connection::Connection;
 use super::{HttpSenderOptions, fault};
 use crate::hops::{REASON_HEADER, REASON_LOOP};
 use crate::retry_after::RetryAfter;
@@ -47,14 +48,16 @@ impl Reading<'_> {
     pub(super) async fn read(
         &self,
         response: Response<Incoming>,
+        connection: &mut Connection,
         deadline: Pin<&mut Sleep>,
     ) -> Result<Answer, Failure> {
         let (head, body) = response.into_parts();
         let is_claim = claims_to_be_an_event(&head.headers);
         if is_claim && self.wants_event(head.status) {
-            self.read_event(&head, body, deadline).await
+            self.read_event(&head, body, connection, deadline).await
         } else {
-            self.read_other(&head, body, deadline, is_claim).await
+            self.read_other(&head, body, is_claim, connection, deadline)
+                .await
         }
     }
 
@@ -68,11 +71,12 @@ impl Reading<'_> {
         &self,
         head: &Parts,
         body: Incoming,
+        connection: &mut Connection,
         deadline: Pin<&mut Sleep>,
     ) -> Result<Answer, Failure> {
         let limits = &self.options.limits;
         let bytes_max = message_bytes_max(&head.headers, limits);
-        let (bytes, end) = read_body(body, bytes_max, deadline).await;
+        let (bytes, end) = read_body(body, bytes_max, connection, deadline).await;
         let body_start = start_of(&bytes);
         let content = match end {
             End::Whole => content_of(&head.headers, bytes, limits),
@@ -90,11 +94,12 @@ impl Reading<'_> {
         &self,
         head: &Parts,
         body: Incoming,
-        deadline: Pin<&mut Sleep>,
         is_claim: bool,
+        connection: &mut Connection,
+        deadline: Pin<&mut Sleep>,
     ) -> Result<Answer, Failure> {
         let declared = body.size_hint().exact();
-        let (bytes, end) = read_body(body, self.options.body_bytes_max, deadline).await;
+        let (bytes, end) = read_body(body, self.options.body_bytes_max, connection, deadline).await;
         let is_enough = match end {
             End::Whole => true,
             End::Cut => !head.status.is_success() || self.is_sane(declared),
@@ -154,18 +159,19 @@ fn start_of(body: &Bytes) -> Bytes {
     Bytes::copy_from_slice(body.get(..BODY_START_BYTES_MAX).unwrap_or(body))
 }
 
-/// Reads up to `bytes_max`. Dropping the body before its end makes the client close the
-/// connection; read to its end, the connection serves the next attempt.
+/// Reads up to `bytes_max`. Read to its end, the connection serves the next attempt; before that
+/// it is good for nothing more.
 async fn read_body(
     mut body: Incoming,
     bytes_max: usize,
+    connection: &mut Connection,
     mut deadline: Pin<&mut Sleep>,
 ) -> (Bytes, End) {
     let mut gathered = BytesMut::new();
-    loop {
+    while !body.is_end_stream() {
         let frame = tokio::select! {
             biased;
-            frame = body.frame() => frame,
+            frame = connection.drive(body.frame()) => frame,
             () = &mut deadline => return (gathered.freeze(), End::Late),
         };
         let data = match frame {
@@ -184,4 +190,5 @@ async fn read_body(
         }
         gathered.extend_from_slice(&data);
     }
+    (gathered.freeze(), End::Whole)
 }

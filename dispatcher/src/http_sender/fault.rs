@@ -6,7 +6,6 @@ use std::fmt::Display;
 use std::io;
 
 use http::Uri;
-use hyper_util::client::legacy::Error;
 
 use super::connector::ConnectFault;
 use crate::sender::{Failure, Reason, Transmission};
@@ -54,18 +53,16 @@ pub(super) fn of_body(uri: &Uri, error: &hyper::Error) -> Failure {
     of_exchange(uri, error)
 }
 
-/// No answer began.
-pub(super) fn of_request(uri: &Uri, error: &Error) -> Failure {
-    if let Some(fault) = find::<ConnectFault>(error) {
-        return of_connect(uri, fault);
-    }
-    match find::<hyper::Error>(error) {
-        Some(error) => of_exchange(uri, error),
-        None => Failure::new(Reason::Protocol, format!("cannot send to {uri}: {error}")),
-    }
+/// The target is no absolute URL.
+pub(super) fn relative(uri: &Uri) -> Failure {
+    Failure::new(
+        Reason::Protocol,
+        format!("cannot send to {uri}: it names no host"),
+    )
 }
 
-fn of_connect(uri: &Uri, fault: &ConnectFault) -> Failure {
+/// There is no connection.
+pub(super) fn of_connect(uri: &Uri, fault: &ConnectFault) -> Failure {
     match fault {
         ConnectFault::Timeout(after) => Failure::new(
             Reason::Timeout,
@@ -94,7 +91,8 @@ fn of_connect(uri: &Uri, fault: &ConnectFault) -> Failure {
     }
 }
 
-fn of_exchange(uri: &Uri, error: &hyper::Error) -> Failure {
+/// No answer began.
+pub(super) fn of_exchange(uri: &Uri, error: &hyper::Error) -> Failure {
     let cause = innermost(error);
     if error.is_parse_too_large() {
         let problem = format!("the answer of {uri} has too many or too long headers");

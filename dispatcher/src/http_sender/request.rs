@@ -4,8 +4,9 @@
 //! request travels on but the trace context: credentials stay with whom they were shown to.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Method, Request};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
 use sluicegate_event::{ContentMode, Encode, encode};
 use sluicegate_resources::Format;
@@ -39,7 +40,13 @@ pub(super) fn build(transmission: &Transmission) -> Request<Full<Bytes>> {
     let mut headers = HeaderMap::with_capacity(HEADERS_EXPECTED);
     let body = encode(event, how, &mut headers);
 
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if let Some(host) = host_of(&transmission.target.uri) {
+        headers.insert(HOST, host);
+    }
+    if body.is_empty() {
+        // The length of any other is written by the HTTP library.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     headers.insert(USER_AGENT, OUR_NAME);
     if transmission.purpose == Purpose::Deliver {
         headers.insert(PREFER, HeaderValue::from_static("reply"));
@@ -55,7 +62,30 @@ pub(super) fn build(transmission: &Transmission) -> Request<Full<Bytes>> {
 
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = transmission.target.uri.clone();
+    *request.uri_mut() = path_of(&transmission.target.uri);
     *request.headers_mut() = headers;
     request
+}
+
+/// The host and its port, unless it is that of the scheme; without who one is to be there.
+fn host_of(uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority()?;
+    let usual_port = match uri.scheme() == Some(&Scheme::HTTPS) {
+        true => 443,
+        false => 80,
+    };
+    let host = match authority.port_u16().filter(|port| *port != usual_port) {
+        None => authority.host(),
+        Some(_) => {
+            let text = authority.as_str();
+            text.rsplit_once('@').map_or(text, |(_, host)| host)
+        }
+    };
+    HeaderValue::from_str(host).ok()
+}
+
+/// What stands in the first line of a request.
+fn path_of(uri: &Uri) -> Uri {
+    let path = uri.path_and_query().cloned();
+    Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::peer::{BRIEF, Peer, send_within, sender, transmission};
+use super::peer::{AMPLE, BRIEF, Peer, send_within, sender, transmission};
 use crate::{Failure, HttpSender, HttpSenderOptions, Reason, Sender};
 
 async fn send_to(url: &str) -> Failure {
@@ -43,6 +43,58 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced() {
         while sender.send(transmission(&peer.url)).await.is_err() {}
     }
     assert!(peer.connections() >= 5);
+}
+
+/// Says when the client has closed a connection on which one request was answered and that was then
+/// left alone, or shut.
+async fn closing(is_shut: bool) -> (Peer, Arc<Notify>) {
+    let closed = Arc::new(Notify::new());
+    let is_closed = Arc::clone(&closed);
+    let peer = Peer::start(move |mut connection| {
+        let closed = Arc::clone(&is_closed);
+        async move {
+            connection.request().await;
+            connection.write(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+            if is_shut {
+                connection.shut().await;
+            }
+            connection.closed().await;
+            closed.notify_one();
+        }
+    })
+    .await;
+    (peer, closed)
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_let_go_when_its_receiver_closes_it_or_its_time_is_over() {
+    for (is_shut, idle_timeout) in [(true, Duration::from_secs(50)), (false, BRIEF)] {
+        let (peer, closed) = closing(is_shut).await;
+        let options = HttpSenderOptions {
+            idle_timeout,
+            ..HttpSenderOptions::default()
+        };
+        let sender = HttpSender::new(options);
+        sender.send(transmission(&peer.url)).await.unwrap();
+        let closed = tokio::time::timeout(AMPLE, closed.notified()).await;
+        assert!(closed.is_ok(), "kept, shut: {is_shut}");
+    }
+}
+
+#[tokio::test]
+async fn of_the_connections_that_ran_at_once_no_more_are_kept_than_may_be() {
+    let peer = Peer::saying("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let options = HttpSenderOptions {
+        idle_per_host_max: 2,
+        ..HttpSenderOptions::default()
+    };
+    let sender = HttpSender::new(options);
+    for connections in [4, 6] {
+        let sends = (0..4).map(|_| sender.send(transmission(&peer.url)));
+        let answers = futures_util::future::join_all(sends).await;
+        assert!(answers.iter().all(Result::is_ok));
+        assert_eq!(peer.connections(), connections);
+    }
 }
 
 #[tokio::test]

@@ -138,6 +138,11 @@ impl Connection {
         self.stream.write_all(bytes).await.is_ok()
     }
 
+    /// Closes this side of the connection.
+    pub(super) async fn shut(&mut self) {
+        drop(self.stream.shutdown().await);
+    }
+
     /// Waits until the client has closed the connection.
     pub(super) async fn closed(&mut self) {
         let mut rest = [0; 1_024];
