@@ -77,7 +77,11 @@ impl Tally {
     }
 
     pub(crate) fn forget(&self, position: Position) {
-        self.entries.lock().counts.remove(&position);
+        let counts = &mut self.entries.lock().counts;
+        // The usual case costs no hash.
+        if !counts.is_empty() {
+            counts.remove(&position);
+        }
     }
 
     #[cfg(test)]

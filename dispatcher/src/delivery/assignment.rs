@@ -10,14 +10,15 @@ use crate::plan::{Plan, Target};
 #[derive(Clone, Debug)]
 pub(crate) struct Assignment {
     pub(crate) plan: Arc<Plan>,
-    pub(super) subscriber: Target,
+    /// Shared, so that whether two are the same is seen without reading them.
+    pub(super) subscriber: Arc<Target>,
     pub(super) namespace: HeaderValue,
 }
 
 impl Assignment {
     /// None while the subscriber is unresolved.
     pub(crate) fn new(plan: Arc<Plan>) -> Option<Self> {
-        let subscriber = plan.subscriber.clone()?;
+        let subscriber = Arc::new(plan.subscriber.clone()?);
         // A namespace is a DNS label wherever it was validated; one that is none can't be said in
         // a header, and is then not worth refusing to deliver.
         let namespace = HeaderValue::from_str(&plan.trigger.namespace)
@@ -33,7 +34,7 @@ impl Assignment {
     pub(super) fn by(&self, plan: Arc<Plan>) -> Self {
         Assignment {
             plan,
-            subscriber: self.subscriber.clone(),
+            subscriber: Arc::clone(&self.subscriber),
             namespace: self.namespace.clone(),
         }
     }

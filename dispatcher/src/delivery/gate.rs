@@ -30,7 +30,7 @@ pub(super) struct Gate(Mutex<Guarded>);
 struct Guarded {
     breaker: Breaker,
     /// None where no breaker stands.
-    subscriber: Option<Target>,
+    subscriber: Option<Arc<Target>>,
     /// The sends of the ramp that run. Another counter for each ramp: what hangs since an earlier
     /// one must not take the first place of this.
     ramp: Arc<AtomicUsize>,
@@ -83,9 +83,10 @@ impl Delivery {
     pub(crate) fn guard(&self, job: Option<&Assignment>) {
         let subscriber = job
             .filter(|job| matches!(job.plan.delivery.limit, RetryLimit::Age(_)))
-            .map(|job| job.subscriber.clone());
+            .map(|job| Arc::clone(&job.subscriber));
         let mut gate = self.gate.0.lock();
         if gate.subscriber == subscriber {
+            gate.subscriber = subscriber;
             return;
         }
         let was_open = gate.breaker.probe_at().is_some();
