@@ -14,9 +14,9 @@
 #
 #   cargo build --release -p sluicegate -p sluicegate-conformance --bins
 #
-# They are taken from target/release, or from the folder that BIN names. CHANNEL=disk measures the
-# channel on disk. Without nginx it measures sluicegate alone and says so. Everything listens on
-# loopback, and ends with the script.
+# They are taken from target/release, or from the folder that BIN names. CHANNEL says where events
+# are kept: memory (the default) or disk; a history is kept with either. Without nginx it measures
+# sluicegate alone and says so. Everything listens on loopback, and ends with the script.
 set -euo pipefail
 # Where Debian keeps servers, which is in nobody's path but root's.
 PATH=$PATH:/usr/sbin

@@ -82,7 +82,7 @@ json=$(send --sink "$sink" --seconds 10 --pid "$sluicegate")
 without=$(field accepted_per_second)
 printf 'without a backlog %8.0f/s, %.1f us CPU each\n' "$without" "$(field cpu_us_per_event)"
 
-"$bin/sluicegate" pause trigger bench --server "http://$admin" > /dev/null
+"$bin/sluicegate" pause trigger bench --server "http://$admin" > /dev/null 2>> "$folder/sluicegate.log"
 json=$(send --events "$events")
 printf 'a backlog of %d, made at %.0f/s; %s resident\n' "$(pending)" \
     "$(field accepted_per_second)" "$(resident "$sluicegate")"
@@ -98,10 +98,10 @@ started+=("$sender")
 before=$(pending)
 began=$(now_ms)
 "$bin/sluicegate" resume trigger bench --server "http://$admin" > /dev/null
-while [ "$(pending)" -gt "$rate" ]; do sleep 0.1; done
+while left=$(pending) && [ "$left" -gt "$rate" ]; do sleep 0.1; done
 took=$(($(now_ms) - began))
 kill "$sender"
-delivered=$((before + rate * took / 1000))
+delivered=$((before + rate * took / 1000 - left))
 printf 'drained %d in %d ms while %d/s came in: %d/s; %s resident\n' "$before" "$took" "$rate" \
     $((delivered * 1000 / took)) "$(resident "$sluicegate")"
 awk "BEGIN {printf \"ratio to the rate without a backlog  %.2f\n\", $delivered * 1000 / $took / $without}"
