@@ -7,16 +7,19 @@
 //!   message.rs    an event as a NATS message and back, and what it takes in a stream
 //!   entry.rs      what is kept apart: moved deferrals, parked events and replays, as messages
 //!   steps.rs      what is done with that, as batches; index.rs what a process knows of it
+//!   options.rs    what a broker's settings say; class.rs how well its streams keep what they have
 //!   control.rs    subscriptions and what became of their events, as messages
 //!   fields.rs, percent.rs, schedule.rs    how headers say things
 //! ```
 
+pub mod class;
 pub mod control;
 pub mod entry;
 pub mod fields;
 pub mod index;
 pub mod message;
 pub mod names;
+pub mod options;
 mod percent;
 pub mod schedule;
 pub mod steps;

@@ -69,6 +69,23 @@ pub enum AppendError {
     /// met the failure nobody knows whether it was stored; it was stored whole or not at all.
     #[error("the store has failed: {0}")]
     Broken(Arc<str>),
+    /// The store cannot be reached, or did not answer in time; worth another try after `retry_after`.
+    /// Nobody knows whether the batch was stored; it was stored whole or not at all.
+    #[error("the store cannot be reached: {why}")]
+    Unreachable {
+        /// When another try is worthwhile.
+        retry_after: Duration,
+        /// What was met.
+        why: Arc<str>,
+    },
+    /// The store takes one event at a time, and the batch has several.
+    #[error("the store cannot store {events} events as one: {remedy}")]
+    NotAtomic {
+        /// How many events the batch has.
+        events: u64,
+        /// What would have to be done to the store.
+        remedy: Arc<str>,
+    },
     /// The channel is closed; the process is stopping.
     #[error("the channel is closed")]
     Closed,

@@ -14,6 +14,12 @@ pub enum DurabilityClass {
     Memory,
     /// On this machine's disk: survives kills and power cuts, not the loss of the disk.
     Disk,
+    /// By servers that acknowledge before they sync: survives kills, not a power cut of theirs.
+    Process,
+    /// On the disks of several servers, synced: survives kills, power cuts and the loss of one.
+    Replicated,
+    /// By servers of which too little is known.
+    Unverified,
 }
 
 impl fmt::Display for DurabilityClass {
@@ -21,6 +27,9 @@ impl fmt::Display for DurabilityClass {
         match self {
             DurabilityClass::Memory => f.write_str("memory"),
             DurabilityClass::Disk => f.write_str("disk"),
+            DurabilityClass::Process => f.write_str("process"),
+            DurabilityClass::Replicated => f.write_str("replicated"),
+            DurabilityClass::Unverified => f.write_str("unverified"),
         }
     }
 }
