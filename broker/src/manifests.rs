@@ -15,6 +15,6 @@ pub mod follow;
 mod parsing;
 pub mod reader;
 
-pub use catalog::{Catalog, Finding, Objects, Review};
+pub use catalog::{Catalog, Finding, InvalidTrigger, Objects, Review};
 pub use folder::{Contents, Folder};
 pub use reader::{FolderReader, Look};

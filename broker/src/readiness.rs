@@ -108,6 +108,10 @@ impl Readiness {
                 mark(condition.is_ready())
             ));
         }
+        for (name, kept) in &table.kept {
+            let message = kept.condition.message().unwrap_or_default();
+            text.push_str(&format!("[-]trigger {name} {message}\n"));
+        }
         let findings = self.findings.load();
         let errors = findings
             .iter()

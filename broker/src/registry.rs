@@ -19,9 +19,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use sluicegate_channels::{Channel, Clock, SubscriptionKey};
+use sluicegate_channels::{Channel, Clock, SubscriptionKey, Timestamp};
 use sluicegate_dispatcher::{Plan, TriggerMatcher};
-use sluicegate_resources::{EffectiveDelivery, ObjectName, Trigger};
+use sluicegate_resources::{EffectiveDelivery, ObjectName, StartAt, Trigger};
 
 use crate::history::History;
 use crate::ingress;
@@ -31,6 +31,7 @@ mod departed;
 mod failing;
 mod failure;
 mod figures;
+mod kept;
 pub mod lying;
 pub mod observer;
 pub mod operator;
@@ -38,6 +39,7 @@ mod standing;
 mod watching;
 
 pub use conditions::Condition;
+pub use kept::{KeptPlace, KeptTrigger, TriggerStore};
 pub use observer::TriggerObserver;
 pub use operator::{Operator, OperatorOptions, OperatorParts};
 pub use standing::Standing;
@@ -110,6 +112,14 @@ fn broker_of(trigger: &Trigger) -> ObjectName {
     }
 }
 
+/// When a trigger is to begin, if that is yet to come.
+fn starts_later(trigger: &Trigger, now: Timestamp) -> Option<Timestamp> {
+    match trigger.settings.start {
+        StartAt::Time(millis) => Some(Timestamp(millis)).filter(|at| *at > now),
+        StartAt::Latest | StartAt::Earliest => None,
+    }
+}
+
 /// A trigger that is being served.
 #[derive(Clone, Debug)]
 pub struct TriggerService {
@@ -134,6 +144,8 @@ pub struct Table {
     pub unserved: BTreeMap<ObjectName, Condition>,
     /// Triggers in force, by name.
     pub triggers: BTreeMap<ObjectName, Arc<TriggerView>>,
+    /// Triggers that are not in force and whose events are kept, by name.
+    pub kept: BTreeMap<ObjectName, KeptTrigger>,
     /// The broker that `POST /` means.
     pub default_broker: Option<ObjectName>,
 }
@@ -167,6 +179,13 @@ impl Table {
     pub fn has_unsubscribed(&self) -> bool {
         let mut views = self.triggers.values();
         views.any(|view| view.condition.is_not_subscribed())
+    }
+
+    /// Whether the time has come of a trigger that was to begin later.
+    pub fn has_trigger_to_begin(&self, now: Timestamp) -> bool {
+        let views = self.triggers.values();
+        let mut later = views.filter(|view| view.condition.is_starts_later());
+        later.any(|view| starts_later(&view.trigger, now).is_none())
     }
 
     /// Whether a store has failed, so that only another start can bring its broker back.

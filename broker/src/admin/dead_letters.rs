@@ -15,12 +15,13 @@ use sluicegate_event::json_format::to_json;
 use sluicegate_event::{Data, Event};
 use sluicegate_resources::ObjectName;
 
-use super::find::{self, Served};
+use super::find;
 use super::{Admin, bad_call, body, no_object};
 use crate::api;
 use crate::history::{Commanded, Mark};
 use crate::operations::choice;
 use crate::operations::letters::End;
+use crate::registry::TriggerStore;
 
 mod page;
 
@@ -48,8 +49,8 @@ async fn letter(
 ) -> Result<api::DeadLetterShown, Box<Response>> {
     let position = read_position(position)?;
     let table = admin.registry.table();
-    let served = find::served(&table, trigger)?;
-    let found = at(&served, position).await;
+    let store = find::store(&table, trigger)?;
+    let found = at(&store, position).await;
     let letter = found.ok_or_else(|| Box::new(no_letter(trigger, position)))?;
     let json = to_json(&letter.event, &[HOPS_ATTRIBUTE]);
     let json = String::from_utf8_lossy(&json).into_owned();
@@ -64,14 +65,14 @@ async fn letter(
 }
 
 /// The letter at a position: the first behind the place before it, if it is that one.
-async fn at(served: &Served<'_>, position: Position) -> Option<DeadLetter> {
-    let subscription = &served.service.subscription;
+async fn at(store: &TriggerStore<'_>, position: Position) -> Option<DeadLetter> {
+    let subscription = store.subscription;
     let before = position.offset.checked_sub(1);
     let after = before.map(|offset| DeadLetterKey {
         subscription: Arc::clone(subscription),
         position: Position { offset, ..position },
     });
-    let letters = served.channel.dead_letters(Some(subscription), after, 1);
+    let letters = store.channel.dead_letters(Some(subscription), after, 1);
     let mut found = letters.await.into_iter();
     found.next().filter(|it| it.key.position == position)
 }
@@ -161,17 +162,17 @@ async fn end(admin: &Admin, body: Body, how: End) -> Result<Response, Box<Respon
         name: letter.trigger,
     };
     let table = admin.registry.table();
-    let served = find::served(&table, &name)?;
+    let store = find::store(&table, &name)?;
     let key = DeadLetterKey {
-        subscription: Arc::clone(&served.service.subscription),
+        subscription: Arc::clone(store.subscription),
         position,
     };
-    let known = match served.history {
-        Some(history) => at(&served, position).await.map(|it| (history, it.event)),
+    let known = match store.history {
+        Some(history) => at(&store, position).await.map(|it| (history, it.event)),
         None => None,
     };
     let began = known.as_ref().map(|(history, _)| history.now());
-    match how.put(&**served.channel, &key).await {
+    match how.put(&**store.channel, &key).await {
         Ok(true) => {
             if let (Some((history, event)), Some(at)) = (known, began) {
                 let commanded = Commanded {

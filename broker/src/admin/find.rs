@@ -6,10 +6,9 @@ use axum::response::Response;
 use sluicegate_channels::Channel;
 use sluicegate_resources::{ObjectName, nearest};
 
-use super::{no_object, refuse};
-use crate::history::History;
+use super::{bad_call, no_object, refuse};
 use crate::problem::{Problem, Refusal};
-use crate::registry::{Table, TriggerService, TriggerView};
+use crate::registry::{Table, TriggerService, TriggerStore, TriggerView};
 
 /// A trigger that is served, with its channel.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +16,6 @@ pub(super) struct Served<'a> {
     pub(super) view: &'a TriggerView,
     pub(super) service: &'a TriggerService,
     pub(super) channel: &'a Arc<dyn Channel>,
-    pub(super) history: Option<&'a Arc<History>>,
 }
 
 impl<'a> Served<'a> {
@@ -28,25 +26,53 @@ impl<'a> Served<'a> {
             view,
             service: view.service.as_ref()?,
             channel: &broker.channel,
-            history: broker.history.as_ref(),
         })
     }
 }
 
 /// The trigger of that name, if it is served.
 pub(super) fn served<'a>(table: &'a Table, name: &ObjectName) -> Result<Served<'a>, Box<Response>> {
-    let Some(view) = table.triggers.get(name) else {
-        let (namespace, name) = (&name.namespace, &name.name);
-        return Err(Box::new(no_trigger(table, Some(namespace), name)));
+    let view = table.triggers.get(name);
+    let served = view.and_then(|view| Served::of(table, view));
+    served.ok_or_else(|| Box::new(not_served(table, name)))
+}
+
+/// Where the events of the trigger of that name are, served or not.
+pub(super) fn store<'a>(
+    table: &'a Table,
+    name: &ObjectName,
+) -> Result<TriggerStore<'a>, Box<Response>> {
+    let store = table.store(name);
+    store.ok_or_else(|| Box::new(not_served(table, name)))
+}
+
+fn not_served(table: &Table, name: &ObjectName) -> Response {
+    let in_force = table.triggers.get(name).map(|view| &view.condition);
+    let condition = in_force.or_else(|| table.kept.get(name).map(|kept| &kept.condition));
+    let Some(condition) = condition else {
+        return no_trigger(table, Some(&name.namespace), &name.name);
     };
-    Served::of(table, view).ok_or_else(|| {
-        let why = view.condition.message().unwrap_or("it is being begun");
-        let refusal = Refusal::new(
-            Problem::NotReady,
-            format!("trigger {name} is not served: {why}"),
-        );
-        Box::new(refuse(refusal.hint("try again once it is ready")))
-    })
+    let why = condition.message().unwrap_or("it is being begun");
+    let detail = format!("trigger {name} is not served: {why}");
+    let refusal = Refusal::new(Problem::NotReady, detail);
+    refuse(refusal.hint("try again once it is ready"))
+}
+
+/// Why a trigger that is named, and perhaps its broker, is none whose events can be got at.
+pub(super) fn none_meant(table: &Table, namespace: Option<&str>, name: &str) -> Response {
+    let is_named =
+        |it: &&ObjectName| it.name == name && namespace.is_none_or(|within| it.namespace == within);
+    let mut named = table.triggers.keys().chain(table.kept.keys());
+    let Some(named) = named.find(is_named) else {
+        return no_trigger(table, namespace, name);
+    };
+    match table.store(named) {
+        None => not_served(table, named),
+        Some(store) => bad_call(
+            format!("trigger {named} is one of broker {}", store.broker),
+            "name that broker, or leave it out",
+        ),
+    }
 }
 
 /// That there is no trigger of that name, in that namespace or in any, and which may be meant.
@@ -56,7 +82,7 @@ pub(super) fn no_trigger(table: &Table, namespace: Option<&str>, name: &str) -> 
         Some(namespace) => format!("there is no trigger {namespace}/{name}"),
         None => format!("there is no trigger {name}"),
     };
-    let names = table.triggers.keys();
+    let names = table.triggers.keys().chain(table.kept.keys());
     let mut same = names.clone().filter(|it| it.name == name);
     let mut beside = names.filter(|it| namespace.is_none_or(|within| it.namespace == within));
     let meant = same.next().or_else(|| {

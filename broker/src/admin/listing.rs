@@ -7,7 +7,7 @@ use sluicegate_resources::ObjectName;
 
 use super::{Admin, pausing};
 use crate::api::{self, Delivering, DeliveringState, PausedBy};
-use crate::registry::{Condition, RunningBroker, Standing, TriggerView};
+use crate::registry::{Condition, KeptTrigger, RunningBroker, Standing, TriggerView};
 
 pub(super) async fn brokers(State(admin): State<Admin>) -> Json<api::List<api::Broker>> {
     let standing = admin.registry.standing();
@@ -78,9 +78,16 @@ fn unserved(admin: &Admin, name: &ObjectName, condition: &Condition) -> api::Bro
 
 pub(super) async fn triggers(State(admin): State<Admin>) -> Json<api::List<api::Trigger>> {
     let standing = admin.registry.standing();
-    let triggers = standing.table.triggers.values();
-    let items = triggers.map(|view| describe(view, standing.subscription(view), standing.now));
-    Json(api::List::whole(items.collect()))
+    let in_force = standing.table.triggers.values();
+    let in_force = in_force.map(|view| describe(view, standing.subscription(view), standing.now));
+    let kept = standing.table.kept.iter();
+    let kept = kept.map(|(name, it)| {
+        let status = standing.kept_subscription(it);
+        describe_kept(name, it, status, standing.now)
+    });
+    let mut items: Vec<_> = in_force.chain(kept).collect();
+    items.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    Json(api::List::whole(items))
 }
 
 fn describe(
@@ -89,30 +96,66 @@ fn describe(
     now: Timestamp,
 ) -> api::Trigger {
     let trigger = &view.trigger;
-    let plan = view.service.as_ref().map(|service| &service.plan);
+    let service = view.service.as_ref();
+    let plan = service.map(|service| &service.plan);
     let uri = |target: &sluicegate_dispatcher::Target| target.uri.to_string();
-    let (waiting, deferred, in_flight) =
-        status.map_or((0, 0, 0), |it| (it.waiting, it.deferred, it.leased));
     let paused_by = pausing::paused_by(view, status);
     api::Trigger {
-        namespace: trigger.metadata.name.namespace.clone(),
-        name: trigger.metadata.name.name.clone(),
-        uid: view
-            .service
-            .as_ref()
-            .map(|service| service.uid.clone())
-            .unwrap_or_default(),
+        uid: service.map_or_else(String::new, |service| service.uid.clone()),
         broker: trigger.broker.clone(),
         filter: super::filter_words::in_words(&trigger.filters),
         subscriber: trigger.subscriber.to_string(),
         subscriber_uri: plan.and_then(|plan| plan.subscriber.as_ref()).map(uri),
         dead_letter_sink_uri: plan.and_then(|plan| plan.dead_letter.as_ref()).map(uri),
-        ready: view.condition.is_ready(),
-        reason: view.condition.reason().map(str::to_owned),
-        message: view.condition.message().map(str::to_owned),
         delivering: delivering(view, &paused_by),
         paused: !paused_by.is_empty(),
         paused_by,
+        delivery: Some(api::Delivery::from(&view.delivery)),
+        ..standing_of(&trigger.metadata.name, &view.condition, status, now)
+    }
+}
+
+fn describe_kept(
+    name: &ObjectName,
+    kept: &KeptTrigger,
+    status: Option<&SubscriptionStatus>,
+    now: Timestamp,
+) -> api::Trigger {
+    let by_command = status.filter(|it| it.paused).map(|_| PausedBy::Command);
+    let place = kept.place.as_ref();
+    api::Trigger {
+        uid: place.map_or_else(String::new, |it| it.uid.clone()),
+        broker: place.map_or_else(String::new, |it| it.broker.name.clone()),
+        paused: by_command.is_some(),
+        paused_by: by_command.into_iter().collect(),
+        ..standing_of(name, &kept.condition, status, now)
+    }
+}
+
+/// What is told of every trigger: its name, whether it is ready, and what its subscription holds.
+fn standing_of(
+    name: &ObjectName,
+    condition: &Condition,
+    status: Option<&SubscriptionStatus>,
+    now: Timestamp,
+) -> api::Trigger {
+    let (waiting, deferred, in_flight) =
+        status.map_or((0, 0, 0), |it| (it.waiting, it.deferred, it.leased));
+    api::Trigger {
+        namespace: name.namespace.clone(),
+        name: name.name.clone(),
+        uid: String::new(),
+        broker: String::new(),
+        filter: String::new(),
+        subscriber: String::new(),
+        subscriber_uri: None,
+        dead_letter_sink_uri: None,
+        ready: condition.is_ready(),
+        reason: condition.reason().map(str::to_owned),
+        message: condition.message().map(str::to_owned),
+        delivering: not_delivering(condition),
+        paused: false,
+        paused_by: Vec::new(),
         books: status.map(|it| it.books.into()).unwrap_or_default(),
         filter_errors: status.map_or(0, |it| it.undecided),
         waiting,
@@ -122,7 +165,15 @@ fn describe(
         oldest_waiting_seconds: status
             .and_then(|it| it.oldest_pending_accepted_at)
             .map(|at| now.since(at).as_secs_f64()),
-        delivery: api::Delivery::from(&view.delivery),
+        delivery: None,
+    }
+}
+
+fn not_delivering(condition: &Condition) -> Delivering {
+    Delivering {
+        state: DeliveringState::No,
+        reason: None,
+        detail: condition.reason().map(str::to_owned),
     }
 }
 
@@ -137,10 +188,6 @@ fn delivering(view: &TriggerView, paused_by: &[PausedBy]) -> Delivering {
             }
         }
         Some(service) if service.plan.subscriber.is_some() => service.observer.delivering(),
-        Some(_) | None => Delivering {
-            state: DeliveringState::No,
-            reason: None,
-            detail: view.condition.reason().map(str::to_owned),
-        },
+        Some(_) | None => not_delivering(&view.condition),
     }
 }

@@ -96,9 +96,9 @@ fn letters(
     check(&request.conduct)?;
     let choice = LetterChoice::read(&request.letters, now).map_err(senseless)?;
     if let Some((namespace, trigger)) = choice.trigger()
-        && !table.triggers.values().any(|view| choice.covers(view))
+        && !table.stores().any(|store| choice.covers(&store))
     {
-        return Err(Box::new(find::no_trigger(table, namespace, trigger)));
+        return Err(Box::new(find::none_meant(table, namespace, trigger)));
     }
     if let (Some(namespace), Some(name)) = (&request.letters.namespace, &request.letters.broker) {
         let broker = ObjectName {

@@ -14,13 +14,18 @@ pub struct Trigger {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// What tells it from an earlier trigger of the same name.
+    /// What tells it from an earlier trigger of the same name. This and the next three are left out
+    /// where no valid manifest stands for the trigger and nothing else tells.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub uid: String,
     /// Its broker's name, in the same namespace.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub broker: String,
     /// The filter in words, such as `type=order.paid + 1 more`; `all events` without one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub filter: String,
     /// The subscriber as written: a URI, or a reference as `Service shop/billing`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub subscriber: String,
     /// The subscriber's URL; absent while it cannot be resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,8 +65,10 @@ pub struct Trigger {
     /// How long the oldest of those has been waiting; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_waiting_seconds: Option<f64>,
-    /// Retry, backoff, timeout and format in effect, inheritance and defaults applied.
-    pub delivery: Delivery,
+    /// Retry, backoff, timeout and format in effect, inheritance and defaults applied; absent where no
+    /// valid manifest stands for the trigger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
 }
 
 /// Who stopped a trigger. It goes on once nobody does any more.

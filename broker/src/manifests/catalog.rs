@@ -29,35 +29,13 @@ use super::folder::{Contents, Folder, dangling_link};
 use super::parsing::Parsing;
 
 mod pass;
+mod review;
 
 use pass::{Pass, Told, duplicate, of_ours, unreadable};
+pub use review::{Finding, Identity, InvalidTrigger, Review};
 
 /// How long an object may be missing before it counts as deleted: editors save by rename.
 pub const GONE_AFTER: Duration = Duration::from_millis(500);
-
-/// What an object is known by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Identity {
-    /// `Broker`, `Trigger` or `BrokerConfig`.
-    pub kind: String,
-    /// Namespace and name.
-    pub name: ObjectName,
-}
-
-/// A diagnostic and the file it is about.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
-    /// The file.
-    pub file: PathBuf,
-    /// The object, when the fault lies within one that has a name.
-    pub object: Option<Identity>,
-    /// What is wrong.
-    pub diagnostic: Diagnostic,
-    /// The finding as people read it, with the line and a caret.
-    pub rendered: String,
-    /// Whether an earlier valid version of the object stays in force.
-    pub keeps_earlier: bool,
-}
 
 /// The objects in force.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,31 +49,9 @@ pub struct Objects {
     /// By namespace and name.
     pub broker_configs: BTreeMap<ObjectName, BrokerConfig>,
     /// Triggers that are there, invalid, and have no earlier version to go by.
-    pub invalid_triggers: BTreeSet<ObjectName>,
+    pub invalid_triggers: BTreeMap<ObjectName, InvalidTrigger>,
     /// Whether there may be more objects than can be told: the folder or a file in it cannot be read.
     pub is_obscure: bool,
-}
-
-/// The result of one look at the folder.
-#[derive(Clone, Debug, Default)]
-pub struct Review {
-    /// Errors and warnings, in order of file and place.
-    pub findings: Vec<Finding>,
-    /// Whether the set in force changed.
-    pub changed: bool,
-    /// How many files were parsed, since they were new or said something new.
-    pub parsed: u64,
-    /// Something is missing and will count as deleted then, unless it comes back.
-    pub look_again_at: Option<Timestamp>,
-}
-
-impl Review {
-    /// Whether any finding is an error.
-    pub fn has_errors(&self) -> bool {
-        self.findings
-            .iter()
-            .any(|finding| finding.diagnostic.is_error())
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -111,7 +67,7 @@ pub struct Catalog {
     known: BTreeMap<Identity, Known>,
     parsing: Parsing,
     /// Of the last look.
-    invalid_triggers: BTreeSet<ObjectName>,
+    invalid_triggers: BTreeMap<ObjectName, InvalidTrigger>,
     is_obscure: bool,
 }
 
@@ -174,9 +130,8 @@ impl Catalog {
         pass.review.parsed = self.parsing.parses() - parses_before;
         // A folder that is not there may yet be mounted.
         self.is_obscure = !folder.exists || !pass.obscure.is_empty();
-        let invalid = |it: &&Identity| it.kind == "Trigger" && !self.known.contains_key(it);
-        let invalid = pass.seen.keys().filter(invalid);
-        self.invalid_triggers = invalid.map(|it| it.name.clone()).collect();
+        let invalid = |it: &Identity| it.kind == "Trigger" && !self.known.contains_key(it);
+        self.invalid_triggers = pass.invalid(invalid);
         self.sweep(&pass.seen, &pass.obscure, now, &mut pass.review);
         pass.review
     }

@@ -11,7 +11,7 @@ use sluicegate_filter::{Outcome, nearest};
 
 use crate::api::{EventFilter, LetterFilter, When};
 use crate::one_line::one_line;
-use crate::registry::TriggerView;
+use crate::registry::TriggerStore;
 
 /// How much of an expression is told.
 const EXPRESSION_CHARS_MAX: usize = 60;
@@ -140,12 +140,12 @@ impl LetterChoice {
     }
 
     /// Whether letters of this trigger may be meant.
-    pub fn covers(&self, view: &TriggerView) -> bool {
-        let name = &view.trigger.metadata.name;
+    pub fn covers(&self, store: &TriggerStore<'_>) -> bool {
+        let name = store.trigger;
         let is = |wanted: &Option<String>, it: &str| wanted.as_deref().is_none_or(|w| w == it);
         is(&self.namespace, &name.namespace)
             && is(&self.trigger, &name.name)
-            && is(&self.broker, &view.trigger.broker)
+            && is(&self.broker, store.broker)
     }
 
     /// Whether this letter of a trigger that is covered is meant.

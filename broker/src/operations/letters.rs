@@ -121,20 +121,13 @@ impl Letters {
         table: &Table,
         now: Timestamp,
     ) -> Self {
-        let covered = table
-            .triggers
-            .iter()
-            .filter(|(_, view)| choice.covers(view));
-        let lying = covered.filter_map(|(name, view)| {
-            let service = view.service.as_ref()?;
-            let broker = table.brokers.get(&view.broker())?;
-            Some(Lying {
-                trigger: name.clone(),
-                channel: Arc::clone(&broker.channel),
-                subscription: Arc::clone(&service.subscription),
-                parked: 0,
-                history: broker.history.clone(),
-            })
+        let covered = table.stores().filter(|it| choice.covers(it));
+        let lying = covered.map(|it| Lying {
+            trigger: it.trigger.clone(),
+            channel: Arc::clone(it.channel),
+            subscription: Arc::clone(it.subscription),
+            parked: 0,
+            history: it.history.cloned(),
         });
         let mut lying: Vec<Lying> = lying.collect();
         count_parked(&mut lying, table);

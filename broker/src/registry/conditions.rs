@@ -1,7 +1,10 @@
 //! Whether an object is ready, and if not, why: in Knative's words.
 
-use sluicegate_channels::{ChannelStatus, Refuses};
+use sluicegate_channels::{ChannelStatus, Refuses, Timestamp};
 use sluicegate_resources::{Destination, ObjectName, codes};
+
+use crate::api::Time;
+use crate::manifests::InvalidTrigger;
 
 const BROKER_DOES_NOT_EXIST: &str = "BrokerDoesNotExist";
 const CONFIG_NOT_FOUND: &str = "ConfigNotFound";
@@ -9,6 +12,7 @@ const SUBSCRIBER_NOT_RESOLVED: &str = "SubscriberNotResolved";
 const DEAD_LETTER_SINK_NOT_RESOLVED: &str = "DeadLetterSinkNotResolved";
 const NOT_SUBSCRIBED: &str = "NotSubscribed";
 const STORE_FAILED: &str = "StoreFailed";
+const STARTS_LATER: &str = "StartsLater";
 const CHANNEL_NOT_OPENED: &str = "ChannelNotOpened";
 
 /// The `Ready` condition of an object.
@@ -138,6 +142,46 @@ impl Condition {
             NOT_SUBSCRIBED,
             format!("The trigger is not subscribed: {why}. It is tried again every second."),
         )
+    }
+
+    /// A new trigger that is to begin at a time to come.
+    pub fn starts_later(at: Timestamp) -> Self {
+        Self::not_ready(
+            STARTS_LATER,
+            format!(
+                "It begins with the first event accepted at {} or later, as its annotation \
+                 `sluicegate.dev/start` says, and is ready from then on.",
+                Time(at)
+            ),
+        )
+    }
+
+    /// Whether it is that of [`Condition::starts_later`].
+    pub fn is_starts_later(&self) -> bool {
+        self.reason() == Some(STARTS_LATER)
+    }
+
+    /// A trigger whose manifest is invalid and that has no earlier one to go by.
+    pub fn manifest_invalid(why: &InvalidTrigger) -> Self {
+        Self::not_ready(
+            "ManifestInvalid",
+            format!(
+                "What was accepted for it waits until its manifest is valid: {}: {}",
+                why.place, why.message
+            ),
+        )
+    }
+
+    /// A trigger of which a channel keeps a subscription, and that no manifest stands for.
+    pub fn manifest_missing(is_obscure: bool) -> Self {
+        let why = match is_obscure {
+            true => {
+                "No manifest that can be read stands for it, and some cannot be read; what was \
+                 accepted for it waits until they can."
+            }
+            false => "No manifest stands for it; it counts as deleted in a moment.",
+        };
+        Self::not_ready("ManifestMissing", why.to_owned())
     }
 
     /// Whether it is that of [`Condition::not_subscribed`].

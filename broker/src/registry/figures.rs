@@ -38,6 +38,11 @@ impl Registry {
                 figures.insert(name.clone(), trigger);
             }
         }
+        for (name, kept) in &standing.table.kept {
+            if let Some(status) = standing.kept_subscription(kept) {
+                figures.insert(name.clone(), of_trigger(name, status, standing.now));
+            }
+        }
         // A trigger that was deleted and made again is one line: a metric has one sample a label set.
         for (name, account) in self.departed.lock().iter() {
             let entry = figures

@@ -26,6 +26,7 @@ use sluicegate_resources::{
     ObjectName, ResolveError, ResolveMap, Retention,
 };
 
+use super::kept::kept_triggers;
 use super::{Condition, Registry, RunningBroker, Table, TriggerView};
 use crate::history::HistoryOptions;
 use crate::identities::Identities;
@@ -144,7 +145,10 @@ impl Operator {
     /// not be given an identity or a subscription, a channel could not be opened, or what is missing
     /// has yet to count as deleted.
     pub fn has_unfinished(&self) -> bool {
-        self.parts.registry.table().has_unsubscribed()
+        let table = self.parts.registry.table();
+        let now = self.parts.registry.clock().now();
+        table.has_unsubscribed()
+            || table.has_trigger_to_begin(now)
             || self.can_open_again()
             || self.waits_for_the_missing()
     }
@@ -165,7 +169,9 @@ impl Operator {
 
     fn publish(&mut self, objects: &Objects, conditions: BTreeMap<ObjectName, Condition>) {
         let shown = self.parts.registry.table();
+        let kept = kept_triggers(objects, self.unopened_places());
         telling::tell_changes(&shown, &self.unserved, &conditions);
+        telling::tell_kept(&shown, &kept);
         let brokers: BTreeMap<_, Arc<RunningBroker>> = self
             .brokers
             .iter()
@@ -196,6 +202,7 @@ impl Operator {
         self.parts.registry.swap(Table {
             brokers,
             triggers,
+            kept,
             default_broker,
             unserved,
         });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sluicegate_channels::{ChannelStatus, SubscriptionKey, SubscriptionStatus, Timestamp};
 use sluicegate_resources::ObjectName;
 
-use super::{Registry, Table, TriggerView};
+use super::{KeptTrigger, Registry, Table, TriggerView};
 
 /// What runs, with the word of each broker's channel about itself and its subscriptions.
 #[derive(Debug)]
@@ -62,5 +62,14 @@ impl Standing {
         let described = self.channels.get(&trigger.broker())?;
         let place = described.places.get(&key)?;
         described.status.subscriptions.get(*place)
+    }
+
+    /// The subscription of a trigger that is kept. Such a one was not opened and has no key.
+    pub fn kept_subscription(&self, trigger: &KeptTrigger) -> Option<&SubscriptionStatus> {
+        let place = trigger.place.as_ref()?;
+        let subscriptions = &self.channels.get(&place.broker)?.status.subscriptions;
+        // Each channel lists them by name.
+        let found = subscriptions.binary_search_by(|it| it.name.cmp(&place.subscription));
+        subscriptions.get(found.ok()?)
     }
 }

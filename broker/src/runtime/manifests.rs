@@ -116,7 +116,7 @@ impl ManifestLoop {
             .iter()
             .filter(|it| !self.findings.contains(it))
         {
-            let place = place(finding);
+            let place = finding.place();
             let message = &finding.diagnostic.message;
             let help = finding.diagnostic.help.as_deref().map(in_one_line);
             let code = finding.diagnostic.code;
@@ -130,13 +130,6 @@ impl ManifestLoop {
                 Severity::Warning => tracing::warn!(code, help, "{place}: {message}"),
             }
         }
-    }
-}
-
-fn place(finding: &Finding) -> String {
-    match finding.diagnostic.span {
-        Some(span) => format!("{}:{}:{}", finding.file.display(), span.line, span.column),
-        None => finding.file.display().to_string(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::ledger::{Books, Figures};
 /// How often a state is looked at while waiting for it.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A trigger as the server shows it.
+/// A trigger as the server shows it; of one without a valid manifest it does not know all.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TriggerStatus {
@@ -26,10 +26,13 @@ pub struct TriggerStatus {
     /// Its name.
     pub name: String,
     /// What tells it from an earlier one of that name.
+    #[serde(default)]
     pub uid: String,
     /// Its broker.
+    #[serde(default)]
     pub broker: String,
     /// Its filter in words.
+    #[serde(default)]
     pub filter: String,
     /// The subscriber's URL.
     pub subscriber_uri: Option<String>,
@@ -44,6 +47,7 @@ pub struct TriggerStatus {
     /// Those of the filtered events on which the filter failed.
     pub filter_errors: u64,
     /// The delivery in effect.
+    #[serde(default)]
     pub delivery: serde_json::Value,
 }
 

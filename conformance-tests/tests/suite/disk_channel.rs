@@ -72,6 +72,76 @@ async fn what_was_accepted_is_delivered_by_the_next_process() {
     std::fs::remove_dir_all(data).ok();
 }
 
+/// G16: what is wrong with a manifest hides no backlog, and costs none.
+#[tokio::test]
+async fn a_trigger_whose_manifest_is_invalid_at_a_start_is_listed_with_its_lag() {
+    let data = scratch_folder("data").expect("tests have a folder of their own");
+    let subscriber = Subscriber::start().await.expect("loopback has free ports");
+    subscriber.script("/late", Answer::status(503));
+    let late = trigger("late", &subscriber);
+    let setup = |late: &str| {
+        let setup = on(&data, SMALL).manifest("orders.yaml", BROKER);
+        setup.manifest("late.yaml", late)
+    };
+    let first = Server::start(setup(&late)).await;
+    for id in ["1", "2"] {
+        first.accept("/disk/orders", &event(id)).await;
+    }
+    subscriber.await_count("/late", 1, PATIENCE).await;
+    first.terminate();
+    first.exit(PATIENCE).await;
+
+    let wrong = late.replace("subscriber:", "subscribber:");
+    let second = Server::start(setup(&wrong)).await;
+    second.accept("/disk/orders", &event("3")).await;
+    let listed = second
+        .admin()
+        .get("/api/v1/triggers")
+        .await
+        .expect("a list");
+    let listed: serde_json::Value = serde_json::from_slice(&listed.body).expect("JSON");
+    let row = &listed["items"][0];
+    for (field, value) in [
+        ("name", json!("late")),
+        ("broker", json!("orders")),
+        ("ready", json!(false)),
+        ("reason", json!("ManifestInvalid")),
+        ("lag", json!(3)),
+    ] {
+        assert_eq!(row[field], value, "{field} of {row}");
+    }
+    let message = row["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains("late.yaml:") && message.contains("subscribber"),
+        "{message}"
+    );
+    let told = format!("[-]trigger disk/late {message}");
+    await_verbose(&second, |text| text.contains(&told)).await;
+    let pending = [("trigger", "late"), ("state", "pending")];
+    let values = metrics(&second).await;
+    assert_eq!(values.values("sluicegate_trigger_events", &pending), [3]);
+    let named = json!({"namespace": "disk", "trigger": "late"});
+    let refused = post(&second, "/api/v1/triggers:pause", &named).await;
+    let detail = refused["detail"].as_str().unwrap_or_default();
+    assert!(
+        detail.contains("not served") && detail.contains("subscribber"),
+        "{refused}"
+    );
+
+    subscriber.script("/late", Answer::status(202));
+    second.write_manifest("late.yaml", &late);
+    let took = |received: &[sluicegate_conformance::subscriber::Received]| {
+        let taken = received.iter().filter(|it| it.answered == Some(202));
+        taken.count() == 3
+    };
+    subscriber
+        .await_where("/late", PATIENCE, "all three events", took)
+        .await;
+    second.terminate();
+    second.exit(PATIENCE).await;
+    std::fs::remove_dir_all(data).ok();
+}
+
 async fn post(server: &Server, path: &str, body: &serde_json::Value) -> serde_json::Value {
     let request = Request::post(path)
         .header("Content-Type", "application/json")

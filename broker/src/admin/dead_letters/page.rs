@@ -12,13 +12,12 @@ use axum::response::{IntoResponse, Response};
 use sluicegate_channels::{DeadLetterKey, Position};
 use sluicegate_resources::ObjectName;
 
-use super::super::find::Served;
 use super::super::{Admin, bad_call};
 use super::describe;
 use crate::api;
 use crate::operations::choice::{self, LetterChoice, Meant};
 use crate::operations::letters::letters_after;
-use crate::registry::Table;
+use crate::registry::{Table, TriggerStore};
 
 const LIMIT_DEFAULT: u32 = 100;
 const LIMIT_MAX: u32 = 1_000;
@@ -80,16 +79,14 @@ struct Page {
 impl Page {
     async fn fill(mut self, table: &Table, after: Option<Cursor>) -> api::List<api::DeadLetter> {
         let mut after = after;
-        for (name, view) in &table.triggers {
+        for store in table.stores() {
+            let name = store.trigger;
             let is_behind = after.as_ref().is_none_or(|after| *name >= after.trigger);
-            if !is_behind || !self.choice.covers(view) {
+            if !is_behind || !self.choice.covers(&store) {
                 continue;
             }
-            let Some(served) = Served::of(table, view) else {
-                continue;
-            };
             let from = after.take().filter(|after| after.trigger == *name);
-            if self.take(name, &served, from.map(|it| it.position)).await {
+            if self.take(&store, from.map(|it| it.position)).await {
                 break;
             }
         }
@@ -97,20 +94,15 @@ impl Page {
     }
 
     /// Takes the letters of one trigger; true once the page is full.
-    async fn take(
-        &mut self,
-        name: &ObjectName,
-        served: &Served<'_>,
-        after: Option<Position>,
-    ) -> bool {
-        let subscription = &served.service.subscription;
+    async fn take(&mut self, store: &TriggerStore<'_>, after: Option<Position>) -> bool {
+        let (name, subscription) = (store.trigger, store.subscription);
         let mut after = after;
         loop {
             let key = after.map(|position| DeadLetterKey {
                 subscription: Arc::clone(subscription),
                 position,
             });
-            let letters = letters_after(&**served.channel, subscription, key.as_ref(), CHUNK);
+            let letters = letters_after(&**store.channel, subscription, key.as_ref(), CHUNK);
             let letters = letters.await;
             if letters.is_empty() {
                 return false;

@@ -46,11 +46,9 @@ impl Listed for Trigger {
         vec![
             self.namespace.clone(),
             self.name.clone(),
-            self.broker.clone(),
-            filter(&self.filter, self.filter_errors),
-            self.subscriber_uri
-                .clone()
-                .unwrap_or_else(|| self.subscriber.clone()),
+            known(&self.broker),
+            filter(&known(&self.filter), self.filter_errors),
+            known(self.subscriber_uri.as_ref().unwrap_or(&self.subscriber)),
             condition(self.ready),
             delivering(&self.delivering),
             count(self.lag),
@@ -85,6 +83,14 @@ impl Listed for Trigger {
 
     fn when_none() -> &'static str {
         "Write one with `sluicegate new trigger NAME --type TYPE --to URL`"
+    }
+}
+
+/// Of a trigger without a valid manifest not all is known.
+fn known(text: &str) -> String {
+    match text {
+        "" => "-".to_owned(),
+        text => text.to_owned(),
     }
 }
 

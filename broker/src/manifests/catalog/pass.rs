@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use sluicegate_resources::{Diagnostic, Manifest, Span, codes};
+use sluicegate_resources::{Diagnostic, Manifest, ObjectName, Span, codes};
 
-use super::{Finding, Identity, Review};
+use super::{Finding, Identity, InvalidTrigger, Review};
 
 /// What one look has gathered so far.
 #[derive(Debug, Default)]
@@ -34,6 +34,31 @@ impl Pass {
             rendered,
             keeps_earlier,
         });
+    }
+
+    /// Those that were seen and are `invalid`, each with its first fault.
+    pub(super) fn invalid(
+        &self,
+        invalid: impl Fn(&Identity) -> bool,
+    ) -> BTreeMap<ObjectName, InvalidTrigger> {
+        let mut faults = BTreeMap::new();
+        let errors = self.review.findings.iter();
+        for fault in errors.filter(|it| it.diagnostic.is_error()) {
+            if let Some(object) = &fault.object {
+                faults.entry(object).or_insert(fault);
+            }
+        }
+        let invalid = self.seen.iter().filter(|(identity, _)| invalid(identity));
+        let described = invalid.map(|(identity, file)| {
+            let fault = faults.get(identity);
+            let described = InvalidTrigger {
+                file: file.clone(),
+                place: fault.map_or_else(|| file.display().to_string(), |it| it.place()),
+                message: fault.map_or_else(String::new, |it| it.diagnostic.message.clone()),
+            };
+            (identity.name.clone(), described)
+        });
+        described.collect()
     }
 
     pub(super) fn find_all(

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use sluicegate_resources::{Broker, ObjectName};
 use tokio::task::spawn_blocking;
 
-use super::super::broker_of;
 use super::super::departed::Account;
+use super::super::{KeptPlace, broker_of};
 use super::Operator;
 use super::brokers::BrokerState;
 use super::ending::tell_deleted;
@@ -58,6 +58,24 @@ impl Operator {
                 }
             }
         }
+    }
+
+    /// The subscriptions that no trigger has opened, with the triggers that they are named after.
+    pub(super) fn unopened_places(&self) -> impl Iterator<Item = (ObjectName, KeptPlace)> + '_ {
+        let of_broker = |state: &'_ BrokerState| {
+            let broker = state.running.name.clone();
+            let names = state.unopened.clone().into_iter();
+            names.filter_map(move |subscription| {
+                let (trigger, uid) = parse_name(&subscription)?;
+                let place = KeptPlace {
+                    broker: broker.clone(),
+                    uid: uid.to_owned(),
+                    subscription: Arc::clone(&subscription),
+                };
+                Some((trigger, place))
+            })
+        };
+        self.brokers.values().flat_map(of_broker)
     }
 
     /// Names the folders that no broker in force has, once, so that nobody looks for events in vain.
@@ -138,7 +156,7 @@ impl Operator {
             return Vec::new();
         }
         let is_there = |name: &ObjectName| {
-            objects.triggers.contains_key(name) || objects.invalid_triggers.contains(name)
+            objects.triggers.contains_key(name) || objects.invalid_triggers.contains_key(name)
         };
         let subscriptions = self.brokers.values().flat_map(|state| &state.unopened);
         let owners = subscriptions.filter_map(|it| Some(parse_name(it)?.0));

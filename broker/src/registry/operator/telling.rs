@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sluicegate_resources::ObjectName;
 
-use super::super::{Condition, Table};
+use super::super::{Condition, KeptTrigger, Table};
 
 /// Tells what differs between what was shown and what is about to be.
 pub(super) fn tell_changes(
@@ -24,6 +24,16 @@ pub(super) fn tell_changes(
                 tracing::debug!(kind = "trigger", %name, "the trigger is ready");
             }
             Some(_) | None => tell("trigger", name, condition),
+        }
+    }
+}
+
+/// Tells of triggers without a manifest to go by of which something is kept. What is wrong with the
+/// others the look at the manifests has told.
+pub(super) fn tell_kept(shown: &Table, kept: &BTreeMap<ObjectName, KeptTrigger>) {
+    for (name, trigger) in kept.iter().filter(|(_, it)| it.place.is_some()) {
+        if shown.kept.get(name) != Some(trigger) {
+            tell("trigger", name, &trigger.condition);
         }
     }
 }

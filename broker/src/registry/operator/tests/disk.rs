@@ -67,6 +67,17 @@ impl Bench {
     }
 }
 
+impl Bench {
+    /// Why a trigger is not in force, and the books of what is kept for it.
+    fn kept(&self, trigger: &str) -> (Option<&'static str>, Books) {
+        let standing = self.registry.standing();
+        let kept = &standing.table.kept[&name(trigger)];
+        let books = standing.kept_subscription(kept).unwrap().books;
+        assert!(books.balance(), "{books:?}");
+        (kept.condition.reason(), books)
+    }
+}
+
 /// Lets so much time pass that what is missing counts as deleted.
 async fn missed() {
     tokio::time::pause();
@@ -136,7 +147,10 @@ async fn a_trigger_that_was_deleted_during_the_stop_ends_with_its_backlog() {
 async fn a_trigger_whose_manifest_is_invalid_at_a_restart_keeps_its_backlog() {
     let invalid = trigger("a").replace("filter:", "fitler:");
     let unreadable = trigger("a").replace("kind: Trigger", "kind: [");
-    for wrong in [invalid, unreadable] {
+    for (wrong, reason_wanted) in [
+        (invalid, "ManifestInvalid"),
+        (unreadable, "ManifestMissing"),
+    ] {
         let data = TempDir::new();
         with_backlog(data.path()).await;
         let mut bench = started(data.path());
@@ -146,7 +160,14 @@ async fn a_trigger_whose_manifest_is_invalid_at_a_restart_keeps_its_backlog() {
         missed().await;
         bench.look(&[&orders, &wrong, &trigger("b")]).await;
         bench.send("orders", "2").await.unwrap();
+        bench
+            .until("a's backlog is shown", |it| it.kept("a").1.pending == 2)
+            .await;
+        let (reason, books) = bench.kept("a");
+        assert_eq!(reason, Some(reason_wanted), "{wrong}");
+        assert_eq!(bench.figures("a"), Some(books));
         bench.look(&[&orders, &trigger("a"), &trigger("b")]).await;
+        assert!(bench.registry.table().kept.is_empty());
         bench
             .until("a has all", |it| it.books("a").delivered == 2)
             .await;
