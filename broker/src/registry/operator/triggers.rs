@@ -18,8 +18,8 @@ use sluicegate_resources::{ObjectName, StartAt, Trigger};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::super::broker_of;
 use super::super::{Condition, RunningBroker, TriggerObserver, TriggerService};
+use super::super::{broker_of, starts_later};
 use super::Operator;
 use super::left_behind::subscription_name;
 use crate::manifests::Objects;
@@ -153,6 +153,7 @@ impl Operator {
     ) -> Vec<Fresh<'a>> {
         let names = fresh.iter().map(|(trigger, _)| &trigger.metadata.name);
         let stored = self.parts.identities.ensure(names).await;
+        let now = self.parts.registry.clock().now();
         let mut prepared = Vec::with_capacity(fresh.len());
         for (trigger, plan) in fresh {
             let name = &trigger.metadata.name;
@@ -173,6 +174,14 @@ impl Operator {
             let Some(broker) = self.brokers.get(&broker_name) else {
                 continue;
             };
+            // One that has a place among the events goes on there.
+            let subscription = subscription_name(name, &uid);
+            if !broker.unopened.contains(&subscription)
+                && let Some(at) = starts_later(trigger, now)
+            {
+                conditions.insert(name.clone(), Condition::starts_later(at));
+                continue;
+            }
             let broker = Arc::clone(&broker.running);
             let key = self.new_key();
             edits.add(broker_name, &broker.matcher, key, filter);

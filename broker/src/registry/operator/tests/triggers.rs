@@ -93,6 +93,29 @@ async fn a_trigger_goes_on_once_neither_its_manifest_nor_a_command_pauses_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_trigger_that_is_to_begin_at_a_time_to_come_gets_what_is_accepted_from_then_on() {
+    let mut bench = Bench::new();
+    let orders = broker("orders");
+    let at = "sluicegate.dev/start: '1970-01-12T14:00:00Z'";
+    let later = trigger_with("a", OF_T, "uri: http://a/", at, "{}");
+    bench.apply(&[&orders, &later, &trigger("b")]).await;
+    assert_eq!(bench.reason("a"), Some("StartsLater"));
+    let told = bench.trigger("a").condition.message().unwrap().to_owned();
+    assert!(told.contains("1970-01-12T14:00:00"), "{told}");
+    bench.send("orders", "1").await.unwrap();
+    assert!(!bench.operator.has_unfinished());
+
+    pass(800_000).await;
+    assert!(bench.operator.has_unfinished(), "its time has come");
+    bench.apply(&[&orders, &later, &trigger("b")]).await;
+    assert_eq!(bench.reason("a"), None);
+    bench.send("orders", "2").await.unwrap();
+    pass(5).await;
+    bench.assert_sent("http://a/", &["2"]);
+    bench.assert_sent("http://b/", &["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_edit_of_a_manifest_ends_what_a_command_paused() {
     let mut bench = Bench::new();
     let orders = broker("orders");
