@@ -215,7 +215,7 @@ pub struct OperationProgress {
     pub unfinished: u64,
     /// What was no longer there when its turn came: ended meanwhile, or lost to damage of the store.
     pub gone: u64,
-    /// How many are left to be looked at, where that is known.
+    /// How many are left to be looked at, where that is known; no more than its limit leaves to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<u64>,
     /// Of a replay: everything before this position has been dealt with.

@@ -153,15 +153,15 @@ impl Letters {
         progress: &Progress,
         mut halt: Halt,
     ) -> Result<(), Ended> {
-        let parked = self.lying.iter().map(|it| it.parked).sum();
-        progress.note(|it| it.left = Some(parked));
         let mut run = Run {
+            unseen: self.lying.iter().map(|it| it.parked).sum(),
             pace: Pace::new(self.conduct.per_second.filter(|_| !self.conduct.dry_run)),
             left_to_do: self.conduct.limit.unwrap_or(u64::MAX),
             letters: &self,
             id,
             progress,
         };
+        run.tell_left();
         for lying in &self.lying {
             if !run.all_of(lying, &mut halt).await? {
                 return Ok(());
@@ -189,6 +189,8 @@ struct Run<'a> {
     id: &'a str,
     progress: &'a Progress,
     pace: Pace,
+    /// How many are left to be looked at, and how many may be done.
+    unseen: u64,
     left_to_do: u64,
 }
 
@@ -213,7 +215,13 @@ impl Run<'_> {
         }
     }
 
-    fn choose(&self, page: Vec<DeadLetter>) -> Vec<Chosen> {
+    /// Tells how many are left; no more than may be done.
+    fn tell_left(&self) {
+        let left = self.unseen.min(self.left_to_do);
+        self.progress.note(|it| it.left = Some(left));
+    }
+
+    fn choose(&mut self, page: Vec<DeadLetter>) -> Vec<Chosen> {
         let letters = self.letters;
         let of_then = page
             .into_iter()
@@ -222,7 +230,7 @@ impl Run<'_> {
         self.progress.note(|progress| {
             for letter in of_then {
                 progress.looked_at += 1;
-                progress.left = progress.left.map(|left| left.saturating_sub(1));
+                self.unseen = self.unseen.saturating_sub(1);
                 match letters.choice.judge(&letter) {
                     Meant::Yes => chosen.push((letter.key, Mark::of_event(&letter.event))),
                     Meant::No => progress.skipped += 1,
@@ -233,6 +241,7 @@ impl Run<'_> {
                 }
             }
         });
+        self.tell_left();
         chosen
     }
 
@@ -276,6 +285,7 @@ impl Run<'_> {
                 }
             }
         });
+        self.tell_left();
         match failed {
             Some(error) => Err(Ended::Failed(format!("{}: {error}", lying.trigger))),
             None => Ok(()),

@@ -4,7 +4,7 @@ use clap::Args;
 use sluicegate_channels::KINDS;
 use sluicegate_resources::ObjectName;
 
-use super::{Listed, Listing, print};
+use super::{Listed, Listing, Output, print};
 use crate::api::{self, Broker, DeadLetter, LetterFilter, List, Trigger, When};
 use crate::cli::arguments::{condition, push_query_value};
 use crate::cli::client::AdminClient;
@@ -184,7 +184,16 @@ pub(in super::super) async fn list(
         refuse_unknown_broker(&filter, &client).await?;
         refuse_unknown_trigger(&filter, &client).await?;
     }
-    print(&all, args.listing.output, console)?;
+    match args.listing.output {
+        Output::Table | Output::Wide
+            if all.items.is_empty() && filter != LetterFilter::default() =>
+        {
+            console.say(format_args!(
+                "none of the dead letters is one that was asked for; `sluicegate dead ls` lists them all"
+            ));
+        }
+        output => print(&all, output, console)?,
+    }
     if all.next.is_some() {
         console.say(format_args!(
             "there are more; raise --limit above {limit} to see them"

@@ -75,6 +75,28 @@ async fn what_a_filter_chooses_is_dealt_with_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_left_is_no_more_than_the_limit_leaves() {
+    let store = Store::new();
+    let mut end = store.subscribe("t", 1).await;
+    store.append("t", 0..200).await;
+    park(&mut *end, 200, "exhausted").await;
+    let mut letters = letters(&store, End::Discard, LetterFilter::default(), &["t"]);
+    letters.conduct.per_second = Some(10.0);
+    letters.conduct.limit = Some(50);
+    let progress = Progress::default();
+    let told = progress.clone();
+    let (_stopper, halt): (Stopper, _) = halting();
+    let run = tokio::spawn(async move { letters.run("op1", &told, halt).await });
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let midway = progress.read();
+    assert!((1..50).contains(&midway.done), "{midway:?}");
+    assert_eq!(midway.left, Some(50 - midway.done));
+    run.await.unwrap().unwrap();
+    let ended = progress.read();
+    assert_eq!((ended.done, ended.left), (50, Some(0)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_expression_that_fails_chooses_nothing_and_that_is_counted() {
     let store = Store::new();
     let mut end = store.subscribe("t", 1).await;
