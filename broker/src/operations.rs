@@ -28,14 +28,15 @@ use sluicegate_channels::{Clock, Timestamp};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::api::{Conduct, Operation, OperationKind, OperationProgress, OperationState};
+use crate::api::{Conduct, Operation, OperationKind, OperationProgress};
 
 pub mod choice;
+mod entry;
 pub mod letters;
 mod pace;
 pub mod replay;
 
-use pace::Stopper;
+use entry::Entry;
 pub use pace::{Halt, Halted};
 
 /// Operations that run at a time.
@@ -127,58 +128,6 @@ pub enum NotBegun {
     /// The server stops.
     #[error("the server is stopping")]
     Stopping,
-}
-
-#[derive(Debug)]
-struct Entry {
-    id: String,
-    kind: OperationKind,
-    what: String,
-    conduct: Conduct,
-    started_at: Timestamp,
-    progress: Progress,
-    stopper: Stopper,
-    ended: Mutex<Option<(Timestamp, Result<(), Ended>)>>,
-}
-
-impl Entry {
-    fn ended_at(&self) -> Option<Timestamp> {
-        self.ended.lock().as_ref().map(|(at, _)| *at)
-    }
-
-    fn show(&self) -> Operation {
-        let ended = self.ended.lock().clone();
-        let (state, failure) = match &ended {
-            None => (OperationState::Running, None),
-            Some((_, Ok(()))) => (OperationState::Done, None),
-            Some((_, Err(Ended::Halted))) => (OperationState::Cancelled, None),
-            Some((_, Err(Ended::Failed(why)))) => (OperationState::Failed, Some(why.clone())),
-        };
-        Operation {
-            id: self.id.clone(),
-            kind: self.kind,
-            what: self.what.clone(),
-            conduct: self.conduct.clone(),
-            state,
-            failure,
-            started_at: self.started_at.into(),
-            ended_at: ended.map(|(at, _)| at.into()),
-            progress: self.progress.read(),
-        }
-    }
-
-    fn end(&self, at: Timestamp, how: Result<(), Ended>) {
-        let progress = self.progress.read();
-        tracing::info!(
-            operation = self.id,
-            what = self.what,
-            how = ?how,
-            looked_at = progress.looked_at,
-            done = progress.done,
-            "an operation has ended"
-        );
-        *self.ended.lock() = Some((at, how));
-    }
 }
 
 #[derive(Debug, Default)]

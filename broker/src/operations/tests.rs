@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::letters::tests::redrive_all;
 use super::*;
+use crate::api::OperationState;
 
 /// A memory channel whose subscriptions want the events of the type of their name, and `all` all.
 pub(super) struct Store {
