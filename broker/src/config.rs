@@ -34,6 +34,8 @@ pub(crate) use read::listen_address;
 /// Everything that `sluicegate.yaml` may say, with its default.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// `profile`: what the server must promise to start. Default `standard`.
+    pub profile: Profile,
     /// `listen`: where events come in. Default `127.0.0.1:8080`.
     pub listen: SocketAddr,
     /// `url`: how the door is reached by others, without a trailing slash; made from `listen` when
@@ -51,6 +53,9 @@ pub struct Config {
     /// `retention.*`: what a broker on disk keeps of settled events where its configuration does not
     /// say. Default 7 days and 1 GiB.
     pub retention: Retention,
+    /// `ingress.durabilityHeader`: whether an answer to a sender names the class of durability. Default
+    /// false.
+    pub has_durability_header: bool,
     /// `ingress.deduplicate`: whether an event that is sent again is stored again. Off by default.
     pub deduplicate: Option<DeduplicationOptions>,
     /// `history`: what is kept of what became of events.
@@ -83,6 +88,16 @@ pub struct Config {
 /// Where `data` is, unless something else is said.
 const DATA: &str = "./data";
 
+/// What a server must promise to start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// Whatever the settings and the manifests say.
+    #[default]
+    Standard,
+    /// That no accepted event goes with the process: no broker is in memory.
+    Production,
+}
+
 /// `admin`: the listener for probes, metrics and the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminConfig {
@@ -95,6 +110,7 @@ pub struct AdminConfig {
 impl Default for Config {
     fn default() -> Self {
         Config {
+            profile: Profile::Standard,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             url: None,
             admin: AdminConfig {
@@ -108,6 +124,7 @@ impl Default for Config {
                 age_max: Some(Duration::from_secs(7 * 24 * 60 * 60)),
                 bytes_max: Some(1 << 30),
             },
+            has_durability_header: false,
             deduplicate: None,
             history: HistoryOptions::default(),
             resolve: ResolveMap::default(),

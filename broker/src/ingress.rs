@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{Either, Full};
 use hyper::service::Service;
 use sluicegate_channels::{Channel, Position};
@@ -100,6 +100,8 @@ pub struct Entry {
     pub metrics: IngressHandles,
     /// Who is told of accepted events, if anybody. Costs a copy of each event's attributes.
     pub on_accepted: Option<Arc<dyn Accepted>>,
+    /// What the answer says of how well accepted events are kept, if it is to.
+    pub durability: Option<HeaderValue>,
 }
 
 impl Entry {

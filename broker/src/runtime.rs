@@ -15,11 +15,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sluicegate_channels::Clock;
+use sluicegate_resources::{Broker, ChannelConfig, ObjectName};
 use tokio::time::Instant;
 
-use crate::config::Config;
+use crate::config::{Config, Profile};
 use crate::identities::DataError;
-use crate::manifests::Review;
+use crate::manifests::{Objects, Review};
 
 mod listen;
 mod manifests;
@@ -77,6 +78,17 @@ pub enum StartError {
         /// Every finding, as people read it.
         rendered: String,
     },
+    /// Brokers would keep events in memory only, and the server is for production.
+    #[error(
+        "`profile` is `production`, and {} in memory only, where what is accepted is lost with the \
+         process: {}",
+        if .brokers.len() == 1 { "a broker keeps events" } else { "brokers keep events" },
+        names(.brokers)
+    )]
+    NotDurable {
+        /// Which.
+        brokers: Vec<ObjectName>,
+    },
     /// The system refused something that the server can't do without.
     #[error("cannot {what}: {error}")]
     System {
@@ -129,8 +141,38 @@ pub async fn run(settings: Settings, announce: impl FnOnce(&Addresses)) -> Resul
 }
 
 /// Looks at the manifests as a start would, without listening anywhere.
-pub async fn review(config: &Config) -> Review {
-    ManifestLoop::new(&config.manifests, clock()).await.1
+///
+/// # Errors
+///
+/// When the server would not start though the manifests are valid.
+pub async fn review(config: &Config) -> Result<Review, StartError> {
+    let (manifests, review) = ManifestLoop::new(&config.manifests, clock()).await;
+    match in_memory_only(config, &manifests.objects()) {
+        brokers if brokers.is_empty() => Ok(review),
+        brokers => Err(StartError::NotDurable { brokers }),
+    }
+}
+
+/// The brokers that a server for production must not have.
+fn in_memory_only(config: &Config, objects: &Objects) -> Vec<ObjectName> {
+    if config.profile != Profile::Production {
+        return Vec::new();
+    }
+    let is_in_memory = |broker: &&Broker| {
+        let named = broker.config.as_ref().map(|reference| ObjectName {
+            namespace: reference.namespace.clone(),
+            name: reference.name.clone(),
+        });
+        let configured = named.and_then(|name| objects.broker_configs.get(&name));
+        configured.is_some_and(|it| matches!(it.channel, ChannelConfig::Memory(_)))
+    };
+    let brokers = objects.brokers.values().filter(is_in_memory);
+    brokers.map(|it| it.metadata.name.clone()).collect()
+}
+
+fn names(brokers: &[ObjectName]) -> String {
+    let names: Vec<String> = brokers.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }
 
 #[expect(

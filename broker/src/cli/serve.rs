@@ -188,6 +188,7 @@ pub(super) fn not_a_file(manifests: &Path, exit: Exit) -> Result<(), Failure> {
 
 async fn checked(settings: &Settings, console: &mut Console) -> Result<(), Failure> {
     let review = runtime::review(&settings.config).await;
+    let review = review.map_err(not_started)?;
     for finding in &review.findings {
         console.say(finding.rendered.trim_end());
     }
@@ -220,6 +221,10 @@ fn not_started(error: StartError) -> Failure {
             Exit::InvalidManifests,
             "mend what is marked above, or start without --strict to serve what is valid"
                 .to_owned(),
+        ),
+        StartError::NotDurable { .. } => (
+            Exit::BadConfiguration,
+            "put them on disk with a BrokerConfig, or leave `profile` out of the settings".to_owned(),
         ),
         StartError::System { .. } => (Exit::Failed, "try again".to_owned()),
     };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sluicegate_resources::yaml::{Findings, Mapping, documents};
 use sluicegate_resources::{ChannelConfig, Diagnostic, codes, read_retention};
 
-use super::{AdminConfig, Config, DATA};
+use super::{AdminConfig, Config, DATA, Profile};
 use crate::manifests::folder::{Contents, read_file};
 
 mod sections;
@@ -103,6 +103,15 @@ pub(super) fn parse(text: &str, file: &str, folder: &Path) -> Result<Config, Con
 }
 
 fn read_root(mut root: Mapping<'_>, config: &mut Config, folder: &Path) {
+    let profiles = [
+        ("standard", Profile::Standard),
+        ("production", Profile::Production),
+    ];
+    let profile = root.field("profile");
+    set(
+        &mut config.profile,
+        profile.and_then(|it| it.one_of(&profiles)),
+    );
     set(
         &mut config.listen,
         root.field("listen").and_then(|it| address(&it)),

@@ -63,6 +63,13 @@ const CASES: &[Case] = &[
     ("data", "../data", |it| {
         it.data = Some("/etc/sluicegate/../data".into())
     }),
+    ("profile", "standard", |_| {}),
+    ("profile", "production", |it| {
+        it.profile = Profile::Production
+    }),
+    ("ingress.durabilityHeader", "true", |it| {
+        it.has_durability_header = true;
+    }),
     ("defaultChannel", "disk", |_| {}),
     ("defaultChannel", "{disk: {fsync: batch}}", |_| {}),
     (
@@ -462,6 +469,11 @@ fn settings_that_do_not_go_together_are_refused_at_the_one_that_is_written() {
             &["which is 1Mi by default", "to 1280Ki or more"],
         ),
         (
+            "profile: production\ndefaultChannel: memory\n",
+            2,
+            &["`profile` is `production`", "lost with the process"],
+        ),
+        (
             "listen: 127.0.0.1:9000\nadmin:\n  listen: localhost:9000\n",
             3,
             &["`listen`", "`admin.listen`", "a port of its own"],
@@ -492,6 +504,9 @@ fn settings_that_just_go_together_are_taken() {
         "limits: {eventBytes: 64Ki, attributesBytes: 64Ki}\n",
         "limits: {eventBytes: 64Ki}\ndefaultChannel: {memory: {maxBytes: 80Ki}}\n",
         "listen: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}\n",
+        "profile: production\n",
+        "profile: production\ndefaultChannel: disk\n",
+        "profile: standard\ndefaultChannel: memory\n",
         "listen: 127.0.0.2:9000\nadmin: {listen: 127.0.0.1:9000}\n",
     ] {
         assert!(parse(text).is_ok(), "{text}{:?}", parse(text));

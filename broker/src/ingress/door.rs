@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use sluicegate_channels::{Admission, AppendError, Channel, Position};
 use sluicegate_event::{Decoded, Event, message_bytes_max};
@@ -19,6 +19,9 @@ use super::{
 use crate::metrics::ingress::{IngressFamilies, Refusals};
 use crate::problem::{Problem, Refusal};
 use crate::server::RequestBody;
+
+/// Names the class of durability of the broker that has accepted events, where that is asked for.
+const DURABILITY: HeaderName = HeaderName::from_static("sluicegate-durability");
 
 /// What all requests share.
 #[derive(Debug)]
@@ -80,7 +83,7 @@ impl Door {
         match self.accept(&entry, head, body).await {
             Ok(taken) => {
                 entry.metrics.accepted(taken.stored, started.elapsed());
-                accepted(taken.duplicates)
+                accepted(&entry, taken.duplicates)
             }
             Err(Refused { refusal, events }) => {
                 let elapsed = started.elapsed();
@@ -261,11 +264,14 @@ fn stamp_hops(
     Ok(())
 }
 
-fn accepted(duplicates: usize) -> Response<AnswerBody> {
+fn accepted(entry: &Entry, duplicates: usize) -> Response<AnswerBody> {
     let mut response = Response::new(Either::Left(Full::new(Bytes::new())));
     *response.status_mut() = StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    if let Some(class) = &entry.durability {
+        headers.insert(DURABILITY, class.clone());
+    }
     if duplicates > 0 {
-        let headers = response.headers_mut();
         headers.insert(DUPLICATES_HEADER, HeaderValue::from(duplicates));
     }
     response

@@ -63,6 +63,8 @@ pub struct BrokerFigures {
     pub broker: Arc<str>,
     /// The kind of channel.
     pub channel: &'static str,
+    /// What an accepted event survives, as the channel names its class.
+    pub durability: String,
     /// Events held.
     pub events: u64,
     /// Bytes held.

@@ -65,6 +65,16 @@ impl Condition {
         )
     }
 
+    /// A broker that is to be in memory where the server promises that no event goes with it.
+    pub fn not_durable() -> Self {
+        Self::not_ready(
+            "NotDurable",
+            "The channel is memory, and the server's profile is production: what is accepted would be \
+             lost with the process. Put the broker on disk, or leave `profile` out of sluicegate.yaml."
+                .to_owned(),
+        )
+    }
+
     /// A broker whose files cannot be opened.
     pub fn channel_not_opened(why: &dyn std::error::Error) -> Self {
         Self::not_ready(

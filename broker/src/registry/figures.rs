@@ -64,6 +64,7 @@ fn of_brokers(standing: &Standing) -> Vec<BrokerFigures> {
             namespace: Arc::clone(&broker.entry.namespace),
             broker: Arc::clone(&broker.entry.name),
             channel: broker.channel_kind,
+            durability: status.class.to_string(),
             events: status.events,
             bytes: status.bytes,
             oldest_event_age_seconds: age_seconds(status.oldest_accepted_at, standing.now),

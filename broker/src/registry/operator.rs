@@ -28,6 +28,7 @@ use sluicegate_resources::{
 
 use super::kept::kept_triggers;
 use super::{Condition, Registry, RunningBroker, Table, TriggerView};
+use crate::config::Profile;
 use crate::history::HistoryOptions;
 use crate::identities::Identities;
 use crate::ingress::deduplication::DeduplicationOptions;
@@ -63,6 +64,10 @@ pub struct OperatorOptions {
     pub history: HistoryOptions,
     /// The folder that keeps events across restarts, if there is one.
     pub data: Option<PathBuf>,
+    /// What every broker must promise.
+    pub profile: Profile,
+    /// Whether answers to senders name the class of durability.
+    pub has_durability_header: bool,
     /// The hop limit of a broker that sets none.
     pub hops_max: u8,
     /// How references become URLs.

@@ -6,7 +6,7 @@ use sluicegate_channels::{Clock, Timestamp};
 use sluicegate_resources::Severity;
 
 use crate::manifests::follow::Follow;
-use crate::manifests::{Catalog, Finding, FolderReader, Look, Review};
+use crate::manifests::{Catalog, Finding, FolderReader, Look, Objects, Review};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::registry::Operator;
@@ -45,6 +45,11 @@ impl ManifestLoop {
 
     pub(super) fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// What is in force.
+    pub(super) fn objects(&self) -> Objects {
+        self.catalog.objects()
     }
 
     pub(super) fn folder_exists(&self) -> bool {

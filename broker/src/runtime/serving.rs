@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::listen::{self, Listening};
 use super::manifests::{self, ManifestLoop};
-use super::{Addresses, Settings, Signals, StartError, Told, clock};
+use super::{Addresses, Settings, Signals, StartError, Told, clock, in_memory_only};
 use crate::admin::{Admin, Guard};
 use crate::config::Config;
 use crate::identities::Identities;
@@ -56,6 +56,10 @@ impl Server {
             return Err(StartError::Manifests {
                 rendered: manifests::render(&review),
             });
+        }
+        let in_memory = in_memory_only(&config, &manifests.objects());
+        if !in_memory.is_empty() {
+            return Err(StartError::NotDurable { brokers: in_memory });
         }
         let door = listen::open(config.listen, "--listen")?;
         let admin = listen::open(config.admin.listen, "--admin-listen")?;
@@ -192,6 +196,8 @@ fn operator_options(config: &Config, addresses: &Addresses) -> OperatorOptions {
     OperatorOptions {
         default_channel: config.default_channel.clone(),
         retention: config.retention,
+        profile: config.profile,
+        has_durability_header: config.has_durability_header,
         deduplicate: config.deduplicate.clone(),
         history: config.history.clone(),
         data: config.data.clone(),

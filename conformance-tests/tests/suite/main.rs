@@ -17,6 +17,7 @@ mod dead_letter;
 mod deduplication;
 mod delivery;
 mod disk_channel;
+mod durability;
 mod eval;
 mod explain;
 mod filters;

@@ -117,6 +117,12 @@ pub(super) fn read_ingress(mut ingress: Mapping<'_>, config: &mut Config) {
     if let Some(deduplicate) = ingress.field("deduplicate").and_then(|it| it.mapping()) {
         config.deduplicate = Some(read_deduplicate(deduplicate));
     }
+    set(
+        &mut config.has_durability_header,
+        ingress
+            .field("durabilityHeader")
+            .and_then(|it| it.boolean()),
+    );
     ingress.finish();
 }
 

@@ -10,7 +10,7 @@ use sluicegate_channels::memory::ingress_share;
 use sluicegate_resources::yaml::{Document, Value, show_quantity};
 use sluicegate_resources::{ChannelConfig, Diagnostic, Span, codes};
 
-use super::super::Config;
+use super::super::{Config, Profile};
 
 /// What is left of a record on disk for an event, once the lengths of its attributes stand beside them.
 const DISK_EVENT_BYTES_MAX: u64 = (PAYLOAD_BYTES_MAX - (64 << 10)) as u64;
@@ -24,6 +24,7 @@ pub(super) fn faults(config: &Config, document: &Document) -> Vec<Diagnostic> {
     let others = [
         too_large_for_disk(config, document),
         same_address(config, document),
+        not_durable(config, document),
     ];
     too_small.chain(others.into_iter().flatten()).collect()
 }
@@ -144,6 +145,18 @@ fn same_address(config: &Config, document: &Document) -> Option<Diagnostic> {
     let help = "give each a port of its own, such as 8080 and 8081";
     overlap(door, admin)
         .then(|| at_either(document, ["admin.listen", "listen"], message).help(help))
+}
+
+/// What is for production promises that no accepted event goes with the process.
+fn not_durable(config: &Config, document: &Document) -> Option<Diagnostic> {
+    let is_in_memory = matches!(config.default_channel, ChannelConfig::Memory(_));
+    let message = "`profile` is `production`, and `defaultChannel` keeps events in memory only: what is \
+                   accepted would be lost with the process";
+    let help = "leave `defaultChannel` out, or set it to `disk`; or leave `profile` out";
+    (config.profile == Profile::Production && is_in_memory).then(|| {
+        let names = ["defaultChannel", "profile"];
+        at_either(document, names, message.to_owned()).help(help)
+    })
 }
 
 /// Port 0 takes any free one. An unspecified address is every address of the machine.

@@ -172,7 +172,18 @@ pub(super) fn encode_stores(
             |it| it.oldest_event_age_seconds,
         ),
     ];
-    gauges(encoder, &families, brokers, broker_labels)
+    gauges(encoder, &families, brokers, broker_labels)?;
+    let mut metric = encoder.encode_descriptor(
+        "sluicegate_store_info",
+        "Always 1; what an accepted event survives is the label durability",
+        None,
+        MetricType::Gauge,
+    )?;
+    for broker in brokers {
+        let durability = ("durability", &*broker.durability);
+        gauge(&mut metric, broker_labels(broker), durability, 1)?;
+    }
+    Ok(())
 }
 
 /// What only a channel that keeps files has.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use http::HeaderValue;
 use sluicegate_channels::{Channel, Matcher, Timestamp};
 use sluicegate_dispatcher::TriggerMatcher;
 use sluicegate_resources::{Broker, ChannelConfig, DeliverySpec, DiskConfig, ObjectName};
@@ -14,6 +15,7 @@ use super::super::watching::Watching;
 use super::super::{Condition, RunningBroker};
 use super::Operator;
 use super::stores::{Store, StoreSettings};
+use crate::config::Profile;
 use crate::disposable::SpareFolder;
 use crate::history::{History, HistoryOptions, Judging, Recorder};
 use crate::ingress::Entry;
@@ -112,7 +114,21 @@ impl Operator {
         self.unopened.values().any(|it| it.try_again_at <= now)
     }
 
+    /// What the broker's configuration comes to, if a broker may be so.
     fn settings_of(&self, broker: &Broker, objects: &Objects) -> Result<Settings, Condition> {
+        let settings = self.written_settings_of(broker, objects)?;
+        let is_in_memory = matches!(settings.store.channel, ChannelConfig::Memory(_));
+        match self.options.profile {
+            Profile::Production if is_in_memory => Err(Condition::not_durable()),
+            Profile::Production | Profile::Standard => Ok(settings),
+        }
+    }
+
+    fn written_settings_of(
+        &self,
+        broker: &Broker,
+        objects: &Objects,
+    ) -> Result<Settings, Condition> {
         let options = &self.options;
         let Some(reference) = &broker.config else {
             return Ok(Settings {
@@ -183,6 +199,7 @@ impl Operator {
                 .handles(&name.namespace, &name.name, store.kind()),
             deduplication: self.open_deduplication(name, &settings, &store),
             on_accepted: Some(Arc::new(watching)),
+            durability: self.durability_header(&*channel),
         });
         tell_opened(name, &store, &*channel);
         let before = channel.describe().subscriptions.into_iter();
@@ -270,6 +287,13 @@ impl Operator {
         ))
     }
 
+    /// What answers to senders say of the channel's durability, where they do.
+    fn durability_header(&self, channel: &dyn Channel) -> Option<HeaderValue> {
+        let class = || channel.describe().class.to_string();
+        let is_wanted = self.options.has_durability_header;
+        is_wanted.then(|| HeaderValue::try_from(class()).ok())?
+    }
+
     /// How histories are kept, unless they are turned off.
     fn history_options(&self) -> Option<&HistoryOptions> {
         Some(&self.options.history).filter(|it| it.is_enabled)
@@ -337,6 +361,7 @@ impl BrokerState {
             metrics: running.entry.metrics.clone(),
             deduplication: running.entry.deduplication.clone(),
             on_accepted: running.entry.on_accepted.clone(),
+            durability: running.entry.durability.clone(),
         };
         self.running = Arc::new(RunningBroker {
             name: running.name.clone(),

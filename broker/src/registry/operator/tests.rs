@@ -94,6 +94,8 @@ struct Bench {
 
 fn options() -> OperatorOptions {
     OperatorOptions {
+        profile: Profile::Standard,
+        has_durability_header: false,
         deduplicate: None,
         history: HistoryOptions::default(),
         data: None,
