@@ -38,7 +38,7 @@ const TTL: &str = "Nats-TTL";
 /// What a kind reads as that this program does not know.
 const UNKNOWN_KIND: &str = "unknown";
 
-/// How long the message stays that says that an entry has ended: longer than any replica may be away
+/// How long the message stays that says that an entry is over where it was: longer than any replica may be away
 /// without reading all entries anew.
 const ENDED_FOR: &str = "10m";
 
@@ -94,6 +94,8 @@ pub enum Kept {
     Entry(Entry),
     /// That the entry has ended.
     Ended,
+    /// That what was due waits again, which another message says how.
+    Back,
 }
 
 /// Why a message says nothing that can be read here.
@@ -163,8 +165,18 @@ impl Entry {
 
 /// The message that says that an entry has ended. It takes the entry's place and goes by itself.
 pub fn write_ended() -> (HeaderMap, Bytes) {
+    write_over("ended")
+}
+
+/// The message that takes the place of what was due, in the batch that has it wait again. It goes by
+/// itself.
+pub fn write_back() -> (HeaderMap, Bytes) {
+    write_over("back")
+}
+
+fn write_over(word: &str) -> (HeaderMap, Bytes) {
     let mut headers = HeaderMap::new();
-    headers.insert(ENTRY, "ended");
+    headers.insert(ENTRY, word);
     headers.insert(TTL, ENDED_FOR);
     (headers, Bytes::new())
 }
@@ -179,6 +191,7 @@ pub fn read(headers: &HeaderMap, payload: Bytes) -> Result<Kept, EntryError> {
     let fields = Fields::of(text);
     let state = match fields.word {
         "ended" => return Ok(Kept::Ended),
+        "back" => return Ok(Kept::Back),
         "moved" | "replayed" => EntryState::Moved {
             due: fields.time("due")?,
             replayed: fields.word == "replayed",

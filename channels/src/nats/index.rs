@@ -133,13 +133,15 @@ impl Index {
             KeptSubject::Waiting { number, position } => (number, position, Place::Waiting),
             KeptSubject::Due { number, position } => (number, position, Place::Due),
         };
-        let entry = match kept {
-            Some(Kept::Entry(entry)) => Some(Arc::new(entry)),
-            Some(Kept::Ended) => None,
+        // What is due was taken from what waited, and so was what ended when it was due: the message
+        // that said that it was due may have been replaced before it was read.
+        let (entry, is_of_waiting) = match kept {
+            Some(Kept::Entry(entry)) => (Some(Arc::new(entry)), place == Place::Due),
+            Some(Kept::Ended) => (None, place == Place::Due),
+            Some(Kept::Back) => (None, false),
             None => return,
         };
         self.change((position, number), |slot| {
-            let is_due = entry.is_some() && place == Place::Due;
             let held = match place {
                 Place::Waiting => &mut slot.waiting,
                 Place::Due => &mut slot.due,
@@ -148,8 +150,7 @@ impl Index {
                 return;
             }
             *held = Held { sequence, entry };
-            // The server has put it there, and takes away what it was made of.
-            if is_due && slot.waiting.sequence < sequence {
+            if is_of_waiting && slot.waiting.sequence < sequence {
                 slot.waiting = Held {
                     sequence,
                     entry: None,

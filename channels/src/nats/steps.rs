@@ -76,7 +76,6 @@ impl Step {
     pub fn messages(&self, names: &Names, number: u64, position: u64) -> Vec<Outgoing> {
         let waiting = names.waiting(number, position);
         let due = names.due(number, position);
-        let ended = || entry::write_ended();
         match self {
             Step::Keep { event, entry } => {
                 let body = event.iter().map(|event| {
@@ -98,14 +97,14 @@ impl Step {
             } => vec![
                 // The new place first: at no moment is there no entry, and its event not needed.
                 Outgoing::new(waiting, entry.write(&due)),
-                Outgoing::new(due, ended()).expecting(*sequence),
+                Outgoing::new(due, entry::write_back()).expecting(*sequence),
             ],
             Step::End { place, sequence } => {
                 let subject = match place {
                     Place::Waiting => waiting,
                     Place::Due => due,
                 };
-                vec![Outgoing::new(subject, ended()).expecting(*sequence)]
+                vec![Outgoing::new(subject, entry::write_ended()).expecting(*sequence)]
             }
         }
     }
@@ -170,14 +169,14 @@ mod tests {
             sequence: 9,
         };
         assert_eq!(said(&again(Place::Waiting)), [waiting(expected(9))]);
-        let ended = |subject: &str| (subject.to_owned(), Some(Kept::Ended), expected(9));
+        let over = |subject: &str, said| (subject.to_owned(), Some(said), expected(9));
         assert_eq!(
             said(&again(Place::Due)),
-            [waiting(None), ended(".d.7.1234")]
+            [waiting(None), over(".d.7.1234", Kept::Back)]
         );
         for (place, subject) in [(Place::Waiting, ".w.7.1234"), (Place::Due, ".d.7.1234")] {
             let end = Step::End { place, sequence: 9 };
-            assert_eq!(said(&end), [ended(subject)]);
+            assert_eq!(said(&end), [over(subject, Kept::Ended)]);
         }
     }
 }

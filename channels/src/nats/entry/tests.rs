@@ -81,10 +81,11 @@ fn an_entry_comes_back_and_is_scheduled_when_it_is_due() {
 
 #[test]
 fn an_end_takes_the_place_of_an_entry_and_goes_by_itself() {
-    let (headers, payload) = write_ended();
-    assert_eq!(header_of(&headers, TTL), Some("10m"));
-    assert!(payload.is_empty());
-    assert_eq!(read(&headers, payload), Ok(Kept::Ended));
+    for ((headers, payload), said) in [(write_ended(), Kept::Ended), (write_back(), Kept::Back)] {
+        assert_eq!(header_of(&headers, TTL), Some("10m"));
+        assert!(payload.is_empty());
+        assert_eq!(read(&headers, payload), Ok(said));
+    }
 }
 
 #[test]

@@ -79,11 +79,29 @@ fn an_entry_waits_is_due_and_goes_back_to_wait() {
     index.note(waiting(5), 12, parked());
     assert_eq!(place(&index, 5), Some((Place::Waiting, 12)));
     assert_eq!(sums(&index), (0, 1, 0, None));
-    index.note(due(5), 13, Some(Kept::Ended));
+    index.note(due(5), 13, Some(Kept::Back));
     assert_eq!(place(&index, 5), Some((Place::Waiting, 12)));
     index.note(waiting(5), 14, Some(Kept::Ended));
     assert_eq!((place(&index, 5), sums(&index)), (None, (0, 0, 0, None)));
     assert_eq!(index.sum(NUMBER), None);
+}
+
+#[test]
+fn what_was_due_does_not_wait_again_when_it_ends() {
+    let mut index = Index::new();
+    index.note(waiting(5), 10, moved(100, Body::Kept));
+    index.note(due(5), 11, moved(100, Body::Kept));
+    index.note(due(5), 12, Some(Kept::Ended));
+    assert_eq!((place(&index, 5), sums(&index)), (None, (0, 0, 0, None)));
+    // Nor when what it was made of is read late.
+    index.note(waiting(5), 10, moved(100, Body::Kept));
+    assert_eq!(place(&index, 5), None);
+
+    // Nor when nobody has read that it was due: its end had taken the place already.
+    let mut index = Index::new();
+    index.note(waiting(5), 10, moved(100, Body::Kept));
+    index.note(due(5), 12, Some(Kept::Ended));
+    assert_eq!((place(&index, 5), sums(&index)), (None, (0, 0, 0, None)));
 }
 
 #[test]
@@ -93,7 +111,7 @@ fn what_is_read_late_changes_nothing() {
         (waiting(5), 11, moved(200, Body::Kept)),
         (due(5), 12, moved(200, Body::Kept)),
         (waiting(5), 13, moved(300, Body::Events)),
-        (due(5), 14, Some(Kept::Ended)),
+        (due(5), 14, Some(Kept::Back)),
     ];
     // The last ones are known from their acknowledgement before the stream is read, however far.
     for known in 0..=history.len() {
