@@ -20,7 +20,9 @@ use std::time::Duration;
 use sluicegate_dispatcher::HttpSenderOptions;
 use sluicegate_dispatcher::breaker::PROBE_EVERY;
 use sluicegate_event::Limits;
-use sluicegate_resources::{ChannelConfig, DiskConfig, ResolveMap, Retention};
+use sluicegate_resources::{
+    ChannelConfig, DeadLetters, DiskConfig, ResolveMap, Retention, WhenExpired,
+};
 
 use crate::history::HistoryOptions;
 use crate::ingress::deduplication::DeduplicationOptions;
@@ -53,6 +55,9 @@ pub struct Config {
     /// `retention.*`: what a broker on disk keeps of settled events where its configuration does not
     /// say. Default 7 days and 1 GiB.
     pub retention: Retention,
+    /// `deadLetters.*`: how long dead letters may lie, where a broker's configuration does not say.
+    /// Default 30 days, and then new events are refused.
+    pub dead_letters: DeadLetters,
     /// `ingress.durabilityHeader`: whether an answer to a sender names the class of durability. Default
     /// false.
     pub has_durability_header: bool,
@@ -68,6 +73,8 @@ pub struct Config {
     pub request_bytes_in_flight_max: usize,
     /// `limits.maxHops`: brokers that an event may pass. Default 32.
     pub hops_max: u8,
+    /// `limits.maxPendingAge`: how long an event may be pending, zero for ever. Default a week.
+    pub pending_age_max: Duration,
     /// `limits.header*`, `limits.connections`, `timeouts.*`: bounds and deadlines of connections.
     pub server: ServerOptions,
     /// `delivery.*`: connections to subscribers.
@@ -87,6 +94,8 @@ pub struct Config {
 
 /// Where `data` is, unless something else is said.
 const DATA: &str = "./data";
+
+const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 /// What a server must promise to start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,8 +130,12 @@ impl Default for Config {
             data: Some(PathBuf::from(DATA)),
             default_channel: ChannelConfig::Disk(DiskConfig::default()),
             retention: Retention {
-                age_max: Some(Duration::from_secs(7 * 24 * 60 * 60)),
+                age_max: Some(Duration::from_secs(7 * DAY_SECONDS)),
                 bytes_max: Some(1 << 30),
+            },
+            dead_letters: DeadLetters {
+                age_max: Some(Duration::from_secs(30 * DAY_SECONDS)),
+                when_expired: Some(WhenExpired::Refuse),
             },
             has_durability_header: false,
             deduplicate: None,
@@ -131,6 +144,7 @@ impl Default for Config {
             limits: Limits::default(),
             request_bytes_in_flight_max: 256 << 20,
             hops_max: 32,
+            pending_age_max: Duration::from_secs(7 * DAY_SECONDS),
             server: ServerOptions::default(),
             sender: HttpSenderOptions::default(),
             delivery_bytes_in_flight_max: 32 << 20,

@@ -30,6 +30,7 @@ use sluicegate_event::{Event, Limits};
 use tower::ServiceExt as _;
 
 use self::deduplication::Deduplication;
+use self::held_up::HeldUp;
 use crate::metrics::ingress::{IngressFamilies, IngressHandles};
 use crate::server::RequestBody;
 
@@ -38,6 +39,7 @@ mod answer;
 mod body;
 pub mod deduplication;
 mod door;
+pub mod held_up;
 mod hops;
 mod path;
 mod router;
@@ -94,6 +96,8 @@ pub struct Entry {
     /// Hops that an event has which brings no count of its own, and the most that one may bring.
     /// At least 1.
     pub hops_max: u8,
+    /// Why it takes nothing though its channel would, if it does not.
+    pub held_up: Arc<HeldUp>,
     /// Finds events that were stored before, if that is asked for.
     pub deduplication: Option<Arc<Deduplication>>,
     /// Its instruments, from [`IngressFamilies::handles`].

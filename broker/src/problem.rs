@@ -50,6 +50,8 @@ pub enum Problem {
     Manifest,
     /// As many operations run as may.
     Busy,
+    /// Dead letters lie for longer than they may.
+    Unattended,
 }
 
 /// One row of the table.
@@ -83,6 +85,7 @@ impl Problem {
         Problem::NoSpace,
         Problem::Manifest,
         Problem::Busy,
+        Problem::Unattended,
     ];
 
     const fn row(self) -> Row {
@@ -220,6 +223,14 @@ impl Problem {
                 "busy",
                 "too many operations",
                 "As many operations as may run at a time are running.",
+            ),
+            Problem::Unattended => (
+                "W055",
+                StatusCode::INSUFFICIENT_STORAGE,
+                "unattended",
+                "dead letters too old",
+                "Events have lain in the broker's dead-letter store for longer than they may, so it \
+                 takes no new ones until someone sends those again or discards them.",
             ),
             Problem::Manifest => (
                 "W053",

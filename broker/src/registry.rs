@@ -21,13 +21,14 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use sluicegate_channels::{Channel, Clock, SubscriptionKey, Timestamp};
 use sluicegate_dispatcher::{Plan, TriggerMatcher};
-use sluicegate_resources::{EffectiveDelivery, ObjectName, StartAt, Trigger};
+use sluicegate_resources::{DeadLetters, EffectiveDelivery, ObjectName, StartAt, Trigger};
 
 use crate::history::History;
 use crate::ingress;
 
 pub mod conditions;
 mod departed;
+mod expiring;
 mod failing;
 mod failure;
 mod figures;
@@ -63,16 +64,28 @@ pub struct RunningBroker {
     pub matcher: Arc<TriggerMatcher>,
     /// What became of its events, unless that is turned off.
     pub history: Option<Arc<History>>,
+    /// How long its dead letters may lie, and what happens then.
+    pub dead_letters: DeadLetters,
     /// What the door sees of it.
     pub entry: Arc<ingress::Entry>,
 }
 
 impl RunningBroker {
-    /// Whether it takes events. A channel in memory always does; one on disk is asked.
+    /// Whether it takes events. A channel in memory always does, unless dead letters hold it up; one
+    /// on disk is asked.
     pub fn condition(&self) -> Condition {
-        match self.channel_kind {
+        let of_channel = match self.channel_kind {
             DISK => Condition::of_channel(&self.channel.describe()),
             _ => Condition::Ready,
+        };
+        self.or_held_up(of_channel)
+    }
+
+    /// Not ready where dead letters hold it up and its channel would not.
+    pub fn or_held_up(&self, of_channel: Condition) -> Condition {
+        match self.entry.held_up.why() {
+            Some(why) if of_channel.is_ready() => Condition::unattended(&why.detail, &why.hint),
+            _ => of_channel,
         }
     }
 }

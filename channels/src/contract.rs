@@ -70,6 +70,11 @@
 //! - **P40** A replayed event is handed out once more, with no sends and its age counted anew, and
 //!   counts as replayed. One that is pending or parked is not. What the store cannot have back is
 //!   said to be gone.
+//! - **P41** The age that a lease says counts from no earlier than its subscription was made, was last
+//!   resumed after a pause, or was last moved to another place: no event is too old because it had to
+//!   wait for that. When that was need not survive a restart.
+//! - **P42** `parked` says since when each dead letter lies, by position, page by page, without reading
+//!   any. One that is `expire`d ends as discarded by `age`.
 
 mod appending;
 mod dead_letter;
@@ -86,7 +91,10 @@ use std::pin::Pin;
 use sluicegate_event::Event;
 
 pub use self::appending::{Admission, AppendError, Position, StoreError};
-pub use self::dead_letter::{DeadLetter, DeadLetterKey, KINDS, KINDS_FOR_SINK, ParkReason};
+pub use self::dead_letter::{
+    BY_AGE, BY_THE_OPERATOR, DeadLetter, DeadLetterKey, KINDS, KINDS_FOR_SINK, ParkReason,
+    ParkedSince,
+};
 pub use self::interest::{Interest, Wanted, Wish};
 pub use self::lease::{Lease, LeaseControl, LeasePurpose, Settled};
 pub use self::retained::{Replayed, Retained, RetainedPage};
@@ -165,6 +173,13 @@ pub trait Channel: Send + Sync + fmt::Debug {
 
     /// Ends a dead letter as discarded (P32). False when there is none.
     fn discard(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Since when up to `limit` dead letters of a subscription lie, by position, from the place after
+    /// `after` (P42).
+    fn parked(&self, name: &str, after: Option<Position>, limit: usize) -> Vec<ParkedSince>;
+
+    /// Ends a dead letter that has lain for too long (P42). False when there is none.
+    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// The channel and each subscription as they stand now (P33).
     fn describe(&self) -> ChannelStatus;

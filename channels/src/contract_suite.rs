@@ -14,6 +14,7 @@
 //! The suite looks from outside only, and waits by polling with a deadline: it runs on paused time
 //! as well as against real servers.
 
+mod aging;
 mod append;
 mod ending;
 mod leasing;
@@ -161,6 +162,9 @@ promises! { $
     replaying:
         p39_what_is_retained_is_listed_in_pages
         p40_a_replayed_event_is_handed_out_once_more;
+    aging:
+        p41_no_event_ages_while_nobody_could_have_had_it
+        p42_since_when_dead_letters_lie_is_listed_and_they_expire;
 }
 
 #[cfg(test)]

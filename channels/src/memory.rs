@@ -55,10 +55,10 @@ use self::state::{Held, State};
 use crate::answers::Answers;
 use crate::reading::{LeaseId, Next, Reader, Store, SubscriptionId, position};
 use crate::{
-    Admission, AppendError, BoxFuture, Channel, ChannelStatus, Clock, DeadLetter, DeadLetterKey,
-    Exhausted, LeaseControl, Matcher, NextLimit, Position, Replayed, RetainedPage, SeekError,
-    Start, StoreError, SubscribeError, Subscription, SubscriptionSpec, SubscriptionStatus,
-    Timestamp, telemetry,
+    Admission, AppendError, BY_AGE, BY_THE_OPERATOR, BoxFuture, Channel, ChannelStatus, Clock,
+    DeadLetter, DeadLetterKey, Exhausted, LeaseControl, Matcher, NextLimit, ParkedSince, Position,
+    Replayed, RetainedPage, SeekError, Start, StoreError, SubscribeError, Subscription,
+    SubscriptionSpec, SubscriptionStatus, Timestamp, telemetry,
 };
 
 /// What a full store does.
@@ -267,7 +267,13 @@ impl Shared {
         self: &Arc<Self>,
         spec: &SubscriptionSpec,
     ) -> Result<Reader<Self>, SubscribeError> {
-        let (id, is_new) = self.apply(|state, _| state.subscribe(spec))?;
+        let (id, is_new) = self.apply(|state, now| {
+            let begun = state.subscribe(spec)?;
+            if begun.1 {
+                state.ages_anew(&spec.name, now);
+            }
+            Ok::<_, SubscribeError>(begun)
+        })?;
         let reader = Reader::new(Arc::clone(self), id);
         if is_new {
             self.take_backlog(id, spec);
@@ -298,7 +304,10 @@ impl Channel for MemoryChannel {
 
     fn pause(&self, name: &str, paused: bool) -> BoxFuture<'_, ()> {
         let name: Arc<str> = name.into();
-        Box::pin(async move { self.shared.apply(|state, _| state.pause(&name, paused)) })
+        Box::pin(async move {
+            self.shared
+                .apply(|state, now| state.pause(&name, paused, now));
+        })
     }
 
     fn set_exhausted(&self, name: &str, exhausted: Exhausted) -> BoxFuture<'_, ()> {
@@ -316,7 +325,13 @@ impl Channel for MemoryChannel {
 
     fn seek(&self, name: &str, to: Start) -> BoxFuture<'_, Result<(), SeekError>> {
         let name: Arc<str> = name.into();
-        Box::pin(async move { self.shared.apply(|state, _| state.seek(&name, to)) })
+        Box::pin(async move {
+            self.shared.apply(|state, now| {
+                state.seek(&name, to)?;
+                state.ages_anew(&name, now);
+                Ok(())
+            })
+        })
     }
 
     fn retained(
@@ -360,7 +375,20 @@ impl Channel for MemoryChannel {
 
     fn discard(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
         let key = key.clone();
-        Box::pin(async move { Ok(self.shared.apply(|state, _| state.discard(&key))) })
+        Box::pin(async move {
+            let discard = |state: &mut State, _| state.discard(&key, BY_THE_OPERATOR);
+            Ok(self.shared.apply(discard))
+        })
+    }
+
+    fn parked(&self, name: &str, after: Option<Position>, limit: usize) -> Vec<ParkedSince> {
+        self.shared
+            .apply(|state, _| state.parked(name, after, limit))
+    }
+
+    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let key = key.clone();
+        Box::pin(async move { Ok(self.shared.apply(|state, _| state.discard(&key, BY_AGE))) })
     }
 
     fn describe(&self) -> ChannelStatus {

@@ -13,6 +13,8 @@ pub mod kind {
     pub const REFUSED: &str = "refused";
     /// The subscriber took it, and answered with something that is no usable event.
     pub const REPLY: &str = "reply";
+    /// It waited for longer than anything may.
+    pub const OVERDUE: &str = "overdue";
     /// The event, or the reply to it, has passed too many brokers.
     pub const LOOP: &str = "loop";
     /// Handling it panicked again and again.
@@ -70,6 +72,7 @@ mod tests {
             kind::EXHAUSTED,
             kind::REFUSED,
             kind::REPLY,
+            kind::OVERDUE,
             kind::LOOP,
             kind::POISON,
             kind::SHED,

@@ -4,6 +4,7 @@
 //! Deliver ──► send ──► verdict ─┬─ delivered ──► store the reply ──► settle
 //!                               ├─ again ──────► defer, or past the limit give up
 //!                               └─ refused ────► give up
+//! Deliver, and overdue ────────────────────────► give up
 //! give up, or DeadLetter ──► sink ─┬─ took it ──► settle
 //!                                  ├─ did not ──► park, to be tried again
 //!                                  ├─ no place ─► park, to be tried at once
@@ -19,6 +20,7 @@ mod attempt;
 mod burial;
 mod ending;
 mod gate;
+mod overdue;
 mod replies;
 mod sink_places;
 mod waits;
@@ -38,6 +40,7 @@ use self::attempt::{Attempt, Trouble};
 use self::ending::{STORE_PAUSE, Step};
 use self::gate::Gate;
 pub(crate) use self::gate::Pass;
+use self::overdue::Serving;
 use self::sink_places::SinkPlaces;
 use crate::dead_letter::kind;
 use crate::hops;
@@ -68,6 +71,7 @@ pub(crate) struct Delivery {
     sink_tries: Tally,
     sink_places: SinkPlaces,
     gate: Gate,
+    serving: Mutex<Serving>,
     probe_every: Duration,
 }
 
@@ -99,8 +103,16 @@ impl Delivery {
             sink_tries: Tally::bounded(TALLY_POSITIONS_MAX),
             sink_places: SinkPlaces::default(),
             gate: Gate::default(),
+            serving: Mutex::new(Serving::new(clock.now())),
             probe_every,
         }
+    }
+
+    /// Goes by another plan from now on.
+    pub(crate) fn goes_by(&self, job: Option<&Assignment>) {
+        let is_served = job.is_some_and(|job| !job.plan.paused);
+        self.serving.lock().now(is_served, self.clock.now());
+        self.guard(job);
     }
 
     /// Brings the lease to its end, whatever happens.
@@ -132,7 +144,8 @@ impl Delivery {
     }
 
     async fn deliver(&self, job: &Assignment, lease: &Lease) -> Step {
-        if let Some(step) = self.outwaited(job, lease) {
+        let given_up_on = self.outwaited(job, lease);
+        if let Some(step) = given_up_on.or_else(|| self.overdue(job, lease)) {
             return step;
         }
         let mut attempt = self.attempt_subscriber(job, lease).await;
@@ -145,6 +158,7 @@ impl Delivery {
             Conclusion::Again(trouble, retry_after) => {
                 if !self.is_exhausted(job, lease, attempt.number) {
                     let wait = self.wait(job, attempt.number, retry_after);
+                    let wait = self.no_longer_than_it_may(job, lease, wait);
                     attempt.report(&*self.observer, lease, Some(&trouble), Some(wait));
                     return Step::Defer {
                         wait,

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use sluicegate_resources::{EffectiveDelivery, ObjectName};
@@ -31,6 +32,9 @@ pub struct Plan {
     pub in_flight_max: NonZeroU32,
     /// The hop limit of the broker.
     pub hops_max: u8,
+    /// How long an event may be pending while the trigger is served, before it is given up on
+    /// whatever else the plan says; none for ever.
+    pub pending_max: Option<Duration>,
     /// Whether the trigger as written takes nothing for now. What is under way goes on; what waits
     /// stays in the channel.
     pub paused: bool,

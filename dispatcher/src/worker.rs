@@ -114,6 +114,7 @@ pub struct Stopped {
 ///     delivery: EffectiveDelivery::of(&DeliverySpec::default(), &DeliverySpec::default()),
 ///     in_flight_max: 64.try_into()?,
 ///     hops_max: 32,
+///     pending_max: None,
 ///     paused: false,
 /// };
 /// // Kept by whoever runs the trigger: to edit it, and to stop it.
@@ -242,7 +243,7 @@ impl Worker {
     fn next_job(&mut self) -> Option<Arc<Assignment>> {
         let plan = Arc::clone(&self.plan.borrow_and_update());
         let job = Assignment::new(plan).map(Arc::new);
-        self.delivery.guard(job.as_deref());
+        self.delivery.goes_by(job.as_deref());
         job
     }
 }

@@ -1,10 +1,13 @@
 //! The BrokerConfig of `sluicegate.dev/v1alpha1`.
 
 use std::num::NonZeroU64;
+use std::time::Duration;
 
+mod dead_letters;
 mod disk;
 mod retention;
 
+pub use dead_letters::{DeadLetters, WhenExpired, read_age, read_dead_letters};
 pub use disk::DiskConfig;
 pub use retention::{Retention, read_retention};
 
@@ -30,6 +33,10 @@ pub struct BrokerConfig {
     pub retention: Retention,
     /// `spec.limits.maxHops`, 1 to 255.
     pub hops_max: Option<u8>,
+    /// `spec.limits.maxPendingAge`; zero is for ever.
+    pub pending_age_max: Option<Duration>,
+    /// `spec.deadLetters`
+    pub dead_letters: DeadLetters,
 }
 
 /// `spec.channel`: exactly one of the kinds.
@@ -87,6 +94,9 @@ impl Default for MemoryConfig {
 /// The largest count or size that a channel can be given; more is a slip of the keyboard.
 const BOUND_MAX: u64 = 1 << 50;
 
+/// A hundred years; more is a slip of the keyboard as well.
+const AGE_MAX: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
+
 /// The channels of `spec.channel`; those behind the first two come in a later version.
 const CHANNELS: [&str; 4] = ["memory", "disk", "nats", "kafka"];
 const SERVED: usize = 2;
@@ -100,31 +110,20 @@ pub(crate) fn read_broker_config(document: &mut Mapping<'_>) -> Option<BrokerCon
     let channel = spec
         .required("channel")
         .and_then(|field| read_channel(&field));
-    let hops_max = spec.field("limits").and_then(|field| {
-        let mut limits = field.mapping()?;
-        let hops_max = limits.field("maxHops");
-        limits.finish();
-        u8::try_from(hops_max?.integer(1..=255)?).ok()
-    });
+    let limits = spec.field("limits").and_then(|field| read_limits(&field));
+    let (hops_max, pending_age_max) = limits.unwrap_or_default();
     let retention = spec
         .field("retention")
         .and_then(|field| read_kept(&field, channel.as_ref()));
     if let Some(field) = spec.field("reclaimPolicy") {
         check_reclaim_policy(&field, channel.as_ref());
     }
-    for (name, remedy) in [
-        (
-            "deadLetters",
-            "remove it; a dead letter is kept until it is sent again or discarded",
-        ),
-        (
-            "capture",
-            "remove it; data of events is not kept for the console",
-        ),
-    ] {
-        if let Some(field) = spec.field(name) {
-            not_available(&field, remedy);
-        }
+    let dead_letters = spec
+        .field("deadLetters")
+        .and_then(|field| read_dead_letters(&field));
+    if let Some(field) = spec.field("capture") {
+        let remedy = "remove it; data of events is not kept for the console";
+        not_available(&field, remedy);
     }
     spec.finish();
     Some(BrokerConfig {
@@ -132,7 +131,19 @@ pub(crate) fn read_broker_config(document: &mut Mapping<'_>) -> Option<BrokerCon
         channel: channel?,
         retention: retention.unwrap_or_default(),
         hops_max,
+        pending_age_max,
+        dead_letters: dead_letters.unwrap_or_default(),
     })
+}
+
+/// `maxHops` and `maxPendingAge`.
+fn read_limits(field: &Field<'_>) -> Option<(Option<u8>, Option<Duration>)> {
+    let mut limits = field.mapping()?;
+    let hops_max = limits.field("maxHops");
+    let hops_max = hops_max.and_then(|it| u8::try_from(it.integer(1..=255)?).ok());
+    let pending_age_max = limits.field("maxPendingAge").and_then(|it| read_age(&it));
+    limits.finish();
+    Some((hops_max, pending_age_max))
 }
 
 /// Retention, where the channel keeps what it says.

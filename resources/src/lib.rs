@@ -22,8 +22,8 @@ pub mod yaml;
 
 pub use broker::Broker;
 pub use broker_config::{
-    BrokerConfig, ChannelConfig, DiskConfig, MemoryConfig, Retention, WhenFull, read_channel,
-    read_retention,
+    BrokerConfig, ChannelConfig, DeadLetters, DiskConfig, MemoryConfig, Retention, WhenExpired,
+    WhenFull, read_age, read_channel, read_dead_letters, read_retention,
 };
 pub use delivery::{BackoffPolicy, DeliverySpec, EffectiveDelivery, Format, RetryLimit};
 pub use destination::{Destination, KReference};

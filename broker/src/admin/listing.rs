@@ -37,7 +37,11 @@ fn served(admin: &Admin, standing: &Standing, broker: &RunningBroker) -> Option<
             .map(|at| standing.now.since(at).as_secs_f64()),
         disk: status.disk.as_ref().map(|it| disk(it, standing.now)),
         triggers: standing.table.triggers_of(&broker.name).count() as u64,
-        ..unserved(admin, &broker.name, &Condition::of_channel(status))
+        ..unserved(
+            admin,
+            &broker.name,
+            &broker.or_held_up(Condition::of_channel(status)),
+        )
     })
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sluicegate_resources::yaml::{Findings, Mapping, documents};
-use sluicegate_resources::{ChannelConfig, Diagnostic, codes, read_retention};
+use sluicegate_resources::{ChannelConfig, Diagnostic, codes, read_dead_letters, read_retention};
 
 use super::{AdminConfig, Config, DATA, Profile};
 use crate::manifests::folder::{Contents, read_file};
@@ -139,6 +139,12 @@ fn read_root(mut root: Mapping<'_>, config: &mut Config, folder: &Path) {
     };
     if let Some(retention) = root.field("retention").and_then(|it| read_retention(&it)) {
         config.retention = retention.or(config.retention);
+    }
+    if let Some(letters) = root
+        .field("deadLetters")
+        .and_then(|it| read_dead_letters(&it))
+    {
+        config.dead_letters = letters.or(config.dead_letters);
     }
     set(
         &mut config.resolve,

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use sluicegate_resources::{Diagnostic, MemoryConfig, WhenFull};
+use sluicegate_resources::{Diagnostic, MemoryConfig, WhenExpired, WhenFull};
 
 use super::*;
 use crate::testing::TempDir;
@@ -103,6 +103,15 @@ const CASES: &[Case] = &[
     ("retention.maxAge", "P1D", |it| {
         it.retention.age_max = Some(SECOND * 24 * 60 * 60);
     }),
+    ("deadLetters.maxAge", "P1D", |it| {
+        it.dead_letters.age_max = Some(SECOND * 24 * 60 * 60);
+    }),
+    ("deadLetters.maxAge", "PT0S", |it| {
+        it.dead_letters.age_max = Some(Duration::ZERO);
+    }),
+    ("deadLetters.whenExpired", "discard", |it| {
+        it.dead_letters.when_expired = Some(WhenExpired::Discard);
+    }),
     ("retention.maxBytes", "10Gi", |it| {
         it.retention.bytes_max = Some(10 << 30)
     }),
@@ -155,6 +164,12 @@ const CASES: &[Case] = &[
         it.server.connections_per_peer_max = Some(3);
     }),
     ("limits.maxHops", "255", |it| it.hops_max = 255),
+    ("limits.maxPendingAge", "P1D", |it| {
+        it.pending_age_max = SECOND * 24 * 60 * 60
+    }),
+    ("limits.maxPendingAge", "PT0S", |it| {
+        it.pending_age_max = Duration::ZERO
+    }),
     ("timeouts.firstByte", "PT1S", |it| {
         it.server.first_byte_timeout = SECOND
     }),
@@ -258,6 +273,10 @@ fn a_value_out_of_range_or_of_the_wrong_kind_is_refused_at_its_place() {
         ("retention", &["7", "[]"]),
         ("retention.maxAge", &["7d", "P1M", "PT0S"]),
         ("retention.maxBytes", &["0", "10GB"]),
+        ("deadLetters", &["7", "[]"]),
+        ("deadLetters.maxAge", &["30d", "P1M", "-PT1S"]),
+        ("deadLetters.whenExpired", &["forget", "1"]),
+        ("limits.maxPendingAge", &["7d", "never"]),
         (
             "resolve",
             &[

@@ -20,8 +20,9 @@ use storing::{Late, Storing};
 
 use sluicegate_channels::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, Claim, DeadLetter, DeadLetterKey,
-    Exhausted, Matcher, Position, Replayed, RetainedPage, SeekError, Start, StoreError,
-    SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec, SubscriptionStatus,
+    Exhausted, Matcher, ParkedSince, Position, Replayed, RetainedPage, SeekError, Start,
+    StoreError, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
+    SubscriptionStatus,
 };
 use sluicegate_event::Event;
 use tokio::time::Instant;
@@ -178,6 +179,14 @@ impl Channel for Recorder {
 
     fn discard(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.channel.discard(key)
+    }
+
+    fn parked(&self, name: &str, after: Option<Position>, limit: usize) -> Vec<ParkedSince> {
+        self.channel.parked(name, after, limit)
+    }
+
+    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.channel.expire(key)
     }
 
     fn describe(&self) -> ChannelStatus {

@@ -7,6 +7,7 @@ use sluicegate_channels::AppendError;
 use sluicegate_event::{DecodeError, Fault};
 
 use super::Entry;
+use super::held_up::Why;
 use super::hops::UsedUp;
 use crate::api;
 use crate::problem::{Problem, Refusal};
@@ -69,6 +70,20 @@ pub(super) fn not_ready(broker: &str, why: &str) -> Refusal {
     )
     .hint("send the event again after Retry-After")
     .retry_after(RETRY_AFTER)
+}
+
+/// Someone has to look after the broker first.
+pub(super) fn unattended(entry: &Entry, why: &Why) -> Refusal {
+    Refusal::new(
+        Problem::Unattended,
+        format!(
+            "broker {} takes no new events: {}",
+            entry.full_name(),
+            why.detail
+        ),
+    )
+    .hint(why.hint.as_str())
+    .retry_after(RETRY_AFTER_BROKEN)
 }
 
 /// The same event came with another request, which is still waiting for its store.

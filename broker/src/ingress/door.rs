@@ -119,6 +119,9 @@ impl Door {
         mut head: Parts,
         body: RequestBody,
     ) -> Result<Taken, Refused> {
+        if let Some(why) = entry.held_up.why() {
+            return Err(answer::unattended(entry, &why).into());
+        }
         let limits = &self.options.limits;
         let bytes_max = message_bytes_max(&head.headers, limits);
         body::check_declared(&head.headers, bytes_max)?;

@@ -124,6 +124,14 @@ impl Condition {
         )
     }
 
+    /// A broker whose dead letters have lain for longer than they may.
+    pub fn unattended(why: &str, hint: &str) -> Self {
+        Self::not_ready(
+            "DeadLettersTooOld",
+            format!("New events are refused: {why}; {hint}."),
+        )
+    }
+
     /// A trigger whose subscriber has no URL here.
     pub fn subscriber_not_resolved(destination: &Destination) -> Self {
         Self::not_ready(

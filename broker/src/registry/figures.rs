@@ -29,12 +29,12 @@ impl Registry {
                 let mut trigger = of_trigger(name, status, standing.now);
                 let observer = view.service.as_ref().map(|service| &service.observer);
                 trigger.is_breaker_open = observer.is_some_and(|it| it.is_breaker_open());
-                trigger.lying_seconds = match status.books.parked {
-                    0 => 0.0,
-                    _ => self
-                        .lying_for(name, standing.now)
-                        .map_or(0.0, |it| it.as_secs_f64()),
-                };
+                if status.books.parked > 0 {
+                    let lying = self.lying_for(name, standing.now);
+                    trigger.lying_seconds = lying.map_or(0.0, |it| it.as_secs_f64());
+                    let lying = self.lying_of(name);
+                    trigger.expired_letters = lying.map_or(0, |it| it.expired);
+                }
                 figures.insert(name.clone(), trigger);
             }
         }

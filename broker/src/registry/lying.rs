@@ -1,80 +1,132 @@
 //! How long dead letters have lain in the store, and the alarm for those that nobody looks after.
 //!
-//! Looked at now and then rather than at each scrape, since a store on disk has to read for it. Of each
-//! trigger the oldest event is looked at, not every letter: there may be very many.
+//! Looked at now and then rather than at each scrape, since there may be very many. What happens to
+//! those that lie for too long stands in `expiring`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Weak;
 use std::time::Duration;
 
 use sluicegate_channels::Timestamp;
 use sluicegate_resources::ObjectName;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::Registry;
+use super::expiring::{Expired, ages};
+use super::{Registry, RunningBroker, Standing, TriggerService};
 
 /// From one look to the next.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// The same while letters that are too old keep a broker from taking events, which should end soon
+/// after someone has acted.
+const LOOK_EVERY_HELD_UP: Duration = Duration::from_secs(2);
 /// Letters that lie longer are worth a line in the log.
 const ALARM_AFTER: Duration = Duration::from_secs(300);
 
-/// When the oldest event in the dead-letter store of each trigger was parked; of those that have any.
-pub(super) type Lying = HashMap<ObjectName, Timestamp>;
+/// How the dead-letter store of each trigger stands that has any.
+pub(super) type Lying = HashMap<ObjectName, LyingOf>;
+
+/// How the dead letters of one trigger stand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LyingOf {
+    /// When the oldest was parked.
+    parked_at: Timestamp,
+    /// How many are older than they may get.
+    pub(super) expired: u64,
+}
 
 /// Looks again and again, for as long as there is a registry.
 pub async fn watch(registry: Weak<Registry>) {
+    let began = Instant::now();
     let mut told = HashSet::new();
     loop {
-        sleep(LOOK_EVERY).await;
-        let Some(registry) = registry.upgrade() else {
-            return;
+        let wait = {
+            let Some(registry) = registry.upgrade() else {
+                return;
+            };
+            registry.look_at_letters(&mut told, began.elapsed()).await
         };
-        registry.look_at_letters(&mut told).await;
+        sleep(wait).await;
     }
 }
 
 impl Registry {
-    async fn look_at_letters(&self, told: &mut HashSet<ObjectName>) {
+    /// Looks at all dead letters once, and says when to look again.
+    async fn look_at_letters(&self, told: &mut HashSet<ObjectName>, up_for: Duration) -> Duration {
         let mut lying = Lying::new();
+        let mut expired: BTreeMap<ObjectName, Vec<Expired>> = BTreeMap::new();
         let standing = self.standing();
-        for (name, view) in &standing.table.triggers {
-            let Some(service) = &view.service else {
+        let now = standing.now;
+        for (name, broker, service, parked) in with_letters(&standing) {
+            let before = broker.letters_expire_before(now);
+            let ages = ages(&*broker.channel, &service.subscription, before).await;
+            let Some(parked_at) = ages.oldest else {
                 continue;
             };
-            let Some(broker) = standing.table.brokers.get(&view.broker()) else {
-                continue;
+            let of_trigger = LyingOf {
+                parked_at,
+                expired: ages.expired,
             };
-            let parked = standing.subscription(view).map_or(0, |it| it.books.parked);
-            if parked == 0 {
-                continue;
+            lying.insert(name.clone(), of_trigger);
+            if now.since(parked_at) > ALARM_AFTER && told.insert(name.clone()) {
+                tell(name, broker, service, parked).await;
             }
-            let name_of_store = Some(&*service.subscription);
-            let oldest = broker.channel.dead_letters(name_of_store, None, 1).await;
-            let Some(oldest) = oldest.into_iter().next() else {
-                continue;
-            };
-            lying.insert(name.clone(), oldest.parked_at);
-            let is_long = standing.now.since(oldest.parked_at) > ALARM_AFTER;
-            if is_long && told.insert(name.clone()) {
-                tracing::warn!(
-                    code = "W025",
-                    trigger = %name,
-                    parked,
-                    reason = oldest.reason.kind,
-                    "events lie in the dead-letter store for more than 5 minutes; `sluicegate dead ls \
-                     {name}` shows them"
-                );
+            if ages.expired > 0 {
+                let of_broker = expired.entry(broker.name.clone()).or_default();
+                of_broker.push(Expired {
+                    trigger: name.clone(),
+                    service: service.clone(),
+                    ages,
+                });
             }
         }
-        let is_long = |at: &Timestamp| standing.now.since(*at) > ALARM_AFTER;
+        let is_long = |it: &LyingOf| now.since(it.parked_at) > ALARM_AFTER;
         told.retain(|name| lying.get(name).is_some_and(is_long));
         *self.lying.lock() = lying;
+        for (name, broker) in &standing.table.brokers {
+            let expired = expired.remove(name).unwrap_or_default();
+            broker.deal_with(&expired, up_for).await;
+        }
+        let mut brokers = standing.table.brokers.values();
+        match brokers.any(|broker| broker.entry.held_up.is_held_up()) {
+            true => LOOK_EVERY_HELD_UP,
+            false => LOOK_EVERY,
+        }
     }
 
     /// How long the oldest event in the dead-letter store of a trigger has been parked, as of the last
     /// look.
     pub(super) fn lying_for(&self, trigger: &ObjectName, now: Timestamp) -> Option<Duration> {
-        let parked_at = self.lying.lock().get(trigger).copied()?;
-        Some(now.since(parked_at))
+        Some(now.since(self.lying_of(trigger)?.parked_at))
     }
+
+    /// How the dead letters of a trigger stood at the last look.
+    pub(super) fn lying_of(&self, trigger: &ObjectName) -> Option<LyingOf> {
+        self.lying.lock().get(trigger).copied()
+    }
+}
+
+/// The triggers that have dead letters, and how many.
+fn with_letters(
+    standing: &Standing,
+) -> impl Iterator<Item = (&ObjectName, &RunningBroker, &TriggerService, u64)> {
+    let triggers = standing.table.triggers.iter();
+    triggers.filter_map(|(name, view)| {
+        let service = view.service.as_ref()?;
+        let broker = standing.table.brokers.get(&view.broker())?;
+        let parked = standing.subscription(view)?.books.parked;
+        (parked > 0).then_some((name, &**broker, service, parked))
+    })
+}
+
+async fn tell(name: &ObjectName, broker: &RunningBroker, service: &TriggerService, parked: u64) {
+    let name_of_store = Some(&*service.subscription);
+    let first = broker.channel.dead_letters(name_of_store, None, 1).await;
+    tracing::warn!(
+        code = "W025",
+        trigger = %name,
+        parked,
+        reason = first.first().map(|it| it.reason.kind),
+        "events lie in the dead-letter store for more than 5 minutes; `sluicegate dead ls {name}` shows \
+         them"
+    );
 }

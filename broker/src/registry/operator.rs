@@ -22,8 +22,8 @@ use http::Uri;
 use sluicegate_channels::{SubscriptionKey, Timestamp};
 use sluicegate_dispatcher::Sender;
 use sluicegate_resources::{
-    Broker, ChannelConfig, DeliverySpec, Destination, EffectiveDelivery, KReference, Metadata,
-    ObjectName, ResolveError, ResolveMap, Retention,
+    Broker, ChannelConfig, DeadLetters, DeliverySpec, Destination, EffectiveDelivery, KReference,
+    Metadata, ObjectName, ResolveError, ResolveMap, Retention,
 };
 
 use super::kept::kept_triggers;
@@ -58,6 +58,8 @@ pub struct OperatorOptions {
     pub default_channel: ChannelConfig,
     /// What is kept of settled events where a broker's configuration does not say.
     pub retention: Retention,
+    /// How long dead letters may lie, where a broker's configuration does not say.
+    pub dead_letters: DeadLetters,
     /// How duplicates are found at the door, if they are.
     pub deduplicate: Option<DeduplicationOptions>,
     /// How histories of events are kept.
@@ -70,6 +72,8 @@ pub struct OperatorOptions {
     pub has_durability_header: bool,
     /// The hop limit of a broker that sets none.
     pub hops_max: u8,
+    /// How long an event may be pending where a broker does not say; zero is for ever.
+    pub pending_age_max: Duration,
     /// How references become URLs.
     pub resolve: ResolveMap,
     /// Where the door is reached, without a trailing slash: for references to brokers.

@@ -2,8 +2,8 @@
 
 use sluicegate_channels::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
-    Exhausted, MemoryOptions, Position, Replayed, RetainedPage, SeekError, Start, StoreError,
-    SubscribeError, Subscription, SubscriptionSpec, SubscriptionStatus,
+    Exhausted, MemoryOptions, ParkedSince, Position, Replayed, RetainedPage, SeekError, Start,
+    StoreError, SubscribeError, Subscription, SubscriptionSpec, SubscriptionStatus,
 };
 use sluicegate_event::Event;
 
@@ -129,6 +129,14 @@ impl Channel for StuckChannel {
 
     fn discard(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.inner.discard(key)
+    }
+
+    fn parked(&self, name: &str, after: Option<Position>, limit: usize) -> Vec<ParkedSince> {
+        self.inner.parked(name, after, limit)
+    }
+
+    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.inner.expire(key)
     }
 
     fn describe(&self) -> ChannelStatus {

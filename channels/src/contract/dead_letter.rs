@@ -37,11 +37,33 @@ impl ParkReason {
 
 /// Every kind of [`ParkReason`] there is. A store reads a kind that is none of them, as a later program
 /// may have written, as `unknown`.
-pub const KINDS: [&str; 6] = ["exhausted", "refused", "reply", "loop", "poison", "shed"];
+pub const KINDS: [&str; 7] = [
+    "exhausted",
+    "refused",
+    "reply",
+    "overdue",
+    "loop",
+    "poison",
+    "shed",
+];
 
 /// The kinds of [`ParkReason`] that a dead-letter sink is to have. The others are kept from it: an
 /// event in a loop would make another round, and a poisonous one do its harm again.
-pub const KINDS_FOR_SINK: [&str; 3] = ["exhausted", "refused", "reply"];
+pub const KINDS_FOR_SINK: [&str; 4] = ["exhausted", "refused", "reply", "overdue"];
+
+/// The reason that a dead letter is counted by which an operator discarded.
+pub const BY_THE_OPERATOR: &str = "operator";
+/// And one that had lain for too long.
+pub const BY_AGE: &str = "age";
+
+/// Since when an event lies in the dead-letter store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParkedSince {
+    /// Where it stands in the channel.
+    pub position: Position,
+    /// When it was first parked.
+    pub parked_at: Timestamp,
+}
 
 /// Names one dead letter: the subscription and the position it was appended at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

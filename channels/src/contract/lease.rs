@@ -22,7 +22,8 @@ pub struct Lease {
     pub sends: u32,
     /// When the channel first accepted it.
     pub accepted_at: Timestamp,
-    /// From when a limit on its age counts: when it was accepted, or last redriven (P32).
+    /// From when a limit on its age counts: when it was accepted, or last redriven (P32), or its
+    /// subscription was made, resumed or moved (P41).
     pub age_since: Timestamp,
     /// What to do with it.
     pub purpose: LeasePurpose,

@@ -112,6 +112,6 @@ pub struct SubscriptionStatus {
     /// Whether fresh events are held back because too many are deferred.
     pub stalled: bool,
     /// Why and how many events were discarded, by reason: `shed` by a full store, `operator` by a
-    /// command, `lease` by whoever held the lease.
+    /// command, `age` as dead letters that lay for too long, `lease` by whoever held the lease.
     pub discarded_by: Vec<(&'static str, u64)>,
 }

@@ -55,9 +55,10 @@ use super::appender::{Answers, Prepared, PreparedEvent};
 use crate::reading::{PARTITION, Reader};
 use crate::telemetry;
 use crate::{
-    Admission, AppendError, BoxFuture, Channel, ChannelStatus, DeadLetter, DeadLetterKey,
-    DurabilityClass, Exhausted, Position, Replayed, RetainedPage, SeekError, Start, StoreError,
-    SubscribeError, Subscription, SubscriptionSpec, SubscriptionStatus,
+    Admission, AppendError, BY_AGE, BY_THE_OPERATOR, BoxFuture, Channel, ChannelStatus, DeadLetter,
+    DeadLetterKey, DurabilityClass, Exhausted, ParkedSince, Position, Replayed, RetainedPage,
+    SeekError, Start, StoreError, SubscribeError, Subscription, SubscriptionSpec,
+    SubscriptionStatus,
 };
 
 /// A [`Channel`] on this machine's disk. See `docs/decisions/0013-disk-channel.md` for how.
@@ -102,6 +103,20 @@ impl DiskChannel {
             Ok(offset) => Ok(offset),
             Err(at) => listing::offset_at(&self.shared, at).await,
         }
+    }
+}
+
+impl DiskChannel {
+    /// Discards a dead letter, counted by that reason.
+    async fn end_letter(&self, key: DeadLetterKey, by: &'static str) -> Result<bool, StoreError> {
+        if key.position.partition != PARTITION {
+            return Ok(false);
+        }
+        let offset = key.position.offset;
+        let (answer, kept) = oneshot::channel();
+        self.shared
+            .apply(|state, _| state.begin_discard(&key.subscription, offset, by, answer));
+        answered(kept).await
     }
 }
 
@@ -155,9 +170,13 @@ impl Channel for DiskChannel {
                 Start::Earliest | Start::Time(_) | Start::At(_) if !is_new => None,
                 start => Some(self.resolve(start).await?),
             };
-            let begun = self
-                .shared
-                .apply(|state, now| state.subscribe(&spec, from, now))?;
+            let begun = self.shared.apply(|state, now| {
+                let begun = state.subscribe(&spec, from, now)?;
+                if is_new {
+                    state.ages_anew(&spec.name, now);
+                }
+                Ok::<_, SubscribeError>(begun)
+            })?;
             let reader = Reader::new(Arc::clone(&self.shared), begun.id);
             if let Some(saved) = begun.saved
                 && let Err(error) = answered(saved).await
@@ -172,7 +191,13 @@ impl Channel for DiskChannel {
     fn pause(&self, name: &str, paused: bool) -> BoxFuture<'_, ()> {
         let name: Arc<str> = name.into();
         Box::pin(async move {
-            let stored = self.shared.apply(|state, _| state.pause(&name, paused));
+            let stored = self.shared.apply(|state, now| {
+                let stored = state.pause(&name, paused);
+                if stored.is_some() && !paused {
+                    state.ages_anew(&name, now);
+                }
+                stored
+            });
             if let Some(stored) = stored {
                 // If it could not be, it is tried again, and takes effect all the same.
                 drop(answered(stored).await);
@@ -201,7 +226,11 @@ impl Channel for DiskChannel {
         let name: Arc<str> = name.into();
         Box::pin(async move {
             let to = self.resolve(to).await?;
-            let begun = self.shared.apply(|state, _| state.begin_seek(&name, to))?;
+            let begun = self.shared.apply(|state, now| {
+                let begun = state.begin_seek(&name, to)?;
+                state.ages_anew(&name, now);
+                Ok::<_, SeekError>(begun)
+            })?;
             carried_out(begun).await
         })
     }
@@ -277,17 +306,15 @@ impl Channel for DiskChannel {
     }
 
     fn discard(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
-        let key = key.clone();
-        Box::pin(async move {
-            if key.position.partition != PARTITION {
-                return Ok(false);
-            }
-            let offset = key.position.offset;
-            let (answer, kept) = oneshot::channel();
-            self.shared
-                .apply(|state, _| state.begin_discard(&key.subscription, offset, answer));
-            answered(kept).await
-        })
+        Box::pin(self.end_letter(key.clone(), BY_THE_OPERATOR))
+    }
+
+    fn parked(&self, name: &str, after: Option<Position>, limit: usize) -> Vec<ParkedSince> {
+        self.shared.state.lock().parked_since(name, after, limit)
+    }
+
+    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.end_letter(key.clone(), BY_AGE))
     }
 
     fn describe(&self) -> ChannelStatus {

@@ -1,7 +1,10 @@
 //! The parked events of one subscription, and their ways to the dead-letter sink.
 
+use std::ops::Bound;
+
 use super::{AT_ONCE, Place, Queues, Ticket};
-use crate::{Exhausted, KINDS_FOR_SINK, ParkReason, Timestamp};
+use crate::reading::{PARTITION, position};
+use crate::{Exhausted, KINDS_FOR_SINK, ParkReason, Position, Timestamp};
 
 /// What is known of why an event is parked: at least the kind.
 pub(crate) trait Kinded {
@@ -78,6 +81,25 @@ impl Exhausted {
 }
 
 impl<P: Place, R: Kinded> Queues<P, R> {
+    /// Since when up to `limit` dead letters lie, from the place after `after` on.
+    pub(crate) fn parked_since(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Vec<crate::ParkedSince> {
+        let from = match after {
+            None => Bound::Unbounded,
+            Some(Position { partition, .. }) if partition != PARTITION => return Vec::new(),
+            Some(after) => Bound::Excluded(after.offset),
+        };
+        let parked = self.parked.range((from, Bound::Unbounded)).take(limit);
+        let since = parked.map(|(offset, parked)| crate::ParkedSince {
+            position: position(*offset),
+            parked_at: parked.parked_at,
+        });
+        since.collect()
+    }
+
     /// Parks an event that was leased for delivery.
     pub(crate) fn park(
         &mut self,

@@ -6,6 +6,7 @@
 //! own; a test that ends its server, or measures it, starts one for itself. Nothing here knows
 //! anything of the broker but HTTP, its manifests and its admin API.
 
+mod aging;
 mod books;
 mod breaker;
 mod cloudevents_http;

@@ -80,7 +80,7 @@ fn sign(outcome: &Result<Answer, Failure>) -> Option<Sign> {
 
 impl Delivery {
     /// Takes on a plan: another subscriber, or another way to give up, begins with a new breaker.
-    pub(crate) fn guard(&self, job: Option<&Assignment>) {
+    pub(super) fn guard(&self, job: Option<&Assignment>) {
         let subscriber = job
             .filter(|job| matches!(job.plan.delivery.limit, RetryLimit::Age(_)))
             .map(|job| Arc::clone(&job.subscriber));
@@ -135,7 +135,9 @@ impl Delivery {
                 Pass::Go(Some(RampPlace(Arc::clone(&gate.ramp))))
             }
             Allowance::Probe => {
-                if !self.is_exhausted(job, lease, lease.sends) {
+                let is_given_up_on =
+                    self.is_exhausted(job, lease, lease.sends) || self.is_overdue(job, lease);
+                if !is_given_up_on {
                     gate.breaker.sent(Instant::now(), self.probe_in());
                 }
                 Pass::Go(None)

@@ -208,6 +208,7 @@ fn plan(sink: bool) -> Plan {
         },
         in_flight_max: std::num::NonZeroU32::MIN,
         hops_max: 32,
+        pending_max: None,
         paused: false,
     }
 }

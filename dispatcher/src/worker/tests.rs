@@ -1,6 +1,7 @@
 mod bench;
 mod breaker;
 mod dead_letters;
+mod overdue;
 mod replies;
 mod retries;
 mod stopping;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::yaml::Field;
 
-use super::BOUND_MAX;
+use super::{AGE_MAX, BOUND_MAX};
 
 /// How much of what is settled is kept, for replay. What is not settled is kept whatever this says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,9 +14,6 @@ pub struct Retention {
     /// `maxBytes`
     pub bytes_max: Option<u64>,
 }
-
-/// A hundred years; more is a slip of the keyboard.
-const AGE_MAX: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 
 impl Retention {
     /// This, with what it leaves out taken from `other`.

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use sluicegate_resources::read_age;
 use sluicegate_resources::yaml::Mapping;
 
 use super::super::Config;
@@ -110,6 +111,8 @@ pub(super) fn read_limits(mut limits: Mapping<'_>, config: &mut Config) {
     if let Some(hops) = limits.field("maxHops").and_then(|it| it.integer(1..=255)) {
         config.hops_max = u8::try_from(hops).unwrap_or(u8::MAX);
     }
+    let pending_age_max = limits.field("maxPendingAge").and_then(|it| read_age(&it));
+    set(&mut config.pending_age_max, pending_age_max);
     limits.finish();
 }
 

@@ -93,7 +93,7 @@ pub(super) fn encode_waiting(
     encoder: &mut DescriptorEncoder<'_>,
     triggers: &[TriggerFigures],
 ) -> std::fmt::Result {
-    let families: [Gauge<TriggerFigures>; 6] = [
+    let families: [Gauge<TriggerFigures>; 7] = [
         (
             "sluicegate_delivery_in_flight",
             "Events handed out to be delivered",
@@ -123,6 +123,11 @@ pub(super) fn encode_waiting(
             "sluicegate_dead_letters_oldest_seconds",
             "How long the oldest event in the dead-letter store has been parked",
             |it| it.lying_seconds,
+        ),
+        (
+            "sluicegate_dead_letters_expired",
+            "Events in the dead-letter store that are older than they may get",
+            |it| float(it.expired_letters),
         ),
     ];
     gauges(encoder, &families, triggers, trigger_labels)

@@ -8,7 +8,9 @@ use futures_util::future::join_all;
 use http::HeaderValue;
 use sluicegate_channels::{Channel, Matcher, Timestamp};
 use sluicegate_dispatcher::TriggerMatcher;
-use sluicegate_resources::{Broker, ChannelConfig, DeliverySpec, DiskConfig, ObjectName};
+use sluicegate_resources::{
+    Broker, ChannelConfig, DeadLetters, DeliverySpec, DiskConfig, ObjectName,
+};
 
 use super::super::failing::FailureLog;
 use super::super::watching::Watching;
@@ -51,6 +53,9 @@ pub(super) struct Unopened {
 struct Settings {
     store: StoreSettings,
     hops_max: u8,
+    /// Zero is for ever.
+    pending_age_max: Duration,
+    dead_letters: DeadLetters,
 }
 
 impl Operator {
@@ -137,6 +142,8 @@ impl Operator {
                     retention: options.retention,
                 },
                 hops_max: options.hops_max,
+                pending_age_max: options.pending_age_max,
+                dead_letters: options.dead_letters,
             });
         };
         let config = ObjectName {
@@ -150,6 +157,8 @@ impl Operator {
                     retention: config.retention.or(options.retention),
                 },
                 hops_max: config.hops_max.unwrap_or(options.hops_max),
+                pending_age_max: config.pending_age_max.unwrap_or(options.pending_age_max),
+                dead_letters: config.dead_letters.or(options.dead_letters),
             }),
             None => Err(Condition::config_not_found(&config)),
         }
@@ -193,6 +202,7 @@ impl Operator {
             name: name.name.as_str().into(),
             channel: Arc::clone(&channel),
             hops_max: settings.hops_max,
+            held_up: Arc::default(),
             metrics: parts
                 .metrics
                 .ingress
@@ -210,6 +220,7 @@ impl Operator {
             channel_kind: store.kind(),
             matcher,
             history,
+            dead_letters: settings.dead_letters,
             entry,
         });
         Ok(BrokerState {
@@ -318,6 +329,11 @@ impl BrokerState {
         self.settings.hops_max
     }
 
+    /// How long an event may be pending, unless that is for ever.
+    pub(super) fn pending_max(&self) -> Option<Duration> {
+        Some(self.settings.pending_age_max).filter(|it| !it.is_zero())
+    }
+
     /// What the broker says about delivery, for triggers that say nothing.
     pub(super) fn delivery(&self) -> &DeliverySpec {
         &self.delivery
@@ -358,6 +374,7 @@ impl BrokerState {
             name: Arc::clone(&running.entry.name),
             channel: Arc::clone(&running.channel),
             hops_max: settings.hops_max,
+            held_up: Arc::clone(&running.entry.held_up),
             metrics: running.entry.metrics.clone(),
             deduplication: running.entry.deduplication.clone(),
             on_accepted: running.entry.on_accepted.clone(),
@@ -369,6 +386,7 @@ impl BrokerState {
             channel_kind: running.channel_kind,
             matcher: Arc::clone(&running.matcher),
             history: running.history.clone(),
+            dead_letters: settings.dead_letters,
             entry: Arc::new(entry),
         });
         self.settings = settings;

@@ -40,6 +40,7 @@ impl Operator {
             delivery,
             in_flight_max: trigger.settings.in_flight_max,
             hops_max: broker.hops_max(),
+            pending_max: broker.pending_max(),
             paused: trigger.settings.paused,
         };
         Ok((plan, condition))

@@ -21,6 +21,7 @@ use crate::testing::TempDir;
 
 mod brokers;
 mod disk;
+mod letters;
 mod stopping;
 mod triggers;
 
@@ -101,7 +102,9 @@ fn options() -> OperatorOptions {
         data: None,
         default_channel: ChannelConfig::Memory(Default::default()),
         retention: Retention::default(),
+        dead_letters: DeadLetters::default(),
         hops_max: 32,
+        pending_age_max: Duration::from_secs(7 * 24 * 3_600),
         resolve: ResolveMap::default(),
         ingress_url: "http://door:8080".to_owned(),
         has_default_broker: false,

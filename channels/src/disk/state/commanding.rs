@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 
 use super::super::progress::{Exception, Standing};
 use super::held::{Place, Ticket};
-use super::keeping::BY_THE_OPERATOR;
 use super::subscribed::{Feed, Subscribed, count_discarded, wake};
 use super::{Counts, NAMED, State};
+use crate::BY_THE_OPERATOR;
 use crate::queues::Why;
 use crate::reading::{PARTITION, SubscriptionId};
 use crate::{Position, Replayed, SeekError, StoreError, Timestamp};

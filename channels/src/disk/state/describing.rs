@@ -7,7 +7,9 @@ use super::State;
 use super::held::Parked;
 use super::subscribed::Subscribed;
 use crate::reading::position;
-use crate::{DeadLetterKey, SubscriptionKey, SubscriptionStatus, Timestamp, queues};
+use crate::{
+    BY_AGE, BY_THE_OPERATOR, DeadLetterKey, SubscriptionKey, SubscriptionStatus, Timestamp, queues,
+};
 
 /// A dead letter, but for what is read from the disk.
 #[derive(Clone, Debug)]
@@ -133,7 +135,7 @@ impl Subscribed {
 
 /// The reasons that there are, as the contract has them.
 fn known_reason(reason: &str) -> Option<&'static str> {
-    ["operator", "lease", "shed"]
+    [BY_THE_OPERATOR, BY_AGE, "lease", "shed"]
         .into_iter()
         .find(|known| *known == reason)
 }

@@ -19,9 +19,6 @@ use super::saving::Saves;
 use crate::reading::{LeaseId, SubscriptionId};
 use crate::{ParkReason, StoreError, Timestamp};
 
-/// The label of what an operator's command discarded.
-pub(super) const BY_THE_OPERATOR: &str = "operator";
-
 /// When what could not be moved comes up at the earliest: not at once, for the disk is likely full.
 const NOT_KEPT_WAIT: Duration = Duration::from_secs(1);
 /// And what could not be parked, which is then sent once more than it should be.
@@ -59,8 +56,12 @@ enum Then {
         offset: u64,
         at: Timestamp,
     },
-    /// A dead letter is done with.
-    Discard { id: SubscriptionId, offset: u64 },
+    /// A dead letter is done with, counted by that reason.
+    Discard {
+        id: SubscriptionId,
+        offset: u64,
+        by: &'static str,
+    },
 }
 
 impl ToKeep {
@@ -69,7 +70,7 @@ impl ToKeep {
             Then::Move { lease, .. } | Then::Park { lease, .. } => {
                 (lease.subscription, lease.offset)
             }
-            Then::Redrive { id, offset, .. } | Then::Discard { id, offset } => (id, offset),
+            Then::Redrive { id, offset, .. } | Then::Discard { id, offset, .. } => (id, offset),
         }
     }
 
@@ -182,11 +183,17 @@ impl State {
     }
 
     /// Begins to end a dead letter; answers false when there is none.
-    pub(in super::super) fn begin_discard(&mut self, name: &str, offset: u64, answer: Answer) {
+    pub(in super::super) fn begin_discard(
+        &mut self,
+        name: &str,
+        offset: u64,
+        by: &'static str,
+        answer: Answer,
+    ) {
         let Some((id, key, _)) = self.parked(name, offset) else {
             return say(Some(answer), Ok(false));
         };
-        self.will_keep(KeptOp::End(key), Then::Discard { id, offset }, answer);
+        self.will_keep(KeptOp::End(key), Then::Discard { id, offset, by }, answer);
     }
 
     fn parked(&self, name: &str, offset: u64) -> Option<(SubscriptionId, KeptKey, Ticket)> {
@@ -277,7 +284,7 @@ impl State {
                 Ok(()),
             ) => self.park(lease, kind, sends, at, retry_at),
             (Then::Redrive { id, offset, at }, Ok(())) => self.redriven(id, offset, at),
-            (Then::Discard { id, offset }, Ok(())) => self.discarded(id, offset),
+            (Then::Discard { id, offset, by }, Ok(())) => self.discarded(id, offset, by),
             (
                 Then::Move {
                     lease,

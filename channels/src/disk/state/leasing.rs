@@ -83,7 +83,7 @@ impl Subscribed {
             event: Arc::clone(&ticket.place.held.as_ref().expect(HERE).event),
             sends: ticket.sends,
             accepted_at,
-            age_since: accepted_at.max(ticket.redriven_at),
+            age_since: accepted_at.max(ticket.redriven_at).max(self.ages_from),
             purpose,
         }
     }

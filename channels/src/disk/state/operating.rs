@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::subscribed::{Subscribed, wake};
 use super::{NAMED, State};
-use crate::{Exhausted, StoreError, SubscriptionStatus, Timestamp};
+use crate::{Exhausted, ParkedSince, Position, StoreError, SubscriptionStatus, Timestamp};
 
 /// Answered once something is stored, or could not be.
 type Stored = oneshot::Receiver<Result<(), StoreError>>;
@@ -61,6 +61,18 @@ impl State {
         self.by_number.remove(&subscribed.number);
         let stored = self.has_deleted(subscribed.number);
         Some((self.status(&subscribed), stored))
+    }
+
+    /// Since when dead letters of a subscription lie, from the place after `after` on.
+    pub(in super::super) fn parked_since(
+        &self,
+        name: &str,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Vec<ParkedSince> {
+        let place = self.by_name.get(name);
+        let subscribed = place.and_then(|place| self.subscriptions.get(*place));
+        subscribed.map_or_else(Vec::new, |it| it.queues.parked_since(after, limit))
     }
 }
 

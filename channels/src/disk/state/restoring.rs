@@ -26,6 +26,7 @@ impl State {
             is_paused: standing.is_paused,
             is_open: false,
             waker: None,
+            ages_from: Timestamp::default(),
             began: standing.began,
             feed: Feed::Behind(standing.reads_on_from),
             is_hungry: false,

@@ -10,7 +10,7 @@ use super::Counts;
 use super::held::{Queues, Ticket};
 use crate::queues::Why;
 use crate::reading::SubscriptionId;
-use crate::{Books, Exhausted, SubscriptionKey};
+use crate::{Books, Exhausted, SubscriptionKey, Timestamp};
 
 /// How many events a subscription that is behind has before it, at most.
 pub(super) const WINDOW_EVENTS: usize = 1_024;
@@ -43,6 +43,8 @@ pub(super) struct Subscribed {
     /// Whether a reading end is alive.
     pub(super) is_open: bool,
     pub(super) waker: Option<Waker>,
+    /// From no earlier than this do the ages of its events count.
+    pub(super) ages_from: Timestamp,
     /// How many events there were before its first.
     pub(super) began: u64,
     pub(super) feed: Feed,

@@ -82,6 +82,7 @@ impl State {
             is_paused: false,
             is_open: true,
             waker: None,
+            ages_from: Timestamp::default(),
             began: self.counts.at(from),
             feed: if from < self.tail {
                 Feed::Behind(from)
@@ -98,6 +99,15 @@ impl State {
             is_unsaved: false,
             is_saved_idle: false,
         })
+    }
+
+    /// The ages of the subscription's events count from now on at the earliest.
+    pub(in super::super) fn ages_anew(&mut self, name: &str, now: Timestamp) {
+        if let Some(id) = self.id_of(name)
+            && let Some(subscribed) = self.subscribed(id)
+        {
+            subscribed.ages_from = now;
+        }
     }
 
     /// Where one begins that asks for nothing that there was before.

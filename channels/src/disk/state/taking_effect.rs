@@ -2,7 +2,6 @@
 
 use super::State;
 use super::held::{Reason, Ticket};
-use super::keeping::BY_THE_OPERATOR;
 use crate::Timestamp;
 use crate::queues::{Duty, ParkedAgain, Why};
 use crate::reading::{LeaseId, SubscriptionId};
@@ -122,14 +121,14 @@ impl State {
         true
     }
 
-    pub(super) fn discarded(&mut self, id: SubscriptionId, offset: u64) -> bool {
+    pub(super) fn discarded(&mut self, id: SubscriptionId, offset: u64, by: &'static str) -> bool {
         let Some(subscribed) = self.subscribed(id) else {
             return false;
         };
         if subscribed.queues.remove_parked(offset).is_none() {
             return false;
         }
-        subscribed.discard(BY_THE_OPERATOR, 1);
+        subscribed.discard(by, 1);
         self.is_done_with(id, offset);
         true
     }

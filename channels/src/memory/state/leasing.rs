@@ -47,6 +47,7 @@ impl State {
             return Vec::new();
         };
         let deferred_max = subscribed.deferred_max;
+        let ages_from = subscribed.ages_from;
         let turns = subscribed
             .queues
             .hand_out(limit, deferred_max, now, &mut last_token);
@@ -62,7 +63,7 @@ impl State {
                 event: Arc::clone(&slot.event),
                 sends: ticket.sends,
                 accepted_at: slot.accepted_at,
-                age_since: slot.accepted_at.max(ticket.redriven_at),
+                age_since: slot.accepted_at.max(ticket.redriven_at).max(ages_from),
                 purpose: subscribed.purpose(ticket, turn.duty),
             }
         });

@@ -9,19 +9,19 @@ use super::{NAMED, State, Subscribed, wake};
 use crate::queues;
 use crate::reading::{PARTITION, position};
 use crate::{
-    ChannelStatus, DeadLetter, DeadLetterKey, DurabilityClass, Exhausted, Position, Replayed,
-    Retained, RetainedPage, SeekError, Start, SubscriptionStatus, Timestamp,
+    BY_THE_OPERATOR, ChannelStatus, DeadLetter, DeadLetterKey, DurabilityClass, Exhausted,
+    Position, Replayed, Retained, RetainedPage, SeekError, Start, SubscriptionStatus, Timestamp,
 };
-
-/// The label of what an operator's command discarded.
-const BY_THE_OPERATOR: &str = "operator";
 
 /// With so many events waiting, no more are replayed.
 const REPLAYED_MAX: usize = 1_000;
 
 impl State {
-    pub(in super::super) fn pause(&mut self, name: &str, paused: bool) {
+    pub(in super::super) fn pause(&mut self, name: &str, paused: bool, now: Timestamp) {
         if let Some(subscribed) = self.named(name) {
+            if subscribed.paused && !paused {
+                subscribed.ages_from = now;
+            }
             subscribed.paused = paused;
             let waker = subscribed.waker.take();
             self.woken.extend(waker);
@@ -120,15 +120,26 @@ impl State {
     }
 
     /// Ends a dead letter. A try at its sink that is under way ends without effect.
-    pub(in super::super) fn discard(&mut self, key: &DeadLetterKey) -> bool {
+    pub(in super::super) fn discard(&mut self, key: &DeadLetterKey, by: &'static str) -> bool {
         let Some(parked) = self.unpark(key) else {
             return false;
         };
         if let Some(subscribed) = self.named(&key.subscription) {
-            subscribed.tally.discard(BY_THE_OPERATOR);
+            subscribed.tally.discard(by);
         }
         self.slots.let_go(parked.ticket.place, Holder::Ordinary);
         true
+    }
+
+    /// Since when dead letters of a subscription lie, from the place after `after` on.
+    pub(in super::super) fn parked(
+        &mut self,
+        name: &str,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Vec<crate::ParkedSince> {
+        let subscribed = self.named(name);
+        subscribed.map_or_else(Vec::new, |it| it.queues.parked_since(after, limit))
     }
 
     /// The events that somebody holds; the others are gone.
@@ -207,7 +218,7 @@ impl State {
             .remove_parked(key.position.offset)
     }
 
-    fn named(&mut self, name: &str) -> Option<&mut Subscribed> {
+    pub(super) fn named(&mut self, name: &str) -> Option<&mut Subscribed> {
         let place = *self.by_name.get(name)?;
         self.subscriptions.get_mut(place)
     }

@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use super::super::queues::{Duty, Queues, Ticket};
 use super::shedding;
-use crate::{Books, Exhausted, LeasePurpose, ParkReason, SubscriptionKey};
+use crate::{Books, Exhausted, LeasePurpose, ParkReason, SubscriptionKey, Timestamp};
 
 /// One subscription.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Subscribed {
     /// Whether a reading end is alive.
     pub(super) open: bool,
     pub(super) waker: Option<Waker>,
+    /// From no earlier than this do the ages of its events count.
+    pub(super) ages_from: Timestamp,
     /// The offset of the first event that it could see.
     pub(super) began: u64,
     pub(super) tally: Tally,

@@ -54,6 +54,7 @@ impl State {
             paused: false,
             open: true,
             waker: None,
+            ages_from: Timestamp::default(),
             began: self.next_offset,
             tally: Tally::default(),
             queues: Queues::default(),
@@ -61,6 +62,13 @@ impl State {
         self.last_serial += 1;
         self.by_name.insert(Arc::clone(&spec.name), place);
         place
+    }
+
+    /// The ages of the subscription's events count from now on at the earliest.
+    pub(in super::super) fn ages_anew(&mut self, name: &str, now: Timestamp) {
+        if let Some(subscribed) = self.named(name) {
+            subscribed.ages_from = now;
+        }
     }
 
     fn reopen(&mut self, place: usize, spec: &SubscriptionSpec) -> Result<usize, SubscribeError> {

@@ -259,6 +259,8 @@ pub(super) struct Setup {
     pub(super) plan: Plan,
     pub(super) memory: MemoryOptions,
     pub(super) in_flight_bytes_max: usize,
+    /// So many events, and how long before the worker they were accepted.
+    pub(super) accepted_before_the_worker: (usize, Duration),
 }
 
 impl Setup {
@@ -269,6 +271,7 @@ impl Setup {
             plan,
             memory: MemoryOptions::default(),
             in_flight_bytes_max: 16 << 20,
+            accepted_before_the_worker: (0, Duration::ZERO),
         }
     }
 
@@ -279,6 +282,11 @@ impl Setup {
         let clock = Clock::anchored_at(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
         let channel = MemoryChannel::open(self.memory, Arc::new(Everything), clock);
         let subscription = channel.subscribe(spec()).await.unwrap();
+        let (count, before) = self.accepted_before_the_worker;
+        let batch = (0..count).map(|id| event(&id.to_string(), "order"));
+        let appended = channel.append(batch.collect(), Admission::Ingress).await;
+        appended.unwrap();
+        tokio::time::sleep(before).await;
         let receiver = Arc::new(Receiver {
             script: Box::new(script),
             began: Instant::now(),
@@ -348,6 +356,7 @@ fn plan() -> Plan {
         },
         in_flight_max: NonZeroU32::new(64).unwrap(),
         hops_max: 32,
+        pending_max: None,
         paused: false,
     }
 }

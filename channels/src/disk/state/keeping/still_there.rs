@@ -47,7 +47,7 @@ impl State {
         match *then {
             Then::Move { lease, .. } | Then::Park { lease, .. } => queues(lease.subscription)
                 .is_some_and(|it| it.leased_ticket(lease.offset, lease.token).is_some()),
-            Then::Redrive { id, offset, .. } | Then::Discard { id, offset } => {
+            Then::Redrive { id, offset, .. } | Then::Discard { id, offset, .. } => {
                 queues(id).is_some_and(|it| it.parked.contains_key(&offset))
             }
         }

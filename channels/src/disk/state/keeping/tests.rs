@@ -87,7 +87,7 @@ fn redrive(state: &mut State) -> Asked {
 }
 
 fn discard(state: &mut State) -> Asked {
-    ask(|answer| state.begin_discard("a", 0, answer))
+    ask(|answer| state.begin_discard("a", 0, crate::BY_THE_OPERATOR, answer))
 }
 
 #[test]

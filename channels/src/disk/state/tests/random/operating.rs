@@ -89,7 +89,7 @@ impl Run {
             state.begin_redrive(name, offset, now, answer);
             What::Redrive
         } else {
-            state.begin_discard(name, offset, answer);
+            state.begin_discard(name, offset, crate::BY_THE_OPERATOR, answer);
             What::Discard
         };
         self.begun.push(Begun {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::super::model::{At, Item, Reader};
 use super::{NAMES, Run};
 use crate::reading::position;
-use crate::{Books, DeadLetterKey, Exhausted, Start, SubscriptionKey, SubscriptionSpec};
+use crate::{
+    BY_THE_OPERATOR, Books, DeadLetterKey, Exhausted, Start, SubscriptionKey, SubscriptionSpec,
+};
 
 impl Run {
     pub(super) fn open_or_close(&mut self, name: &'static str) {
@@ -78,7 +80,7 @@ impl Run {
 
     pub(super) fn pause(&mut self, name: &'static str) {
         let paused = self.rng.bool();
-        self.state.pause(name, paused);
+        self.state.pause(name, paused, self.now);
         if let Some(reader) = self.model.readers.get_mut(name) {
             reader.paused = paused;
         }
@@ -97,12 +99,12 @@ impl Run {
             position: position(offset),
         };
         let Some((offset, reader)) = found else {
-            assert!(!self.state.discard(&key(0)));
+            assert!(!self.state.discard(&key(0), BY_THE_OPERATOR));
             assert!(!self.state.redrive(&key(0), self.now));
             return;
         };
         if self.rng.bool() {
-            assert!(self.state.discard(&key(offset)));
+            assert!(self.state.discard(&key(offset), BY_THE_OPERATOR));
             reader.items.remove(&offset);
             reader.ended.discarded += 1;
         } else {

@@ -1,0 +1,149 @@
+//! Dead letters that lie for longer than they may (G6).
+
+use std::sync::Arc;
+
+use sluicegate_resources::{DeadLetters, WhenExpired};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::registry::lying;
+
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
+
+fn old_after_30_days(when_expired: WhenExpired) -> OperatorOptions {
+    OperatorOptions {
+        dead_letters: DeadLetters {
+            age_max: Some(Duration::from_millis(30 * DAY_MS)),
+            when_expired: Some(when_expired),
+        },
+        ..options()
+    }
+}
+
+/// One event is parked for each of `a` and `b`; another for `b` ten days later.
+async fn lying(when_expired: WhenExpired) -> (Bench, JoinHandle<()>) {
+    let mut bench = Bench::with(old_after_30_days(when_expired), Identities::in_memory());
+    for name in ["a", "b"] {
+        bench.subscribers.react(name, Reaction::Answer(400));
+    }
+    let watching = tokio::spawn(lying::watch(Arc::downgrade(&bench.registry)));
+    let (orders, a, b) = (broker("orders"), trigger("a"), trigger("b"));
+    bench.apply(&[&orders, &a, &b]).await;
+    bench.send("orders", "1").await.unwrap();
+    pass(10 * DAY_MS).await;
+    bench.subscribers.react("a", Reaction::Answer(200));
+    bench.send("orders", "2").await.unwrap();
+    pass(1_000).await;
+    (bench, watching)
+}
+
+impl Bench {
+    /// Why the door of `orders` takes nothing.
+    fn refused(&self) -> Option<String> {
+        let table = self.registry.table();
+        let broker = &table.brokers[&name("orders")];
+        let why = broker.entry.held_up.why()?;
+        let condition = broker.condition();
+        assert_eq!(condition.reason(), Some("DeadLettersTooOld"));
+        assert!(condition.message().unwrap().contains(&why.detail));
+        Some(why.detail.clone())
+    }
+
+    fn expired(&self, trigger: &str) -> u64 {
+        use crate::metrics::figures::FiguresSource as _;
+        let figures = self.registry.figures().triggers.into_iter();
+        let mut found = figures.filter(|it| &*it.trigger == trigger);
+        found.next().unwrap().expired_letters
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_that_are_too_old_keep_new_events_out_until_someone_acts() {
+    let (bench, watching) = lying(WhenExpired::Refuse).await;
+    pass(20 * DAY_MS - 60_000).await;
+    assert_eq!(bench.refused(), None);
+    assert_eq!((bench.expired("a"), bench.expired("b")), (0, 0));
+    pass(120_000).await;
+    assert_eq!(
+        bench.refused().as_deref(),
+        Some(
+            "dead letters have lain for longer than P30D: 1 of trigger shop/a, 1 of trigger shop/b"
+        )
+    );
+    assert_eq!((bench.expired("a"), bench.expired("b")), (1, 1));
+
+    let table = bench.registry.table();
+    let channel = Arc::clone(&table.brokers[&name("orders")].channel);
+    for letter in channel.dead_letters(None, None, 2).await {
+        assert_eq!(letter.event.id(), "1");
+        assert_eq!(channel.redrive(&letter.key).await, Ok(true));
+    }
+    pass(3_000).await;
+    assert_eq!(bench.refused(), None, "seconds after someone has acted");
+    assert_eq!(bench.books("b").parked, 2, "and lies anew");
+    pass(19 * DAY_MS / 2).await;
+    assert_eq!(bench.refused(), None);
+    pass(DAY_MS).await;
+    let why = bench.refused().unwrap();
+    assert!(why.ends_with("P30D: 1 of trigger shop/b"), "{why}");
+    assert_eq!(bench.books("b").parked, 2, "nothing is discarded");
+    watching.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_that_are_too_old_are_discarded_where_that_is_asked_for_and_told() {
+    let (bench, watching) = lying(WhenExpired::Discard).await;
+    pass(20 * DAY_MS - 60_000).await;
+    assert_eq!((bench.books("a").parked, bench.books("b").parked), (1, 2));
+    pass(120_000).await;
+    assert_eq!((bench.books("a").parked, bench.books("b").parked), (0, 1));
+    assert_eq!(bench.status("b").discarded_by, [("age", 1)]);
+    assert_eq!(bench.refused(), None);
+    let table = bench.registry.table();
+    let history = table.brokers[&name("orders")].history.as_ref().unwrap();
+    let story = format!("{:?}", history.find("1").records().collect::<Vec<_>>());
+    assert!(story.contains("longer than P30D"), "{story}");
+    watching.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_discarded_in_the_first_day_whatever_the_clock_says() {
+    // Letters of before the start, as a clock that has jumped by years shows them (G19).
+    let (bench, watching) = lying(WhenExpired::Discard).await;
+    watching.abort();
+    pass(3_650 * DAY_MS).await;
+    let watching = tokio::spawn(lying::watch(Arc::downgrade(&bench.registry)));
+    pass(DAY_MS - 60_000).await;
+    assert_eq!(bench.books("b").parked, 2);
+    assert!(bench.refused().is_some(), "meanwhile the door refuses");
+    pass(120_000).await;
+    assert_eq!(bench.books("b").parked, 0);
+    assert_eq!(bench.refused(), None);
+    watching.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_s_own_configuration_counts_from_when_it_is_written() {
+    let own = "{config: {apiVersion: sluicegate.dev/v1alpha1, kind: BrokerConfig, name: own}}";
+    let (orders, a) = (broker_with("orders", own), trigger("a"));
+    let config = |age_max: &str| {
+        let spec = format!("{{channel: {{memory: {{}}}}, deadLetters: {{maxAge: {age_max}}}}}");
+        broker_config("own", &spec)
+    };
+    let mut bench = Bench::with(
+        old_after_30_days(WhenExpired::Refuse),
+        Identities::in_memory(),
+    );
+    bench.subscribers.react("a", Reaction::Answer(400));
+    let watching = tokio::spawn(lying::watch(Arc::downgrade(&bench.registry)));
+    bench.apply(&[&orders, &a, &config("PT1H")]).await;
+    bench.send("orders", "1").await.unwrap();
+    pass(DAY_MS).await;
+    assert!(bench.refused().unwrap().contains("PT1H"));
+    for (age_max, is_refused) in [("PT0S", false), ("PT2H", true), ("P2D", false)] {
+        bench.apply(&[&orders, &a, &config(age_max)]).await;
+        pass(20_000).await;
+        assert_eq!(bench.refused().is_some(), is_refused, "{age_max}");
+    }
+    watching.abort();
+}
