@@ -13,7 +13,7 @@
 //!   strace.rs    system calls that fail, or that do nothing
 //!   scene.rs     what most drivers begin with; files.rs what they know of a store's files
 //!   mounts.rs    file systems of our own, which nobody else sees and which end with us
-//!   kill9.rs power.rs calls.rs damage.rs full.rs recovery.rs idle.rs   the drivers
+//!   kill9.rs power.rs calls.rs damage.rs full.rs recovery.rs idle.rs outage.rs freeze.rs   the drivers
 //! ```
 //!
 //! Three rules hold for each. What a broker says of itself is compared and never believed. A run
@@ -24,10 +24,12 @@ mod broker;
 mod calls;
 mod damage;
 mod files;
+mod freeze;
 mod full;
 mod idle;
 mod kill9;
 mod mounts;
+mod outage;
 mod peer;
 mod power;
 mod recovery;
@@ -38,10 +40,12 @@ mod verdict;
 
 pub use calls::Calls;
 pub use damage::Damage;
+pub use freeze::Freeze;
 pub use full::Full;
 pub use idle::Idle;
 pub use kill9::Kill9;
 pub use mounts::{Outside, in_mounts_of_our_own};
+pub use outage::Outage;
 pub use power::Power;
 pub use recovery::Recovery;
 pub use verdict::{Trouble, Verdict};

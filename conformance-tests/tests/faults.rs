@@ -75,6 +75,18 @@ fn a_start_on_a_long_backlog_is_quick_and_begins_with_the_oldest() {
     drive("recovery --events 100000");
 }
 
+/// S3, G6, in half a minute; the full form takes ten.
+#[test]
+fn a_subscriber_that_was_away_is_met_slowly_and_gets_everything() {
+    drive("outage --minutes 0.4 --probe 3");
+}
+
+/// S13.
+#[test]
+fn a_frozen_broker_goes_on_without_a_storm() {
+    drive("freeze --seconds 4 --times 2");
+}
+
 /// Design 4: an idle trigger costs no writes, and misses nothing.
 #[test]
 fn idle_triggers_cost_no_writes_and_miss_nothing() {

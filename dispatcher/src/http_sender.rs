@@ -12,6 +12,7 @@
 mod answer;
 mod connection;
 mod connector;
+mod deadline;
 mod fault;
 mod interim;
 mod pool;
@@ -36,6 +37,7 @@ use tower::ServiceExt as _;
 use self::answer::Reading;
 use self::connection::Connection;
 use self::connector::{PlainConnector, TlsConnector};
+use self::deadline::Deadline;
 use self::interim::Interim;
 use self::pool::{Host, Pool};
 use crate::sender::{Answer, Failure, Sender, Transmission};
@@ -108,7 +110,8 @@ impl HttpSender {
     async fn exchange(&self, transmission: Transmission) -> Result<Answer, Failure> {
         let uri = &transmission.target.uri;
         let host = Host::of(uri).ok_or_else(|| fault::relative(uri))?;
-        let mut deadline = pin!(tokio::time::sleep(transmission.timeout));
+        let timer = pin!(tokio::time::sleep(transmission.timeout));
+        let mut deadline = Deadline::new(timer);
         let interim = Arc::new(Interim::default());
         let mut request = request::build(&transmission);
         interim.listen(&mut request);

@@ -9,6 +9,8 @@
 //! faults full                     fills its disk
 //! faults recovery                 starts it on a long backlog
 //! faults idle                     gives it thousands of triggers for which nothing comes
+//! faults outage                   has a subscriber away for minutes
+//! faults freeze                   stops it where it stands, and lets it go on
 //! ```
 //!
 //! Prints the seed, the program's digest, what was measured and what was found. Exit code 0: nothing
@@ -20,7 +22,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use sluicegate_conformance::faults::{
-    Calls, Damage, Full, Idle, Kill9, Outside, Power, Recovery, Trouble, Verdict,
+    Calls, Damage, Freeze, Full, Idle, Kill9, Outage, Outside, Power, Recovery, Trouble, Verdict,
     in_mounts_of_our_own,
 };
 
@@ -108,6 +110,30 @@ enum Verb {
         #[arg(long, default_value_t = 5)]
         kills: u64,
     },
+    /// Has a subscriber away for a while, and looks how it is met on its return.
+    Outage {
+        /// For how many minutes.
+        #[arg(long, default_value_t = 10.0)]
+        minutes: f64,
+        /// Seconds from one probe of it to the next.
+        #[arg(long, default_value_t = 30.0)]
+        probe: f64,
+        /// Events a second.
+        #[arg(long, default_value_t = 20.0)]
+        rate: f64,
+    },
+    /// Stops it where it stands under load, and lets it go on.
+    Freeze {
+        /// For how many seconds.
+        #[arg(long, default_value_t = 60.0)]
+        seconds: f64,
+        /// How often.
+        #[arg(long, default_value_t = 1)]
+        times: u64,
+        /// Events a second.
+        #[arg(long, default_value_t = 200.0)]
+        rate: f64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -119,7 +145,9 @@ fn main() -> ExitCode {
         | Verb::Calls { .. }
         | Verb::Damage { .. }
         | Verb::Recovery { .. }
-        | Verb::Idle { .. } => None,
+        | Verb::Idle { .. }
+        | Verb::Outage { .. }
+        | Verb::Freeze { .. } => None,
     };
     if let Some(code) = elsewhere {
         return code;
@@ -154,6 +182,8 @@ impl Verb {
             Verb::Full { .. } => "full",
             Verb::Recovery { .. } => "recovery",
             Verb::Idle { .. } => "idle",
+            Verb::Outage { .. } => "outage",
+            Verb::Freeze { .. } => "freeze",
         }
     }
 
@@ -199,6 +229,30 @@ impl Verb {
                 Recovery { events, ready_max }.run(verdict).await
             }
             Verb::Idle { triggers, kills } => Idle { triggers, kills }.run(verdict).await,
+            Verb::Outage {
+                minutes,
+                probe,
+                rate: per_second,
+            } => {
+                let driver = Outage {
+                    away: Duration::from_secs_f64(minutes * 60.0),
+                    probe_every: Duration::from_secs_f64(probe),
+                    per_second,
+                };
+                driver.run(verdict).await
+            }
+            Verb::Freeze {
+                seconds,
+                times,
+                rate: per_second,
+            } => {
+                let driver = Freeze {
+                    frozen: Duration::from_secs_f64(seconds),
+                    times,
+                    per_second,
+                };
+                driver.run(verdict).await
+            }
         }
     }
 }

@@ -91,6 +91,18 @@ impl Broker {
         Ok(())
     }
 
+    /// Lets it go on.
+    pub(super) fn thaw(&self) -> Result<(), Trouble> {
+        Ok(signal(self.program()?, "CONT")?)
+    }
+
+    /// Its metrics as a scrape gets them.
+    pub(super) async fn metrics(&self) -> Result<String, Trouble> {
+        let answer = self.admin.get("/metrics").await;
+        let answer = answer.map_err(|error| Trouble::broken(format!("no metrics: {error}")))?;
+        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+    }
+
     /// The `stat` of each thread of the program itself.
     fn threads(&self) -> io::Result<Vec<String>> {
         let folder = format!("/proc/{}/task", self.program()?);

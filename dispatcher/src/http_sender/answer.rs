@@ -9,8 +9,6 @@
 //! A 2xx whose body does not end within its bounds counts as a failure, because a reply may have
 //! been on its way and because a receiver in that state cannot be trusted to have taken anything.
 
-use std::pin::Pin;
-
 use bytes::{Bytes, BytesMut};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
@@ -18,9 +16,9 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use sluicegate_event::http_binding::claims_to_be_an_event;
 use sluicegate_event::{Decoded, Fault, Limits, decode, message_bytes_max};
-use tokio::time::Sleep;
 
 use super::connection::Connection;
+use super::deadline::Deadline;
 use super::{HttpSenderOptions, fault};
 use crate::hops::{REASON_HEADER, REASON_LOOP};
 use crate::retry_after::RetryAfter;
@@ -49,7 +47,7 @@ impl Reading<'_> {
         &self,
         response: Response<Incoming>,
         connection: &mut Connection,
-        deadline: Pin<&mut Sleep>,
+        deadline: Deadline<'_>,
     ) -> Result<Answer, Failure> {
         let (head, body) = response.into_parts();
         let is_claim = claims_to_be_an_event(&head.headers);
@@ -72,7 +70,7 @@ impl Reading<'_> {
         head: &Parts,
         body: Incoming,
         connection: &mut Connection,
-        deadline: Pin<&mut Sleep>,
+        deadline: Deadline<'_>,
     ) -> Result<Answer, Failure> {
         let limits = &self.options.limits;
         let bytes_max = message_bytes_max(&head.headers, limits);
@@ -96,7 +94,7 @@ impl Reading<'_> {
         body: Incoming,
         is_claim: bool,
         connection: &mut Connection,
-        deadline: Pin<&mut Sleep>,
+        deadline: Deadline<'_>,
     ) -> Result<Answer, Failure> {
         let declared = body.size_hint().exact();
         let (bytes, end) = read_body(body, self.options.body_bytes_max, connection, deadline).await;
@@ -165,7 +163,7 @@ async fn read_body(
     mut body: Incoming,
     bytes_max: usize,
     connection: &mut Connection,
-    mut deadline: Pin<&mut Sleep>,
+    mut deadline: Deadline<'_>,
 ) -> (Bytes, End) {
     let mut gathered = BytesMut::new();
     while !body.is_end_stream() {
