@@ -5,3 +5,4 @@
 
 mod features;
 mod servers;
+mod stored;
