@@ -7,7 +7,8 @@
 //! # Promises
 //!
 //! 1. What [`Progress::write`] was asked for and said to have done is there after any crash, and of
-//!    what it was asked for there is all or nothing.
+//!    what it was asked for there is all or nothing, or a part without the floor where it is more than
+//!    is written at once.
 //! 2. Nothing ever stands further than it was written to stand. Where records are lost to damage, a
 //!    subscription falls back to where it stood before, and [`Recovered`] says what is known of it.
 //! 3. Without room nothing is changed, and the same may be asked again.
@@ -17,7 +18,8 @@
 //! # How
 //!
 //! ```text
-//!   progress.rs    this: changes in, one joined batch and one sync each
+//!   progress.rs    this: what there is, and opening it
+//!   writing.rs     changes in, one joined batch and one sync each
 //!   standing.rs    what is stored of a subscription
 //!   state.rs       all of it as a map, and how records change it
 //!   snapshot.rs    writing all of it anew, so that what is stale can be removed
@@ -35,8 +37,8 @@ mod standing;
 mod state;
 #[cfg(test)]
 mod tests;
+mod writing;
 
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,8 +50,6 @@ use self::state::State;
 use super::files::Files;
 use super::log::{Batch, Log, LogError, LogOptions, Poison, ReadError, Recovery};
 
-/// How much memory the batch keeps between writes.
-const BATCH_BYTES_KEPT: usize = 1 << 20;
 /// The bounds of a segment's length are those of the log.
 const SEGMENT_BYTES_MIN: u64 = 8 << 10;
 const SEGMENT_BYTES_MAX: u64 = 1 << 30;
@@ -94,6 +94,7 @@ pub struct Progress {
     log: Log,
     dir: PathBuf,
     segment_bytes: u64,
+    part_bytes: usize,
     state: State,
     generations: Generations,
     /// Kept for its memory.
@@ -106,6 +107,8 @@ pub struct ProgressOptions {
     /// How long a segment's file is, as in [`LogOptions`]. Default 4 MiB. Half of it is written
     /// between two snapshots, or more where a snapshot is large.
     pub segment_bytes: u64,
+    /// How much is written at once, but for a last record that is longer. Default 16 MiB.
+    pub part_bytes: usize,
     /// As in [`LogOptions`].
     pub salts: fastrand::Rng,
 }
@@ -114,6 +117,7 @@ impl Default for ProgressOptions {
     fn default() -> Self {
         ProgressOptions {
             segment_bytes: 4 << 20,
+            part_bytes: 16 << 20,
             salts: fastrand::Rng::new(),
         }
     }
@@ -189,44 +193,12 @@ impl Progress {
             log,
             dir: dir.to_owned(),
             segment_bytes,
+            part_bytes: options.part_bytes,
             state,
             generations,
             batch: Batch::new(),
         };
         Ok((progress, recovered))
-    }
-
-    /// Makes the changes, in their order, and moves the floor, all of it or nothing, with one sync.
-    /// With nothing to change nothing is written. The floor must never be below the one there is.
-    ///
-    /// Now and then this also makes a snapshot, which takes longer.
-    ///
-    /// # Errors
-    ///
-    /// [`LogError::NoSpace`] and [`LogError::Io`]: nothing is changed, and the same may be asked
-    /// again; the latter also for a standing that contradicts itself or is larger than 16 MiB.
-    /// [`LogError::Poisoned`]: what is durable of it is found out when it is opened anew.
-    pub fn write(
-        &mut self,
-        floor: Option<Floor>,
-        changes: Vec<Change>,
-        now_ms: i64,
-    ) -> Result<(), LogError> {
-        let floor = floor.filter(|it| *it != self.state.floor);
-        if floor.is_none() && changes.is_empty() {
-            return Ok(());
-        }
-        self.fill(floor, &changes, now_ms)?;
-        self.log.append(&mut self.batch)?;
-        self.log.sync()?;
-        self.generations.written_bytes += self.batch.size_bytes() as u64;
-        changes.into_iter().for_each(|it| self.state.apply(it));
-        self.state.floor = floor.unwrap_or(self.state.floor);
-        self.refresh(now_ms);
-        if self.batch.size_bytes() > BATCH_BYTES_KEPT {
-            self.batch = Batch::new();
-        }
-        Ok(())
     }
 
     /// Whether a segment with events at these offsets must stay: whether the floor stands, or anyone
@@ -270,51 +242,5 @@ impl Progress {
     /// [`LogError::Poisoned`]. What was written is durable all the same.
     pub fn close(self) -> Result<(), LogError> {
         self.log.close()
-    }
-
-    fn fill(
-        &mut self,
-        floor: Option<Floor>,
-        changes: &[Change],
-        now_ms: i64,
-    ) -> Result<(), LogError> {
-        for change in changes {
-            if let Change::Put(standing) = change
-                && let Some(fault) = standing.fault()
-            {
-                let fault = format!("standing {} is not valid: {fault}", standing.number);
-                return Err(refused(&self.dir, fault));
-            }
-        }
-        let encode = |change: &Change| match change {
-            Change::Put(standing) => format::standing(standing),
-            Change::Delete(number) => format::deleted(*number),
-        };
-        let floor = floor.map(|it| format::floor(it, &self.state.busy_after(changes)));
-        let records = changes.iter().map(encode).chain(floor);
-        fill(&mut self.batch, &self.dir, records, now_ms)
-    }
-}
-
-/// Puts records into a batch, all joined.
-fn fill(
-    batch: &mut Batch,
-    dir: &Path,
-    records: impl Iterator<Item = Vec<u8>>,
-    now_ms: i64,
-) -> Result<(), LogError> {
-    batch.clear();
-    for record in records {
-        let added = batch.push_joined(now_ms, &[&record]);
-        added.map_err(|it| refused(dir, it.to_string()))?;
-    }
-    Ok(())
-}
-
-fn refused(dir: &Path, why: String) -> LogError {
-    LogError::Io {
-        what: "write progress in",
-        path: dir.to_owned(),
-        source: io::Error::new(io::ErrorKind::InvalidInput, why),
     }
 }

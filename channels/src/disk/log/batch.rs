@@ -106,6 +106,22 @@ impl Batch {
         RECORD_HEADER_BYTES + padded(payload_bytes)
     }
 
+    /// Whether a record may have a payload so long.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`].
+    pub fn check(payload_bytes: usize) -> Result<(), TooLarge> {
+        if payload_bytes > PAYLOAD_BYTES_MAX {
+            return Err(TooLarge {
+                payload_bytes,
+                limit: "records",
+                bytes_max: PAYLOAD_BYTES_MAX,
+            });
+        }
+        Ok(())
+    }
+
     /// Removes all records and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -114,18 +130,15 @@ impl Batch {
 
     fn add(&mut self, timestamp_ms: i64, parts: &[&[u8]], joined: bool) -> Result<(), TooLarge> {
         let payload_bytes = parts.iter().map(|it| it.len()).sum();
-        let too_large = |limit, bytes_max| TooLarge {
-            payload_bytes,
-            limit,
-            bytes_max,
-        };
-        if payload_bytes > PAYLOAD_BYTES_MAX {
-            return Err(too_large("records", PAYLOAD_BYTES_MAX));
-        }
+        Self::check(payload_bytes)?;
         let start = self.bytes.len();
         let end = start + Self::record_bytes(payload_bytes);
         if end > BATCH_BYTES_MAX {
-            return Err(too_large("batches", BATCH_BYTES_MAX));
+            return Err(TooLarge {
+                payload_bytes,
+                limit: "batches",
+                bytes_max: BATCH_BYTES_MAX,
+            });
         }
 
         let mut hasher = crc32fast::Hasher::new();

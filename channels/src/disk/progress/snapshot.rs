@@ -1,6 +1,6 @@
 //! Writing everything anew now and then, so that what is stale can be removed.
 //!
-//! A snapshot is one joined batch at the start of a fresh segment. With it there is a new
+//! A snapshot is one joined batch at the start of a fresh segment, or several where it is large. With it there is a new
 //! *generation*: the one before is kept until the next snapshot, so that a record of a snapshot that
 //! is damaged falls back to an earlier one; those before that are removed.
 //!
@@ -8,6 +8,7 @@
 //! what room their segment has, and it is tried again after some more of them.
 
 use super::super::log::{LogError, SegmentInfo};
+use super::state::State;
 use super::{Progress, format};
 use crate::telemetry;
 
@@ -86,8 +87,7 @@ impl Progress {
     }
 
     fn snapshot(&mut self, now_ms: i64) -> Result<(), LogError> {
-        self.fill_with_all(now_ms)?;
-        let size_bytes = self.batch.size_bytes() as u64;
+        let size_bytes = self.all().map(|it| record_bytes(it.len())).sum::<u64>();
         let stale_enough = size_bytes.saturating_mul(STALE_TIMES);
         if !self.generations.is_due && self.generations.written_bytes < stale_enough {
             self.generations.look_at_bytes = stale_enough;
@@ -98,24 +98,42 @@ impl Progress {
         if size_bytes < self.room_bytes() / 2 {
             self.log.roll(now_ms)?;
         }
-        let offsets = self.log.append(&mut self.batch)?;
-        self.log.sync()?;
+        let from = self.write_all(now_ms)?;
         let before = self.generations.from;
-        self.generations.begin(offsets.start);
+        self.generations.begin(from);
         self.generations.written_bytes = size_bytes;
         self.remove_before(before);
         Ok(())
     }
 
-    fn fill_with_all(&mut self, now_ms: i64) -> Result<(), LogError> {
-        let state = &self.state;
-        let numbers = state.standings.keys().copied();
-        let busy = state.busy_after(&[]);
-        let begin = format::snapshot(state.next_number, numbers);
-        let floor = format::floor(state.floor, &busy);
-        let standings = state.standings.values().map(format::standing);
-        let records = [begin, floor].into_iter().chain(standings);
-        super::fill(&mut self.batch, &self.dir, records, now_ms)
+    /// Writes everything, and says where it begins. A crash between two parts costs nothing: what was
+    /// there before is still there, and whoever is not written anew yet stands where it stood.
+    fn write_all(&mut self, now_ms: i64) -> Result<u64, LogError> {
+        self.batch.clear();
+        let mut from = None;
+        let state = std::mem::take(&mut self.state);
+        let written = records(&state).try_for_each(|record| {
+            if !self.has_room_for(&record) {
+                self.write_part(&mut from)?;
+            }
+            self.add(&record, now_ms)
+        });
+        self.state = state;
+        written?;
+        self.write_part(&mut from)?;
+        Ok(from.unwrap_or_default())
+    }
+
+    fn write_part(&mut self, from: &mut Option<u64>) -> Result<(), LogError> {
+        let offsets = self.log.append(&mut self.batch)?;
+        self.log.sync()?;
+        from.get_or_insert(offsets.start);
+        self.batch.clear();
+        Ok(())
+    }
+
+    fn all(&self) -> impl Iterator<Item = Vec<u8>> {
+        records(&self.state)
     }
 
     /// Removes the segments all of whose records lie before an offset, as far as that is possible
@@ -128,4 +146,14 @@ impl Progress {
             }
         }
     }
+}
+
+/// All there is, as a snapshot has it.
+fn records(state: &State) -> impl Iterator<Item = Vec<u8>> {
+    let numbers = state.standings.keys().copied();
+    let busy = state.busy_after(&[]);
+    let begin = format::snapshot(state.next_number, numbers);
+    let floor = format::floor(state.floor, &busy);
+    let standings = state.standings.values().map(format::standing);
+    [begin, floor].into_iter().chain(standings)
 }

@@ -6,6 +6,7 @@ mod format;
 mod generations;
 mod many;
 mod model;
+mod parts;
 mod space;
 mod support;
 mod writing;

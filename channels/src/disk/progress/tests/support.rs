@@ -17,6 +17,7 @@ pub(super) fn options() -> ProgressOptions {
     ProgressOptions {
         segment_bytes: SEGMENT_BYTES,
         salts: fastrand::Rng::with_seed(1),
+        ..ProgressOptions::default()
     }
 }
 
@@ -26,6 +27,16 @@ pub(super) fn try_open(disk: &SimulatedDisk) -> Result<(Progress, Recovered), Pr
 
 pub(super) fn open(disk: &SimulatedDisk) -> (Progress, Recovered) {
     try_open(disk).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Opens it so that little is written at once.
+pub(super) fn open_in_parts(disk: &SimulatedDisk, part_bytes: usize) -> (Progress, Recovered) {
+    let options = ProgressOptions {
+        part_bytes,
+        ..options()
+    };
+    let opened = Progress::open(Arc::new(disk.clone()), Path::new(DIR), options);
+    opened.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Writes, which must succeed.
