@@ -134,6 +134,9 @@ pub struct Recovered {
     pub next_number: u64,
     /// Subscriptions of which nothing is left but their number, lowest first.
     pub missing: Vec<u64>,
+    /// How many more there may be at most of which not even the number is left: one for each record that
+    /// was lost since all numbers were last written.
+    pub unnamed_max: u64,
     /// Subscriptions whose standing is known to be older than the last that was written, lowest
     /// first. Where there is damage, others may be so too.
     pub outdated: Vec<u64>,

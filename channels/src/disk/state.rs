@@ -88,8 +88,8 @@ pub(super) struct State {
     last_serial: u64,
     keys_epoch: u64,
     lost_events: u64,
-    /// How many subscriptions have lost where they stood.
-    standings_lost: usize,
+    /// How many subscriptions have lost where they stood, or may have.
+    standings_lost: u64,
     closed: bool,
     /// The keeper has ended.
     keeps_no_more: bool,
@@ -136,10 +136,10 @@ impl State {
         }
     }
 
-    /// So many subscriptions have lost where they stood. As many new ones begin with the oldest event
-    /// there is: nobody knows which of them they are, and an event too many is better than one too
-    /// few.
-    pub(super) fn has_lost_standings(&mut self, count: usize) {
+    /// So many subscriptions have lost where they stood, or may have. As many new ones begin with the
+    /// oldest event there is: nobody knows which of them they are, and an event too many is better
+    /// than one too few.
+    pub(super) fn has_lost_standings(&mut self, count: u64) {
         self.standings_lost = count;
     }
 

@@ -98,7 +98,10 @@ impl DiskChannel {
             ..KeptOptions::default()
         };
         // What is kept for a subscription whose standing was lost is not thrown away with it.
-        let is_known = |number| numbers.contains(&number) || recovered.missing.contains(&number);
+        let is_known = |number| {
+            let is_lost = recovered.unnamed_max > 0 || recovered.missing.contains(&number);
+            is_lost || numbers.contains(&number)
+        };
         let (kept, entries, of_kept) = Kept::open(
             Arc::clone(&files),
             &dir.join("kept"),
@@ -121,7 +124,7 @@ impl DiskChannel {
         let counts = Counts::new(&segments, &missing, recovered.floor, tail);
         let mut state = State::new(counts, tail, recovered.next_number, options.buffer_bytes);
         state.has_lost(missing.iter().map(|it| it.end - it.start).sum());
-        state.has_lost_standings(recovered.missing.len());
+        state.has_lost_standings(recovered.missing.len() as u64 + recovered.unnamed_max);
         let now = clock.now();
         for standing in &recovered.standings {
             state.restore(standing, now);

@@ -5,6 +5,7 @@ mod closing;
 mod crashing;
 mod failing;
 mod keeping;
+mod losing;
 mod reading;
 mod retention;
 mod support;

@@ -85,11 +85,10 @@ impl Reading {
             mut generations,
             recovery,
         } = self;
-        // Each record that is gone may have given a number.
+        // Each record that is gone may have given a number. A snapshot has those before it.
         let torn = recovery.torn_bytes.div_ceil(RECORD_BYTES_MIN);
-        let damaged = recovery.damage.iter().map(|it| &it.offsets);
-        let damaged = damaged.map(|it| it.end.saturating_sub(it.start));
-        let lost = damaged.fold(torn, u64::saturating_add);
+        let unnamed_max = lost_from(&recovery.damage, generations.from);
+        let lost = lost_from(&recovery.damage, 0).saturating_add(torn);
         replay.state.next_number = replay.state.next_number.saturating_add(lost);
         if !recovery.damage.is_empty() {
             replay.end_namesakes();
@@ -110,6 +109,7 @@ impl Reading {
             standings: state.standings.values().cloned().collect(),
             next_number: state.next_number,
             missing: missing.into_iter().collect(),
+            unnamed_max,
             outdated: outdated.into_iter().collect(),
             recovery,
         };
@@ -119,4 +119,12 @@ impl Reading {
             recovered,
         }
     }
+}
+
+/// How many records damage has taken at most, from this offset on.
+fn lost_from(damage: &[Damage], offset: u64) -> u64 {
+    let lost = damage
+        .iter()
+        .map(|it| it.offsets.end.saturating_sub(it.offsets.start.max(offset)));
+    lost.fold(0, u64::saturating_add)
 }

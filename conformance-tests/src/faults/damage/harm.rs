@@ -58,14 +58,9 @@ impl Harm {
         if is_in(&self.file, "kept") {
             return Ok(self.may_lose_of_kept(&places));
         }
-        if is_in(&self.file, "progress") {
-            // What is left of a trigger there may be nothing: it then begins anew, at the end.
-            return Ok(MayLose {
-                count: u64::MAX,
-                ..MayLose::default()
-            });
-        }
         if !is_in(&self.file, "events") {
+            // A trigger of which nothing is left in `progress` begins with the oldest event, and what was
+            // parked for it is sent and parked again.
             return Ok(MayLose::default());
         }
         let hit = match self.kind {
