@@ -1,20 +1,26 @@
 //! Where each broker on disk keeps its files: `brokers/NAMESPACE/NAME` of the data folder.
 //!
 //! A folder is bound to its broker by `broker.json`, so that one which was copied or moved by hand is
-//! not taken for another's. It stays when its broker is deleted: what it holds is removed by people.
+//! not taken for another's. Where that file is damaged the folder's path still says whose it is: it is set
+//! aside and written anew. A folder stays when its broker is deleted: what it holds is removed by people.
+
+mod owner;
 
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use sluicegate_resources::{Metadata, ObjectName};
 
+use self::owner::Owner;
 use crate::stored_files::{make_folder, replace};
 
 /// The file that says whose a folder is.
 const OWNER: &str = "broker.json";
+
+/// What it is called once it was set aside.
+const DAMAGED: &str = "json.damaged";
 
 /// Why the folder of a broker cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -28,12 +34,6 @@ pub(super) enum FolderError {
         .folder.display()
     )]
     Foreign { folder: PathBuf, owner: String },
-    /// What says whose it is cannot be read.
-    #[error("{} is damaged: {error}", .path.display())]
-    Damaged {
-        path: PathBuf,
-        error: serde_json::Error,
-    },
     /// The channel in it cannot be opened.
     #[error("the folder {} cannot be opened: {why}", .folder.display())]
     Unopened { folder: PathBuf, why: String },
@@ -42,42 +42,6 @@ pub(super) enum FolderError {
 /// The folders of all brokers.
 #[derive(Clone, Debug)]
 pub(super) struct Folders(PathBuf);
-
-/// Whose a folder is.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Owner {
-    namespace: String,
-    name: String,
-    /// Where something gives brokers uids: one that is made again is another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    uid: Option<String>,
-}
-
-impl Owner {
-    fn of(broker: &Metadata) -> Self {
-        Owner {
-            namespace: broker.name.namespace.clone(),
-            name: broker.name.name.clone(),
-            uid: broker.uid.clone(),
-        }
-    }
-
-    /// A uid that is not known on either side proves nothing.
-    fn is(&self, other: &Owner) -> bool {
-        let is_other_uid = self.uid.is_some() && other.uid.is_some() && self.uid != other.uid;
-        self.namespace == other.namespace && self.name == other.name && !is_other_uid
-    }
-}
-
-impl std::fmt::Display for Owner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "broker {}/{}", self.namespace, self.name)?;
-        match &self.uid {
-            Some(uid) => write!(f, " of uid {uid}"),
-            None => Ok(()),
-        }
-    }
-}
 
 impl Folders {
     /// Those below the data folder.
@@ -102,7 +66,7 @@ impl Folders {
         let folders = within(&self.0).flat_map(|namespace| within(&namespace.path()));
         let owner = |folder: fs::DirEntry| {
             let text = fs::read(folder.path().join(OWNER)).ok()?;
-            let owner: Owner = serde_json::from_slice(&text).ok()?;
+            let owner = Owner::read(&text).ok()?;
             Some(ObjectName {
                 namespace: owner.namespace,
                 name: owner.name,
@@ -121,20 +85,25 @@ impl Folders {
         make_folder(&folder).map_err(at(&folder))?;
         let file = folder.join(OWNER);
         let wanted = Owner::of(broker);
+        let write = || replace(&file, &wanted.text()).map_err(at(&file));
         let found = match fs::read(&file) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let text = serde_json::to_vec_pretty(&wanted).map_err(io::Error::from);
-                text.and_then(|text| replace(&file, &text))
-                    .map_err(at(&file))?;
+                write()?;
                 return Ok(folder);
             }
             Err(error) => return Err(at(&file)(error)),
         };
-        let owner: Owner = serde_json::from_slice(&found).map_err(|error| {
-            let path = file.clone();
-            FolderError::Damaged { path, error }
-        })?;
+        let owner = match Owner::read(&found) {
+            Ok(owner) => owner,
+            Err(damaged) => {
+                let aside = file.with_extension(DAMAGED);
+                fs::rename(&file, &aside).map_err(at(&file))?;
+                write()?;
+                tell_damaged(&file, &aside, &damaged);
+                return Ok(folder);
+            }
+        };
         match owner.is(&wanted) {
             true => Ok(folder),
             false => Err(FolderError::Foreign {
@@ -143,6 +112,17 @@ impl Folders {
             }),
         }
     }
+}
+
+fn tell_damaged(file: &Path, aside: &Path, why: &str) {
+    tracing::error!(
+        code = "W026",
+        file = %file.display(),
+        aside = %aside.display(),
+        why,
+        help = "check the disk; no event is touched, and the folder is that of the broker it is named after",
+        "what says whose folder this is was damaged, and is written anew"
+    );
 }
 
 /// A name of an object as that of a folder: what Kubernetes takes in names is kept, and all else is
@@ -236,9 +216,29 @@ mod tests {
             refused.to_string().contains("brokers/shop/orders"),
             "{refused}"
         );
-        fs::create_dir_all(folders.path(&broker("torn", None).name)).unwrap();
-        fs::write(folders.path(&broker("torn", None).name).join(OWNER), "{").unwrap();
-        let refused = folders.make(&broker("torn", None)).unwrap_err();
-        assert!(matches!(refused, FolderError::Damaged { .. }), "{refused}");
+    }
+
+    #[test]
+    fn whatever_becomes_of_the_file_its_folder_stays_that_of_its_broker() {
+        let data = TempDir::new();
+        let folders = Folders::of(data.path());
+        let orders = broker("orders", Some("1"));
+        let folder = folders.make(&orders).unwrap();
+        let whole = fs::read(folder.join(OWNER)).unwrap();
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << (at % 8);
+            fs::write(folder.join(OWNER), &damaged).unwrap();
+            folders
+                .make(&orders)
+                .unwrap_or_else(|it| panic!("byte {at}: {it}"));
+            fs::write(folder.join(OWNER), &whole[..at]).unwrap();
+            folders
+                .make(&orders)
+                .unwrap_or_else(|it| panic!("{at} bytes: {it}"));
+            assert_eq!(folders.owners(), std::slice::from_ref(&orders.name));
+        }
+        let aside = folder.join("broker.json.damaged");
+        assert!(aside.exists(), "what was damaged is still there");
     }
 }
