@@ -162,6 +162,17 @@ impl Condition {
         )
     }
 
+    /// The same where the broker's store has failed, so that trying again cannot help.
+    pub fn not_subscribed_in_failed_store(why: &dyn std::error::Error) -> Self {
+        Self::not_ready(
+            NOT_SUBSCRIBED,
+            format!(
+                "The trigger is not subscribed: {why}. The broker's store has failed: mend the disk \
+                 and start the server again."
+            ),
+        )
+    }
+
     /// A new trigger that is to begin at a time to come.
     pub fn starts_later(at: Timestamp) -> Self {
         Self::not_ready(

@@ -22,6 +22,12 @@ use crate::ledger::Figures;
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// How long a start may take before the driver gives up; what it may take is the driver's affair.
 const START_PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take before it is asked why it is not ready.
+const WORD_PATIENCE: Duration = Duration::from_secs(2);
+/// What it says of a store that nothing but another start brings back.
+const STORE_FAILED: &str = "The store has failed";
+/// How a start ends that says neither that it is ready nor why it is not.
+pub(super) const NOT_READY: &str = "not ready after";
 /// The exit code of a start that refuses its settings, which are ours.
 const REFUSES_SETTINGS: i32 = 78;
 /// How many lines of its output a failure shows.
@@ -44,6 +50,20 @@ impl Broker {
     }
 
     async fn await_ready(&mut self) -> Result<(), Trouble> {
+        match self.await_ready_for(START_PATIENCE).await? {
+            true => Ok(()),
+            false => Err(self.not_ready()),
+        }
+    }
+
+    fn not_ready(&self) -> Trouble {
+        let tail = self.tail();
+        Trouble::broken(format!("{NOT_READY} {START_PATIENCE:?}:\n{tail}"))
+    }
+
+    /// Whether it becomes ready so soon.
+    async fn await_ready_for(&mut self, patience: Duration) -> Result<bool, Trouble> {
+        let deadline = Instant::now() + patience;
         while !self.is_ready().await {
             if let Some(status) = self.exited()? {
                 let tail = self.tail();
@@ -54,16 +74,41 @@ impl Broker {
                     Trouble::broken(what)
                 });
             }
-            if self.started.elapsed() > START_PATIENCE {
-                let tail = self.tail();
-                return Err(Trouble::broken(format!(
-                    "not ready after {START_PATIENCE:?}:\n{tail}"
-                )));
+            if Instant::now() > deadline {
+                return Ok(false);
             }
             sleep(POLL_INTERVAL).await;
         }
         self.ready_after = self.started.elapsed();
-        Ok(())
+        Ok(true)
+    }
+
+    /// Waits until it is ready, or says of a broker why that is not served, which it then says here.
+    ///
+    /// # Errors
+    ///
+    /// Where it ends, or is not ready for long and does not say why.
+    pub(super) async fn await_word(&mut self) -> Result<Option<String>, Trouble> {
+        loop {
+            match self.await_ready_for(WORD_PATIENCE).await {
+                Ok(true) => return Ok(None),
+                Ok(false) => {}
+                Err(trouble) => return Err(trouble),
+            }
+            let answer = self.admin.get("/readyz?verbose").await;
+            let text = answer.map(|it| String::from_utf8_lossy(&it.body).into_owned());
+            let text = text.unwrap_or_default();
+            let word = text.lines().find(|it| it.starts_with("[-]broker "));
+            let is_late = self.started.elapsed() > START_PATIENCE;
+            match word {
+                // Whatever else it may be is tried again.
+                Some(word) if is_late || word.contains(STORE_FAILED) => {
+                    return Ok(Some(word.to_owned()));
+                }
+                None if is_late => return Err(self.not_ready()),
+                Some(_) | None => {}
+            }
+        }
     }
 
     /// Whether it says that it is ready.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::broker::Broker;
+use super::broker::{Broker, NOT_READY};
 use super::files::is_segment_of_events;
 use super::kill9::AGAIN_PER_CRASH;
 use super::scene::{Disk, NAMESPACE, Scene, quick_habits};
@@ -166,19 +166,32 @@ impl Tally {
 
 /// Starts it, sends the run's events if it becomes ready, kills it, and says how it stood before.
 async fn load(scene: &Scene, wrapper: &[std::ffi::OsString]) -> Result<(Sent, String), Trouble> {
-    let mut broker = match scene.site.start(wrapper).await {
-        Ok(broker) => broker,
+    let mut broker = scene.site.spawn(wrapper)?;
+    let word = match broker.await_word().await {
+        Ok(word) => word,
         // A folder that can't be used counts as a setting that is wrong.
         Err(Trouble::Broken(why) | Trouble::Run(why)) => {
+            broker.kill().await?;
             let first = why.lines().next().unwrap_or_default();
             return Ok((Sent::default(), first.to_owned()));
         }
         Err(trouble) => return Err(trouble),
     };
+    if let Some(word) = word {
+        broker.kill().await?;
+        return Ok((Sent::default(), told(&word)));
+    }
     let sent = scene.traffic(PRODUCERS, None).begin(EVENTS).finish().await;
     let end = how_it_stands(&mut broker)?;
     broker.kill().await?;
     Ok((sent, end))
+}
+
+/// What it says of a broker that it does not serve, without names and paths.
+fn told(word: &str) -> String {
+    let sentence = word.splitn(3, ' ').nth(2).unwrap_or_default();
+    let sentence = sentence.split([':', '.']).next().unwrap_or_default();
+    format!("not ready, and says: {sentence}")
 }
 
 fn how_it_stands(broker: &mut Broker) -> Result<String, Trouble> {
@@ -188,9 +201,31 @@ fn how_it_stands(broker: &mut Broker) -> Result<String, Trouble> {
     })
 }
 
-/// Whether that is one of the ends that a broker may choose: to go on, ready or not, or to exit with a
-/// code.
+/// Whether that is one of the ends that a broker may choose: to go on, ready or saying why it is not, or
+/// to exit with a code.
 fn is_defined(end: &str) -> bool {
     let panicked = format!("exit status: {PANICKED}");
-    !end.contains("signal") && !end.contains(&panicked)
+    let ends_so = |what: &str| end.contains(what);
+    !ends_so("signal") && !ends_so(&panicked) && !end.starts_with(NOT_READY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_one_that_is_told() {
+        let word = "[-]broker default/main The store has failed: cannot write /x: EIO. Mend it.";
+        assert_eq!(told(word), "not ready, and says: The store has failed");
+        for (end, expected) in [
+            ("still running", true),
+            ("it ended at its start with exit status: 78:", true),
+            ("it ended at its start with exit status: 101:", false),
+            ("ended with signal: 6 (SIGABRT)", false),
+            ("not ready after 60s:", false),
+            (&told(word), true),
+        ] {
+            assert_eq!(is_defined(end), expected, "{end}");
+        }
+    }
 }

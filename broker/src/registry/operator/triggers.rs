@@ -137,7 +137,12 @@ impl Operator {
                 Ok(subscription) => self.begin(one, subscription),
                 Err(error) => {
                     one.broker.matcher.remove(one.key);
-                    conditions.insert(name.clone(), Condition::not_subscribed(&error));
+                    let condition = if one.broker.condition().is_store_failed() {
+                        Condition::not_subscribed_in_failed_store(&error)
+                    } else {
+                        Condition::not_subscribed(&error)
+                    };
+                    conditions.insert(name.clone(), condition);
                 }
             }
         }
