@@ -98,7 +98,9 @@ pub use self::dead_letter::{
 pub use self::interest::{Interest, Wanted, Wish};
 pub use self::lease::{Lease, LeaseControl, LeasePurpose, Settled};
 pub use self::retained::{Replayed, Retained, RetainedPage};
-pub use self::status::{ChannelStatus, DiskStatus, DurabilityClass, Refuses, SubscriptionStatus};
+pub use self::status::{
+    ChannelStatus, DiskStatus, DurabilityClass, LostEvents, Refuses, SubscriptionStatus,
+};
 pub use self::subscribing::{
     Claim, Exhausted, Matcher, NextLimit, SeekError, Start, SubscribeError, SubscriptionKey,
     SubscriptionSpec,

@@ -36,9 +36,9 @@ pub use clock::{Clock, Timestamp};
 pub use contract::{
     Admission, AppendError, BY_AGE, BY_THE_OPERATOR, BoxFuture, Channel, ChannelStatus, Claim,
     DeadLetter, DeadLetterKey, DiskStatus, DurabilityClass, Exhausted, Interest, KINDS,
-    KINDS_FOR_SINK, Lease, LeaseControl, LeasePurpose, Matcher, NextLimit, ParkReason, ParkedSince,
-    Position, Refuses, Replayed, Retained, RetainedPage, SeekError, Settled, Start, StoreError,
-    SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec, SubscriptionStatus, Wanted,
-    Wish,
+    KINDS_FOR_SINK, Lease, LeaseControl, LeasePurpose, LostEvents, Matcher, NextLimit, ParkReason,
+    ParkedSince, Position, Refuses, Replayed, Retained, RetainedPage, SeekError, Settled, Start,
+    StoreError, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
+    SubscriptionStatus, Wanted, Wish,
 };
 pub use memory::{MemoryChannel, MemoryOptions, WhenFull};

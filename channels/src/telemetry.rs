@@ -1,7 +1,12 @@
 //! What this crate logs. Never an event's attributes or data.
 
+mod damage;
+
 use std::path::Path;
 
+pub(crate) use self::damage::{
+    cannot_decode, damaged, events_missing, found_damaged, kept_lost, standings_lost,
+};
 use crate::disk::log::LogError;
 
 /// A full store discarded events of `subscription`: `count` of them so far.
@@ -62,23 +67,7 @@ pub(crate) fn cannot_read(error: &(dyn std::error::Error + 'static), offset: u64
     tracing::warn!(error, offset, "cannot read from the store, trying again");
 }
 
-/// A record that passed its checksum holds no event.
-pub(crate) fn cannot_decode(error: &(dyn std::error::Error + 'static), offset: u64) {
-    tracing::error!(error, offset, "a stored event cannot be read and is lost");
-}
-
-/// Damage was met while reading.
-pub(crate) fn damaged(damage: &crate::disk::log::Damage) {
-    tracing::error!(
-        segment = damage.segment,
-        first_offset = damage.offsets.start,
-        offsets = damage.offsets.end - damage.offsets.start,
-        kind = ?damage.kind,
-        "events are lost to damage of the store; what follows them is delivered"
-    );
-}
-
-/// What opening a log found, if it is worth telling.
+/// How a log was left that was opened, if it is worth telling.
 pub(crate) fn recovered(dir: &std::path::Path, what: &str, recovery: &crate::disk::log::Recovery) {
     let dir = dir.display();
     if !recovery.was_closed && recovery.segments > 0 {
@@ -90,56 +79,11 @@ pub(crate) fn recovered(dir: &std::path::Path, what: &str, recovery: &crate::dis
             "the store had not been closed and was put in order"
         );
     }
-    for damage in &recovery.damage {
-        tracing::error!(
-            %dir,
-            log = what,
-            segment = damage.segment,
-            first_offset = damage.offsets.start,
-            offsets = damage.offsets.end - damage.offsets.start,
-            kind = ?damage.kind,
-            "the store is damaged; what is not damaged goes on"
-        );
-    }
-}
-
-/// Where subscriptions stand was damaged.
-pub(crate) fn standings_lost(dir: &std::path::Path, missing: &[u64], outdated: &[u64]) {
-    if !missing.is_empty() || !outdated.is_empty() {
-        tracing::error!(
-            dir = %dir.display(),
-            missing = missing.len(),
-            outdated = outdated.len(),
-            "where some subscriptions stand was lost: they get again what they had, as far as \
-             it is still there"
-        );
-    }
-}
-
-/// The events end at an offset below those that subscriptions have come to.
-pub(crate) fn events_missing(dir: &std::path::Path, end: u64, noted: u64) {
-    tracing::error!(
-        dir = %dir.display(),
-        end,
-        noted,
-        "the newest events are gone from the disk: what subscriptions had not taken of them is lost"
-    );
 }
 
 /// Progress or an entry could not be stored, and is tried again.
 pub(crate) fn not_kept(error: &crate::disk::log::LogError) {
     tracing::warn!(%error, "cannot store how far deliveries are, trying again");
-}
-
-/// Records of what is kept could not be read when they were to be written anew.
-pub(crate) fn kept_lost(segment: u64, entries: usize, events: usize) {
-    tracing::error!(
-        segment,
-        entries,
-        events,
-        "deferred or parked events are damaged: the entries are parked with an unknown reason, \
-         and the events are lost"
-    );
 }
 
 /// A segment that nobody needs could not be removed, and is tried again.

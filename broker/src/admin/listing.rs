@@ -55,7 +55,8 @@ fn disk(status: &DiskStatus, now: Timestamp) -> api::Disk {
             Refuses::NoSpace => "no_space".to_owned(),
             Refuses::Broken(_) => "broken".to_owned(),
         }),
-        lost_events: status.lost_events,
+        lost_events: status.lost_events.at_least,
+        lost_events_max: status.lost_events.at_most,
         oldest_retained_age_seconds: retained.map(|at| now.since(at).as_secs_f64()),
     }
 }

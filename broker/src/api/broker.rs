@@ -1,6 +1,7 @@
 //! A broker and the channel behind it.
 
 use serde::{Deserialize, Serialize};
+use sluicegate_channels::LostEvents;
 
 /// A broker as the server serves it now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,9 +58,23 @@ pub struct Disk {
     /// Why no events are taken, when none are: `no_space` or `broken`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refuses: Option<String>,
-    /// Events that damage to the files has taken, as far as it was found.
+    /// Events that damage to the files has taken for sure, as far as it was found.
     pub lost_events: u64,
+    /// And at most; null where nobody knows.
+    #[serde(default)]
+    pub lost_events_max: Option<u64>,
     /// The age of the oldest event that can be replayed, settled or not; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_retained_age_seconds: Option<f64>,
+}
+
+impl Disk {
+    /// What is known of the events that damage has taken.
+    #[must_use]
+    pub fn lost(&self) -> LostEvents {
+        LostEvents {
+            at_least: self.lost_events,
+            at_most: self.lost_events_max,
+        }
+    }
 }

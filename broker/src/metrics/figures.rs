@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use sluicegate_channels::Books;
+use sluicegate_channels::{Books, LostEvents};
 use sluicegate_resources::ObjectName;
 
 mod encode;
@@ -90,7 +90,7 @@ pub struct DiskFigures {
     /// Whether no events are taken since the store has failed.
     pub is_broken: bool,
     /// Events that damage has taken, as far as it was found.
-    pub lost_events: u64,
+    pub lost_events: LostEvents,
     /// Age of the oldest event retained, settled or not; 0 when there is none.
     pub oldest_retained_age_seconds: f64,
 }

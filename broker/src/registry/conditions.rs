@@ -288,7 +288,7 @@ mod tests {
                 stored_bytes: 0,
                 free_bytes: 0,
                 refuses,
-                lost_events: 0,
+                lost_events: sluicegate_channels::LostEvents::default(),
                 oldest_retained_at: None,
             }),
             subscriptions: Vec::new(),

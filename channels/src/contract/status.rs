@@ -1,6 +1,8 @@
 //! A channel and its subscriptions as they stand, for people and machines that look on.
 
 use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign};
 use std::sync::Arc;
 
 use super::SubscriptionKey;
@@ -69,9 +71,104 @@ pub struct DiskStatus {
     /// Why no events are taken, when none are.
     pub refuses: Option<Refuses>,
     /// Events that damage to the files has taken, as far as it was found.
-    pub lost_events: u64,
+    pub lost_events: LostEvents,
     /// When the oldest event retained was accepted, settled or not.
     pub oldest_retained_at: Option<Timestamp>,
+}
+
+/// How many events damage has taken, as precisely as is known: where the end of a file is gone, nobody
+/// knows how many stood there.
+///
+/// ```
+/// use sluicegate_channels::LostEvents;
+///
+/// assert_eq!(LostEvents::exactly(3).to_string(), "3");
+/// assert_eq!((LostEvents::exactly(3) + LostEvents::at_most(4)).to_string(), "3 to 7");
+/// assert_eq!((LostEvents::exactly(3) + LostEvents::unknown()).to_string(), "3 or more");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostEvents {
+    /// So many for sure.
+    pub at_least: u64,
+    /// And hardly more than so many; `None` where nobody knows.
+    pub at_most: Option<u64>,
+}
+
+impl LostEvents {
+    /// Just so many.
+    #[must_use]
+    pub fn exactly(count: u64) -> Self {
+        LostEvents {
+            at_least: count,
+            at_most: Some(count),
+        }
+    }
+
+    /// So many, or fewer.
+    #[must_use]
+    pub fn at_most(count: u64) -> Self {
+        LostEvents {
+            at_least: 0,
+            at_most: Some(count),
+        }
+    }
+
+    /// So many, or more.
+    #[must_use]
+    pub fn at_least(count: u64) -> Self {
+        LostEvents {
+            at_least: count,
+            at_most: None,
+        }
+    }
+
+    /// Any number.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::at_least(0)
+    }
+}
+
+impl Default for LostEvents {
+    fn default() -> Self {
+        Self::exactly(0)
+    }
+}
+
+impl Add for LostEvents {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let both = self.at_most.zip(other.at_most);
+        LostEvents {
+            at_least: self.at_least.saturating_add(other.at_least),
+            at_most: both.map(|(one, two)| one.saturating_add(two)),
+        }
+    }
+}
+
+impl AddAssign for LostEvents {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sum for LostEvents {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), Add::add)
+    }
+}
+
+impl fmt::Display for LostEvents {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.at_least, self.at_most) {
+            (count, Some(most)) if count == most => write!(out, "{count}"),
+            (0, Some(most)) => write!(out, "at most {most}"),
+            (count, Some(most)) => write!(out, "{count} to {most}"),
+            (0, None) => out.write_str("unknown"),
+            (count, None) => write!(out, "{count} or more"),
+        }
+    }
 }
 
 /// Why a store on disk takes no events.

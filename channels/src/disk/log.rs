@@ -72,12 +72,13 @@ use self::active::{Active, WriteError};
 pub use self::batch::{Batch, TooLarge};
 pub use self::error::{LogError, Poison, ReadError};
 use self::format::names;
+pub(crate) use self::format::names::segment_path;
 pub use self::format::{BATCH_BYTES_MAX, PAYLOAD_BYTES_MAX};
 pub use self::options::LogOptions;
 pub use self::reader::{Item, Reader, Readers, Record};
 use self::recovery::recover;
 use self::removed::Removed;
-pub use self::report::{Damage, DamageKind, Recovery, SegmentInfo};
+pub use self::report::{Damage, DamageKind, Given, Recovery, SegmentInfo};
 use self::shared::Shared;
 use self::spare::Spare;
 use super::files::{Files, OpenFile, OpenMode, Space};
@@ -245,6 +246,12 @@ impl Log {
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentInfo> {
         self.shared.infos()
+    }
+
+    /// The offsets that were removed, apart from each other and in order. They have gaps, too.
+    #[must_use]
+    pub fn removed(&self) -> &[Range<u64>] {
+        self.removed.ranges()
     }
 
     /// How much room there is where the log lies.

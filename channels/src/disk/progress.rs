@@ -128,6 +128,8 @@ impl Default for ProgressOptions {
 pub struct Recovered {
     /// Where idle subscriptions stand.
     pub floor: Floor,
+    /// That, and where they stood before, as far as that is still to be read; rising.
+    pub floors: Vec<Floor>,
     /// All standings by their numbers; idle ones are raised to the floor.
     pub standings: Vec<Standing>,
     /// Above every number that was ever written, deleted ones too.

@@ -59,9 +59,9 @@ use self::saving::{Saves, Unsaved};
 use self::subscribed::{Subscribed, wake};
 pub(super) use self::sweeping::{SweepPlan, Swept};
 use super::kept::KeptKey;
-use crate::SubscriptionKey;
 use crate::reading::SubscriptionId;
 use crate::slab::Slab;
+use crate::{LostEvents, SubscriptionKey};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -87,7 +87,10 @@ pub(super) struct State {
     next_number: u64,
     last_serial: u64,
     keys_epoch: u64,
-    lost_events: u64,
+    /// Events that are missing and no segment tells of, and the offsets of those among them that no
+    /// reader comes to.
+    lost_events: LostEvents,
+    untold: Vec<Range<u64>>,
     /// How many subscriptions have lost where they stood, or may have.
     standings_lost: u64,
     closed: bool,
@@ -128,7 +131,8 @@ impl State {
             next_number,
             last_serial: 0,
             keys_epoch: 0,
-            lost_events: 0,
+            lost_events: LostEvents::default(),
+            untold: Vec::new(),
             standings_lost: 0,
             closed: false,
             keeps_no_more: false,

@@ -4,6 +4,7 @@
 //! at what arrives.
 
 mod harm;
+mod told;
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,8 +15,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use harm::{Harm, HarmKind, MayLose, used_bytes};
+use told::{is_untold, shows_damage};
 
-use super::broker::{Broker, Site};
+use super::broker::Site;
 use super::files::{copy_folder, files_below, is_in};
 use super::peer::{Manner, Peer, Recorder};
 use super::scene::{BROKER, Disk, Habit, NAMESPACE, event, write};
@@ -212,7 +214,11 @@ impl Trials {
         }
         *self.judge.lock() = self.sent.clone();
         self.site.keep_data_in(data.clone())?;
-        let (judgement, shown) = match self.outcome().await {
+        let Outcome {
+            judgement,
+            shown,
+            untold,
+        } = match self.outcome().await {
             Ok(outcome) => outcome,
             Err(Trouble::Broken(why)) => {
                 verdict.found(format!("{name}: {why}"));
@@ -232,6 +238,9 @@ impl Trials {
         verdict.require(wrong.iter().all(|it| it.count == 0), || {
             format!("{name}: {judgement:?}")
         });
+        verdict.require(untold.is_none(), || {
+            format!("{name}: no code, file or remedy is in the line {untold:?}")
+        });
         let lost = &judgement.lost;
         let is_allowed = lost.count <= may_lose.count
             && (may_lose.ids.is_empty() || lost.examples.iter().all(|it| may_lose.allows(it)));
@@ -245,7 +254,7 @@ impl Trials {
     }
 
     /// What arrived, and whether damage was shown.
-    async fn outcome(&self) -> Result<(Judgement, bool), Trouble> {
+    async fn outcome(&self) -> Result<Outcome, Trouble> {
         self.peer.forget(HELD);
         let mut broker = self.site.start(&[]).await?;
         let mut figures = broker.quiet(NAMESPACE, &[], PATIENCE).await?;
@@ -254,28 +263,26 @@ impl Trials {
         }
         let judgement = self.judge.lock().judge(&figures);
         let shown = shows_damage(&broker).await?;
+        let output = broker.output();
         broker.kill().await?;
-        Ok((judgement, shown))
+        Ok(Outcome {
+            judgement,
+            shown,
+            untold: output.lines().find(|it| is_untold(it)).map(str::to_owned),
+        })
     }
+}
+
+struct Outcome {
+    judgement: Judgement,
+    /// Whether damage was shown.
+    shown: bool,
+    /// A line of the log about damage to the store that does not say what people need to know.
+    untold: Option<String>,
 }
 
 fn leave_parked(figures: &mut Figures) {
     if figures.trigger == PARKED {
         figures.leaving = vec![Term::Parked];
     }
-}
-
-/// Whether metrics or the log tell of damage.
-async fn shows_damage(broker: &Broker) -> Result<bool, Trouble> {
-    let answer = broker.admin().get("/metrics").await?;
-    let metrics = String::from_utf8_lossy(&answer.body).into_owned();
-    let is_shown = |line: &str| {
-        let is_of_damage = !line.starts_with('#') && line.contains("damage");
-        is_of_damage
-            && line
-                .rsplit(' ')
-                .next()
-                .is_some_and(|value| !matches!(value, "0" | "0.0"))
-    };
-    Ok(metrics.lines().any(is_shown) || broker.output().contains("damage"))
 }

@@ -57,7 +57,7 @@ impl Listed for Broker {
             self.durability.clone(),
             bound(disk.map(|it| it.stored_bytes)),
             bound(disk.map(|it| it.free_bytes)),
-            bound(disk.map(|it| it.lost_events)),
+            disk.map_or_else(|| "-".to_owned(), |it| it.lost().to_string()),
             age(disk.and_then(|it| it.oldest_retained_age_seconds)),
             self.reason.clone().unwrap_or_else(|| "-".to_owned()),
         ]

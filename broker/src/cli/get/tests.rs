@@ -53,7 +53,7 @@ fn brokers_have_their_columns_and_those_on_disk_tell_of_it() {
         {"namespace": "shop", "name": "orders", "ready": false, "reason": "DiskFull",
             "channel": "disk", "durability": "disk", "url": "http://a/shop/orders", "events": 2,
             "bytes": 2048, "triggers": 7, "disk": {"storedBytes": 1_048_576, "freeBytes": 512,
-            "segments": 1, "refuses": "no_space", "lostEvents": 4,
+            "segments": 1, "refuses": "no_space", "lostEvents": 4, "lostEventsMax": 4,
             "oldestRetainedAgeSeconds": 61.0}},
     ]}))
     .unwrap();

@@ -200,7 +200,7 @@ pub(super) fn encode_disks(
         .iter()
         .filter_map(|it| Some((it, it.disk.as_ref()?)))
         .collect();
-    let families: [Gauge<(&BrokerFigures, &DiskFigures)>; 4] = [
+    let families: [Gauge<(&BrokerFigures, &DiskFigures)>; 5] = [
         (
             "sluicegate_store_disk_bytes",
             "What the broker's files take up",
@@ -213,8 +213,13 @@ pub(super) fn encode_disks(
         ),
         (
             "sluicegate_store_lost_events",
-            "Events that damage to the broker's files has taken, as far as it was found",
-            |(_, disk)| float(disk.lost_events),
+            "Events that damage to the broker's files has taken for sure, as far as it was found",
+            |(_, disk)| float(disk.lost_events.at_least),
+        ),
+        (
+            "sluicegate_store_lost_events_max",
+            "Events that damage to the broker's files has taken at most; infinite where nobody knows",
+            |(_, disk)| disk.lost_events.at_most.map_or(f64::INFINITY, float),
         ),
         (
             "sluicegate_store_oldest_retained_age_seconds",

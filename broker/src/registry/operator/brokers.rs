@@ -246,7 +246,7 @@ fn tell_opened(broker: &ObjectName, store: &Store, channel: &dyn Channel) {
             stored_bytes = disk.stored_bytes,
             free_bytes = disk.free_bytes,
             subscriptions = status.subscriptions.len(),
-            lost_events = disk.lost_events,
+            lost_events = %disk.lost_events,
             "the broker is open"
         ),
         None => tracing::info!(

@@ -226,7 +226,7 @@ impl Fetcher {
                     }
                 }
                 Some(Item::Damaged(damage)) => {
-                    telemetry::damaged(&damage);
+                    telemetry::damaged(&reader.file(damage.segment), &damage);
                     let end = damage.offsets.end.min(plan.until);
                     chunk.swept.push(Swept::Lost(damage.offsets.start..end));
                 }
@@ -246,7 +246,8 @@ impl Fetcher {
                 Err(Undecoded::OfALaterVersion)
             }
             Err(error) => {
-                telemetry::cannot_decode(&error, offset);
+                let readers = self.shared.appender().readers();
+                telemetry::cannot_decode(readers.dir(), &error, offset);
                 Err(Undecoded::Lost)
             }
         }

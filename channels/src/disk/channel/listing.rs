@@ -98,7 +98,8 @@ pub(super) async fn retained(
                             event: Arc::new(event),
                         }),
                         Err(error) => {
-                            telemetry::cannot_decode(&error, record.offset);
+                            let readers = shared.appender().readers();
+                            telemetry::cannot_decode(readers.dir(), &error, record.offset);
                             page.lost += 1;
                         }
                     }

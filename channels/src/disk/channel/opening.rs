@@ -1,5 +1,7 @@
 //! Opening: what is on the disk becomes a state, and the threads start.
 
+mod losses;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -8,6 +10,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
+use self::losses::{Evidence, Losses};
 use super::super::appender::{Accept, Appender, AppenderOptions};
 use super::super::files::{Disk, Files};
 use super::super::kept::{Kept, KeptEntry, KeptError, KeptOptions};
@@ -19,7 +22,7 @@ use super::fetcher::Fetcher;
 use super::keeper::Keeper;
 use super::shared::Shared;
 use super::{DiskChannel, DiskOptions};
-use crate::{Clock, Matcher, telemetry};
+use crate::{Clock, LostEvents, Matcher, telemetry};
 
 /// Why a channel could not be opened. Nothing is lost by that, and it may be tried again.
 #[derive(Debug, thiserror::Error)]
@@ -109,10 +112,17 @@ impl DiskChannel {
             &is_known,
         )?;
         report(dir, &events, &recovered.recovery, &of_kept);
-        telemetry::standings_lost(dir, &recovered.missing, &recovered.outdated);
+        telemetry::standings_lost(
+            dir,
+            &recovered.missing,
+            recovered.unnamed_max,
+            &recovered.outdated,
+        );
 
         let noted = noted(&recovered, &entries);
+        let mut ends_early = LostEvents::default();
         if noted > log.next_offset() {
+            ends_early = LostEvents::unknown();
             telemetry::events_missing(dir, log.next_offset(), noted);
             log.begin_at_least(noted);
         }
@@ -120,10 +130,16 @@ impl DiskChannel {
         let segments = log.segments();
         let missing = events.damage.iter();
         let missing = missing.filter(|it| !segments.iter().any(|its| its.damage.contains(it)));
-        let missing: Vec<_> = missing.map(|it| it.offsets.clone()).collect();
-        let counts = Counts::new(&segments, &missing, recovered.floor, tail);
+        let missing: Vec<_> = missing.cloned().collect();
+        let losses = Losses::find(Evidence {
+            segments: &segments,
+            missing: &missing,
+            removed: log.removed(),
+            floors: &recovered.floors,
+        });
+        let counts = Counts::new(&segments, &losses.counted, recovered.floor, tail);
         let mut state = State::new(counts, tail, recovered.next_number, options.buffer_bytes);
-        state.has_lost(missing.iter().map(|it| it.end - it.start).sum());
+        state.has_lost(losses.events + ends_early, losses.untold);
         state.has_lost_standings(recovered.missing.len() as u64 + recovered.unnamed_max);
         let now = clock.now();
         for standing in &recovered.standings {
@@ -191,5 +207,6 @@ fn noted(progress: &Recovered, kept: &[KeptEntry]) -> u64 {
 fn report(dir: &Path, events: &Recovery, progress: &Recovery, kept: &Recovery) {
     for (what, recovery) in [("events", events), ("progress", progress), ("kept", kept)] {
         telemetry::recovered(dir, what, recovery);
+        telemetry::found_damaged(dir, what, recovery);
     }
 }

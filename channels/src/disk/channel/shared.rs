@@ -11,13 +11,15 @@ use parking_lot::{Condvar, Mutex};
 
 use super::super::appender::{Accept, Answers, Appender, Stored};
 use super::super::kept::KeptReader;
-use super::super::log::SegmentInfo;
+use super::super::log::{Damage, SegmentInfo};
 use super::super::space::SpaceWatch;
 use super::super::state::{Accepted, State};
 use super::DiskOptions;
 use super::lease::DiskLease;
 use crate::reading::{LeaseId, Next, Store, SubscriptionId};
-use crate::{Clock, DiskStatus, LeaseControl, Matcher, NextLimit, Refuses, Timestamp, telemetry};
+use crate::{
+    Clock, DiskStatus, LeaseControl, LostEvents, Matcher, NextLimit, Refuses, Timestamp, telemetry,
+};
 
 pub(super) struct Shared {
     pub(super) matcher: Arc<dyn Matcher>,
@@ -149,10 +151,8 @@ impl Shared {
 
     pub(super) fn disk_status(&self) -> DiskStatus {
         let segments = self.appender().segments();
-        let lost = segments.iter().flat_map(|segment| &segment.damage);
-        let lost: u64 = lost
-            .map(|damage| damage.offsets.end - damage.offsets.start)
-            .sum();
+        let damage = segments.iter().flat_map(|segment| &segment.damage);
+        let lost: LostEvents = damage.map(Damage::lost).sum();
         let oldest = segments.iter().find_map(|segment| segment.timestamps_ms);
         let other_bytes = self.other_bytes.load(std::sync::atomic::Ordering::Relaxed);
         let broken = self.broken().map(Refuses::Broken);

@@ -115,7 +115,7 @@ impl Kept {
         }
         let plan = records.plan;
         self.write_anew(&plan)?;
-        telemetry::kept_lost(segment.start, plan.changes.len(), events.len());
+        telemetry::kept_lost(&self.dir, segment.start, plan.changes.len(), events.len());
         let mut index = self.index.write();
         for offset in events {
             index.lose_event(offset);

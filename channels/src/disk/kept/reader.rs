@@ -49,7 +49,7 @@ impl KeptReader {
                 Err(KeptReadError::Event(error))
             }
             Some(Err(error)) => {
-                telemetry::cannot_decode(&error, offset);
+                telemetry::cannot_decode(self.readers.dir(), &error, offset);
                 Ok(None)
             }
             None => Ok(None),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::super::log::{Damage, DamageKind, Item, Log, Recovery};
+use super::super::log::{Damage, DamageKind, Given, Item, Log, Recovery};
 use super::super::patience::Patience;
 use super::index::{Index, Place};
 use super::record::{Entry, NoRecord, Record};
@@ -56,6 +56,7 @@ fn no_record(offset: u64) -> Damage {
         segment: offset,
         bytes: 0..0,
         offsets: offset..offset + 1,
+        given: Given::All,
     }
 }
 

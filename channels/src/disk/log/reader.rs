@@ -4,12 +4,13 @@ mod entering;
 
 use std::fmt;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::files::OpenFile;
 use super::super::patience::{Advice, MOMENT, Patience};
 use super::error::ReadError;
-use super::report::{Damage, DamageKind, SegmentInfo};
+use super::report::{Damage, DamageKind, Given, SegmentInfo};
 use super::scan::{Found, Scan};
 use super::segment::Segment;
 use super::shared::Shared;
@@ -47,6 +48,11 @@ impl Readers {
             chunk_bytes: SHORT_CHUNK_BYTES,
             ..self.reader(from)
         }
+    }
+
+    /// The folder that the log lies in.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.shared.dir
     }
 
     /// All segments in order, as far as they are synced.
@@ -124,6 +130,11 @@ impl Reader {
     #[must_use]
     pub fn position(&self) -> u64 {
         self.next
+    }
+
+    /// The file of a segment.
+    pub(crate) fn file(&self, segment: u64) -> PathBuf {
+        self.shared.path(segment)
     }
 
     /// The next record, or damage; `None` if nothing more is synced for now.
@@ -268,6 +279,7 @@ impl Reader {
             segment: place.segment.base,
             bytes,
             offsets,
+            given: Given::All,
         };
         place.segment.note_damage(&damage);
         Step::Damaged(damage)

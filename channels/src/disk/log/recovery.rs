@@ -27,7 +27,7 @@ use super::super::patience::{Advice, MOMENT, Patience};
 use super::error::LogError;
 use super::format::names::{Named, SPARE, removed_path};
 use super::removed::Removed;
-use super::report::{Damage, DamageKind, Recovery};
+use super::report::{Damage, DamageKind, Given, Recovery};
 use super::segment::Segment;
 use super::shared::Shared;
 
@@ -51,6 +51,7 @@ pub(super) fn recover(
         segment_bytes,
         reads_all,
         end: 0,
+        follows: 0,
         unsure: None,
         recovery: Recovery {
             was_closed: true,
@@ -111,6 +112,9 @@ struct Recovering<'a> {
     reads_all: bool,
     /// The offset behind the last record seen so far, or removed.
     end: u64,
+    /// The lowest offset that the segment behind the one before can begin with, as far as that says so:
+    /// after an unclean end there is a gap, in which nothing is missing.
+    follows: u64,
     /// The segment before and where its records end, if records may have stood there that are not
     /// to be found.
     unsure: Option<(u64, Range<u64>)>,
@@ -226,8 +230,13 @@ impl Recovering<'_> {
 
     /// Whether anything is missing between what was seen and this.
     fn pass_over(&mut self, span: &Span) -> Option<Damage> {
-        let offsets = self.end..span.start();
         let unsure = self.unsure.take();
+        let follows = std::mem::take(&mut self.follows);
+        let from = match unsure {
+            Some(_) => self.end,
+            None => self.end.max(follows),
+        };
+        let offsets = from..span.start();
         if let Span::Segment(Candidate { header: None, .. }) = span {
             return None;
         }
@@ -241,12 +250,14 @@ impl Recovering<'_> {
                 segment,
                 bytes,
                 offsets,
+                given: Given::All,
             },
             None => Damage {
                 kind: DamageKind::SegmentMissing,
                 segment: offsets.start,
                 bytes: 0..0,
                 offsets,
+                given: Given::AtMost,
             },
         };
         self.recovery.damage.push(damage.clone());

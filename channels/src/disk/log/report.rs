@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::LostEvents;
+
 /// What opening a log found.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Recovery {
@@ -29,9 +31,35 @@ pub struct Damage {
     pub segment: u64,
     /// Which bytes of its file are not what was written. They are left as they are.
     pub bytes: Range<u64>,
-    /// Which offsets are not to be had: all of them, but where the end of the newest segment is cut
-    /// off or unreadable, up to as many. Empty where nothing is lost.
+    /// Which offsets are not to be had. Empty where nothing is lost.
     pub offsets: Range<u64>,
+    /// How many of them records had.
+    pub given: Given,
+}
+
+/// How many of some offsets records had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// All of them.
+    All,
+    /// All of them or fewer: after an unclean end some are left out, and what was being written then
+    /// may never have been acknowledged.
+    AtMost,
+    /// Any number: they are all that the newest segment could have come to.
+    Unknown,
+}
+
+impl Damage {
+    /// How many records it has taken.
+    #[must_use]
+    pub fn lost(&self) -> LostEvents {
+        let count = self.offsets.end.saturating_sub(self.offsets.start);
+        match self.given {
+            Given::All => LostEvents::exactly(count),
+            Given::AtMost => LostEvents::at_most(count),
+            Given::Unknown => LostEvents::unknown(),
+        }
+    }
 }
 
 /// What is wrong at a damaged place.

@@ -1,6 +1,6 @@
 //! Reading the log on opening it.
 
-use super::super::log::{Damage, DamageKind, Item, Log, Recovery};
+use super::super::log::{Damage, DamageKind, Given, Item, Log, Recovery};
 use super::super::patience::Patience;
 use super::format::{self, NoRecord, Record};
 use super::snapshot::{Generations, RECORD_BYTES_MIN, record_bytes};
@@ -66,6 +66,7 @@ impl Reading {
                     segment: segment.map_or(0, |it| it.base),
                     bytes: 0..0,
                     offsets: offset..offset + 1,
+                    given: Given::All,
                 });
             }
         }
@@ -99,6 +100,7 @@ impl Reading {
             mut state,
             missing,
             outdated,
+            floors,
         } = replay;
         let floor = state.floor;
         for standing in state.standings.values_mut() {
@@ -106,6 +108,7 @@ impl Reading {
         }
         let recovered = Recovered {
             floor,
+            floors,
             standings: state.standings.values().cloned().collect(),
             next_number: state.next_number,
             missing: missing.into_iter().collect(),

@@ -23,6 +23,8 @@ pub(super) struct Replay {
     pub(super) missing: BTreeSet<u64>,
     /// Standings that are older than the last that was written.
     pub(super) outdated: BTreeSet<u64>,
+    /// Where the floor was.
+    pub(super) floors: Vec<Floor>,
 }
 
 impl State {
@@ -109,6 +111,9 @@ impl Replay {
             }
         }
         self.state.floor = floor;
+        if self.floors.last() != Some(&floor) {
+            self.floors.push(floor);
+        }
     }
 
     /// What is not in the snapshot was deleted before it, and what is follows.

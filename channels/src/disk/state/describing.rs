@@ -1,5 +1,6 @@
 //! What is shown of the subscriptions.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::kept::KeptKey;
@@ -8,7 +9,8 @@ use super::held::Parked;
 use super::subscribed::Subscribed;
 use crate::reading::position;
 use crate::{
-    BY_AGE, BY_THE_OPERATOR, DeadLetterKey, SubscriptionKey, SubscriptionStatus, Timestamp, queues,
+    BY_AGE, BY_THE_OPERATOR, DeadLetterKey, LostEvents, SubscriptionKey, SubscriptionStatus,
+    Timestamp, queues,
 };
 
 /// A dead letter, but for what is read from the disk.
@@ -101,12 +103,13 @@ impl State {
         (retained, all - self.opened_at_count)
     }
 
-    /// So many events are missing that no segment tells of.
-    pub(in super::super) fn has_lost(&mut self, events: u64) {
+    /// So many events are missing that no segment tells of, and no reader of those that are `untold`.
+    pub(in super::super) fn has_lost(&mut self, events: LostEvents, untold: Vec<Range<u64>>) {
         self.lost_events += events;
+        self.untold = untold;
     }
 
-    pub(in super::super) fn lost_events(&self) -> u64 {
+    pub(in super::super) fn lost_events(&self) -> LostEvents {
         self.lost_events
     }
 }

@@ -10,7 +10,7 @@ use super::super::patience::Patience;
 use super::State;
 use super::held::{Place, Reason};
 use crate::reading::SubscriptionId;
-use crate::{ParkReason, Timestamp};
+use crate::{LostEvents, ParkReason, Timestamp};
 
 /// How many events are fetched at a time for a subscription; the others wait for their turn.
 const FETCHING_MAX: usize = 64;
@@ -156,7 +156,7 @@ impl State {
         if subscribed.queues.remove_parked(offset).is_some() {
             subscribed.tally.expired += 1;
             self.kept_ends.push(key);
-            self.lost_events += 1;
+            self.lost_events += LostEvents::exactly(1);
             self.must_save(id);
         }
     }
@@ -174,7 +174,7 @@ impl State {
         if fetch.is_kept {
             self.kept_ends.push(fetch.key);
             // What damage to the log of events has taken is counted there.
-            self.lost_events += 1;
+            self.lost_events += LostEvents::exactly(1);
         }
         self.is_done_with(fetch.id, offset);
     }

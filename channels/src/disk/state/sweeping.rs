@@ -41,6 +41,15 @@ pub(in super::super) enum Swept {
     Lost(Range<u64>),
 }
 
+impl Swept {
+    fn start(&self) -> u64 {
+        match self {
+            Swept::Event { offset, .. } => *offset,
+            Swept::Lost(offsets) => offsets.start,
+        }
+    }
+}
+
 /// Somebody hungry who stands within what was read.
 #[derive(Clone, Copy, Debug)]
 struct Aboard {
@@ -97,7 +106,13 @@ impl State {
     /// since it was matched it is read again.
     pub(in super::super) fn swept(&mut self, plan: SweepPlan, swept: Vec<Swept>, until: u64) {
         let mut boarded = self.board(plan.from..until, plan.keys_epoch);
+        let untold = self.untold.iter();
+        let untold = untold.filter(|it| plan.from < it.end && it.start < until);
+        let mut untold = untold.cloned().collect::<Vec<_>>().into_iter().peekable();
         for swept in swept {
+            while let Some(lost) = untold.next_if(|it| it.start < swept.start()) {
+                self.pass_over(&mut boarded, &lost);
+            }
             match swept {
                 Swept::Event {
                     event,
@@ -107,6 +122,9 @@ impl State {
                 } => self.give(&mut boarded, &event, offset, accepted_at, &answers),
                 Swept::Lost(offsets) => self.pass_over(&mut boarded, &offsets),
             }
+        }
+        for lost in untold {
+            self.pass_over(&mut boarded, &lost);
         }
         for (place, aboard) in &boarded {
             self.land(*place, *aboard, until);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::DiskOptions;
 use super::support::{Bench, event, ids, reason, rest, settle, small, take};
 use crate::disk::simulated::{Call, Effect};
-use crate::{Admission, AppendError, Channel, Refuses, SeekError, Start};
+use crate::{Admission, AppendError, Channel, LostEvents, Refuses, SeekError, Start};
 
 fn with_reserve() -> DiskOptions {
     DiskOptions {
@@ -231,7 +231,7 @@ async fn damage_in_the_middle_costs_what_it_hit_and_is_counted() {
     assert_eq!((books.expired, books.pending), (lost, 0));
     assert!(books.balance());
     let told = bench.channel.describe().disk.map(|it| it.lost_events);
-    assert_eq!(told, Some(lost));
+    assert_eq!(told, Some(LostEvents::exactly(lost)));
     let page = bench
         .channel
         .retained(Start::Earliest, 1_000)

@@ -34,7 +34,7 @@ impl Named {
     }
 }
 
-pub(in super::super) fn segment_path(dir: &Path, base: u64) -> PathBuf {
+pub(crate) fn segment_path(dir: &Path, base: u64) -> PathBuf {
     dir.join(format!("{base:020}.log"))
 }
 

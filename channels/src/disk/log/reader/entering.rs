@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::super::super::files::{OpenFile, OpenMode, read_full_at};
 use super::super::error::ReadError;
 use super::super::format::{Footer, IndexEntry};
-use super::super::report::{Damage, DamageKind};
+use super::super::report::{Damage, DamageKind, Given};
 use super::super::scan::Scan;
 use super::super::segment::{Segment, State};
 use super::{Place, Reader, Step};
@@ -88,6 +88,7 @@ impl Reader {
             segment: segment.base,
             bytes: 0..state.size_bytes,
             offsets: self.next.max(segment.base)..state.end,
+            given: Given::All,
         };
         segment.note_damage(&damage);
         self.passes_over = false;

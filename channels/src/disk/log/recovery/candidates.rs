@@ -7,7 +7,7 @@ use super::super::blocks::{BLOCK_BYTES, Unreadable, read_past_bad};
 use super::super::error::LogError;
 use super::super::format::{Decoded, RECORDS_AT, SegmentHeader};
 use super::super::removed::Removed;
-use super::super::report::{Damage, DamageKind};
+use super::super::report::{Damage, DamageKind, Given};
 use super::{Recovering, Span};
 
 /// No file is longer: places in a segment take four bytes.
@@ -67,6 +67,7 @@ impl Recovering<'_> {
                         segment: base,
                         bytes: at..at + 64,
                         offsets: base..base,
+                        given: Given::All,
                     });
                     Some(header)
                 }

@@ -14,7 +14,7 @@ use super::super::super::files::{OpenFile, is_broken, write_all_at};
 use super::super::active::{finish, write_footer};
 use super::super::blocks::{Unreadable, read_past_bad};
 use super::super::format::{Footer, RECORD_HEADER_BYTES, RecordHeader, SegmentHeader, crc};
-use super::super::report::{Damage, DamageKind};
+use super::super::report::{Damage, DamageKind, Given};
 use super::super::segment::State;
 use super::examine::{Examined, Tally};
 use super::last_write::{Closed, Verdict, judge};
@@ -68,6 +68,7 @@ pub(super) fn mend(
         segment: header.base,
         bytes: closed.bytes.clone(),
         offsets: header.offsets(&closed.ordinals),
+        given: Given::AtMost,
     });
     let damage = damage.collect();
     kept.into_iter().for_each(|piece| tally.add(piece));

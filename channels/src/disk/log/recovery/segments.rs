@@ -4,7 +4,7 @@ use std::io;
 
 use super::super::super::files::{OpenFile, OpenMode, is_broken};
 use super::super::format::{Footer, SegmentHeader, records_max};
-use super::super::report::{Damage, DamageKind};
+use super::super::report::{Damage, DamageKind, Given};
 use super::super::segment::State;
 use super::examine::{Tally, examine, footer_at_end};
 use super::mend::mend;
@@ -47,10 +47,12 @@ impl Recovering<'_> {
         let length = candidate.length;
         let footer = self.patiently(|it| footer_at_end(file, &identity, length, it))?;
         if let Some(footer) = footer.filter(|it| it.damaged == 0 && !self.reads_all) {
+            self.follows = footer.next;
             return Ok(by_footer(&footer, candidate.length));
         }
         let examined = self.patiently(|it| examine(file, &identity, length, it))?;
         let has_footer = examined.footer.is_some();
+        self.follows = examined.footer.as_ref().map_or(0, |it| it.next);
         let tally = examined.all();
         if !has_footer {
             self.unsure = Some((header.base, tally.end..candidate.length.max(tally.end)));
@@ -93,6 +95,7 @@ impl Recovering<'_> {
                 segment: header.base,
                 bytes,
                 offsets: end..header.offset_max(),
+                given: Given::Unknown,
             });
         }
         mended.ending.finish(&mut state, file);
@@ -102,16 +105,24 @@ impl Recovering<'_> {
     /// A segment without a header, or whose file cannot be opened. It is left as it is, in case someone
     /// can make sense of it.
     fn unreadable(&mut self, candidate: &Candidate, until: Option<u64>) -> State {
-        let end = until.unwrap_or(candidate.base + records_max(candidate.capacity_max));
-        let end = end.max(candidate.base);
+        let base = candidate.base;
+        // The segment behind it says where this one ended, if the log knew that when it was made.
+        let known = until.filter(|it| *it > base);
+        let end_max = base + records_max(candidate.capacity_max);
         if until.is_none() {
             self.recovery.was_closed = false;
+            self.recovery.next = self.recovery.next.max(end_max);
         }
+        let end = known.unwrap_or(base);
         let damage = Damage {
             kind: DamageKind::Header,
-            segment: candidate.base,
+            segment: base,
             bytes: 0..candidate.length,
-            offsets: candidate.base..end,
+            offsets: base..known.unwrap_or(end_max),
+            given: match known {
+                Some(_) => Given::All,
+                None => Given::Unknown,
+            },
         };
         State {
             end,
@@ -143,6 +154,7 @@ fn by_tally(tally: Tally, header: &SegmentHeader, length: u64) -> State {
         segment: header.base,
         bytes: bytes.clone(),
         offsets: header.offsets(ordinals),
+        given: Given::All,
     });
     State {
         readable: tally.end,

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::{Damage, DamageKind, Item, Log};
+use super::super::{Damage, DamageKind, Given, Item, Log};
 use super::support::{DIR, FIRST, RECORD, batch, four, open, put, read, segment};
+use crate::LostEvents;
 use crate::disk::simulated::SimulatedDisk;
 
 #[test]
@@ -17,6 +18,7 @@ fn damage_below_the_last_write_is_reported_and_everything_behind_it_is_read() {
         segment: 2,
         bytes: FIRST as u64..(FIRST + RECORD) as u64,
         offsets: 2..3,
+        given: Given::All,
     };
     for opening in 0..3 {
         let (log, recovery) = open(&disk);
@@ -41,6 +43,7 @@ fn what_is_missing_at_the_end_of_an_older_segment_is_reported() {
         segment: 0,
         bytes: (FIRST + RECORD) as u64..(FIRST + RECORD + 9) as u64,
         offsets: 1..2,
+        given: Given::All,
     };
     let (log, recovery) = open(&disk);
     assert_eq!(recovery.damage, std::slice::from_ref(&damage));
@@ -63,6 +66,7 @@ fn a_newest_segment_that_was_cut_is_reported() {
         segment: 2,
         bytes: length as u64..8 << 10,
         offsets: 3..258,
+        given: Given::Unknown,
     };
     assert_eq!(recovery.damage, [damage]);
     assert_eq!(recovery.next, 258);
@@ -83,6 +87,7 @@ fn a_missing_segment_is_reported_and_passed_over() {
         segment: 2,
         bytes: 0..0,
         offsets: 2..4,
+        given: Given::AtMost,
     };
     let (log, recovery) = open(&disk);
     assert_eq!(recovery.damage, std::slice::from_ref(&damage));
@@ -104,6 +109,7 @@ fn one_copy_of_a_header_is_enough_and_without_both_the_segment_is_reported() {
         segment: 0,
         bytes: 0..64,
         offsets: 0..0,
+        given: Given::All,
     };
     assert_eq!(recovery.damage, [damage]);
     assert_eq!(read(&log.readers(), 0).offsets(), [0, 1, 2, 3]);
@@ -116,6 +122,7 @@ fn one_copy_of_a_header_is_enough_and_without_both_the_segment_is_reported() {
         segment: 0,
         bytes: 0..(FIRST + 2 * RECORD + 72 + 8 + 8) as u64,
         offsets: 0..2,
+        given: Given::All,
     };
     assert_eq!(recovery.damage, std::slice::from_ref(&damage));
     let found = read(&log.readers(), 0);
@@ -130,8 +137,35 @@ fn positions_never_go_back_even_if_the_newest_segment_cannot_be_read() {
     let (mut log, recovery) = open(&disk);
     assert_eq!(recovery.next, 2 + 256);
     assert_eq!(recovery.damage[0].offsets, 2..258);
+    assert_eq!(recovery.damage[0].lost(), LostEvents::unknown());
     assert_eq!(put(&mut log, 100), 258);
     assert_eq!(read(&log.readers(), 0).offsets(), [0, 1, 258]);
+    drop(log);
+    let (log, recovery) = open(&disk);
+    assert_eq!(recovery.damage.len(), 1, "it stays known");
+    assert_eq!(recovery.damage[0].lost(), LostEvents::unknown());
+    assert_eq!(read(&log.readers(), 0).offsets(), [0, 1, 258]);
+}
+
+#[test]
+fn a_gap_after_an_unclean_end_is_not_missing_where_the_segment_behind_it_is() {
+    let disk = SimulatedDisk::new(0);
+    drop(four(&disk));
+    let (mut log, _) = open(&disk);
+    assert_eq!(put(&mut log, 100), 258);
+    put(&mut log, 100);
+    log.roll(0).expect("there is room");
+    put(&mut log, 100);
+    drop(log);
+    let files: &dyn crate::disk::files::Files = &disk;
+    files.remove(&segment(258)).expect("it is there");
+    for opening in 0..2 {
+        let (log, recovery) = open(&disk);
+        assert_eq!(recovery.damage.len(), 1, "opening {opening}");
+        assert_eq!(recovery.damage[0].offsets, 258..260, "opening {opening}");
+        assert_eq!(recovery.damage[0].lost(), LostEvents::at_most(2));
+        assert_eq!(read(&log.readers(), 0).offsets(), [0, 1, 2, 3, 260]);
+    }
 }
 
 #[test]

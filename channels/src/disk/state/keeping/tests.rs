@@ -12,7 +12,9 @@ use super::super::saving::tests::with_events;
 use super::super::{Ending, State};
 use super::ToKeep;
 use crate::reading::{LeaseId, Next, PARTITION, SubscriptionId};
-use crate::{Exhausted, NextLimit, ParkReason, Position, Settled, StoreError, Timestamp};
+use crate::{
+    Exhausted, LostEvents, NextLimit, ParkReason, Position, Settled, StoreError, Timestamp,
+};
 
 const NOW: Timestamp = Timestamp(1_000);
 
@@ -149,7 +151,7 @@ fn what_is_being_discarded_is_not_taken_for_lost() {
         let to_keep = state.still_to_keep(to_keep);
         state.fetched(fetch, None);
         state.lose_letter("a", 0);
-        assert_eq!(state.lost_events(), 0);
+        assert_eq!(state.lost_events(), LostEvents::default());
         assert_eq!(state.take_fetches(1), [], "no hot loop");
         for it in to_keep {
             state.kept(it, &result, NOW);
@@ -164,7 +166,7 @@ fn what_is_being_discarded_is_not_taken_for_lost() {
         assert_eq!(lease(&mut state, id).is_some(), result.is_err());
         // Nothing is left that would hide a loss.
         state.lose_letter("a", 0);
-        assert_eq!(state.lost_events(), left);
+        assert_eq!(state.lost_events(), LostEvents::exactly(left));
     };
     check(Ok(()));
     check(Err(StoreError("the disk is full".into())));
