@@ -231,6 +231,8 @@ fn every_key_sets_what_it_names_and_nothing_else() {
 #[test]
 fn a_value_out_of_range_or_of_the_wrong_kind_is_refused_at_its_place() {
     let wrong: &[(&str, &[&str])] = &[
+        ("profile", &["prod", "Production", "\"\"", "5", "[]"]),
+        ("ingress.durabilityHeader", &["maybe", "1", "[]"]),
         (
             "listen",
             &[
