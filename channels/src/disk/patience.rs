@@ -5,6 +5,10 @@
 //! passed over: what lay there counts as damage. Whatever else the system says tells nothing of what is
 //! on the disk, and nothing is passed over for it.
 //!
+//! A device can be away for longer than three tries. So at an opening, where a whole segment could be
+//! given up for it, nothing is passed over before the device has written and synced something else;
+//! while it cannot, the opening fails, and whoever asked for it asks again.
+//!
 //! Between two tries some time must go by. How it is waited for is left to whoever reads: a thread that
 //! has other work does that first.
 

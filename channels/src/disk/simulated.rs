@@ -72,6 +72,12 @@ impl SimulatedDisk {
         self.volume.lock().faults.plan(call, nth, effect);
     }
 
+    /// Fails the `nth` call from now on (from 1) and those behind it, `calls` in all, as a device does
+    /// that is away for a while.
+    pub fn goes_away(&self, nth: u64, calls: u64) {
+        self.volume.lock().faults.plan_outage(nth, calls);
+    }
+
     /// Forgets a planned fault that has not come.
     pub fn fail_no_more(&self) {
         self.volume.lock().faults.forget();

@@ -181,7 +181,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// The same failure, if there is nothing to be done about it.
+    /// The same failure, if there is nothing to be done about it, or the device answers to nothing else
+    /// either.
     pub(in super::super) fn overcome(
         &mut self,
         error: ReadError,
@@ -189,8 +190,8 @@ impl Reader {
     ) -> Result<(), ReadError> {
         match patience.failed(&error.source) {
             Advice::TryAgain => self.shared.files.pause(MOMENT),
-            Advice::PassOver => self.pass_over(),
-            Advice::GiveUp => return Err(error),
+            Advice::PassOver if self.shared.device_answers().is_ok() => self.pass_over(),
+            Advice::PassOver | Advice::GiveUp => return Err(error),
         }
         Ok(())
     }

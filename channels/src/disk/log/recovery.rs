@@ -6,8 +6,9 @@
 //! 3. The newest is read whole and [mended](mend).
 //! 4. What lies between the segments was removed, was never given, or is missing.
 //!
-//! What the device cannot read is tried [a few times](super::super::patience) and then passed over: a
-//! segment without a header is set aside whole, and of any other what can be read is.
+//! What the device cannot read is tried [a few times](super::super::patience) and then passed over, if
+//! the device answers otherwise: a segment without a header is set aside whole, and of any other what
+//! can be read is. While it does not, the log cannot be opened.
 
 mod candidates;
 mod examine;
@@ -212,7 +213,7 @@ impl Recovering<'_> {
     }
 
     /// Reads something of a segment; `read` is told to pass over what cannot be read once it has been
-    /// tried often enough.
+    /// tried often enough. Before that and after it the device must have answered.
     fn patiently<T>(&self, mut read: impl FnMut(bool) -> io::Result<T>) -> io::Result<T> {
         let mut patience = Patience::default();
         loop {
@@ -222,7 +223,12 @@ impl Recovering<'_> {
             };
             match patience.failed(&error) {
                 Advice::TryAgain => self.shared.files.pause(MOMENT),
-                Advice::PassOver => return read(true),
+                Advice::PassOver => {
+                    self.shared.device_answers()?;
+                    let done = read(true)?;
+                    self.shared.device_answers()?;
+                    return Ok(done);
+                }
                 Advice::GiveUp => return Err(error),
             }
         }

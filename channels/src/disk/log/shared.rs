@@ -1,13 +1,14 @@
 //! What the owner of a log and its readers share: the segments, and where they are.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::super::files::Files;
-use super::format::names::segment_path;
+use super::super::files::{Files, OpenMode, is_no_space, write_all_at};
+use super::format::names::{LOCK, segment_path};
 use super::report::SegmentInfo;
 use super::segment::Segment;
 
@@ -29,6 +30,22 @@ impl Shared {
 
     pub(super) fn path(&self, base: u64) -> PathBuf {
         segment_path(&self.dir, base)
+    }
+
+    /// Has the device do what the system's memory cannot do in its place: a byte of the lock's file,
+    /// which nobody reads, is written and synced. Without room for it nothing is learned, which is taken
+    /// for an answer: a full disk keeps no log from being opened.
+    ///
+    /// # Errors
+    ///
+    /// The system's: the device is away, and what cannot be read may well be there.
+    pub(super) fn device_answers(&self) -> io::Result<()> {
+        let file = self.files.open(&self.dir.join(LOCK), OpenMode::Write)?;
+        let written = write_all_at(&*file, b"\n", 0).map_err(|it| it.error);
+        match written.and_then(|()| file.sync()) {
+            Err(error) if is_no_space(&error) => Ok(()),
+            answered => answered,
+        }
     }
 
     pub(super) fn insert(&self, segment: Arc<Segment>) {

@@ -5,6 +5,7 @@ mod damage;
 mod defects;
 mod faults;
 mod model;
+mod outages;
 mod real;
 mod recovering;
 mod removing;

@@ -61,6 +61,7 @@ pub(super) enum Outcome {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Faults {
     planned: Option<Planned>,
+    outage: Option<Outage>,
     is_filled_up: bool,
     calls: u64,
     injected: u64,
@@ -73,7 +74,36 @@ struct Planned {
     effect: Effect,
 }
 
+/// Calls that fail one after the other.
+#[derive(Clone, Copy, Debug)]
+struct Outage {
+    begins_in: u64,
+    calls: u64,
+}
+
 impl Faults {
+    pub(super) fn plan_outage(&mut self, nth: u64, calls: u64) {
+        let begins_in = nth.max(1) - 1;
+        self.outage = Some(Outage { begins_in, calls });
+    }
+
+    fn is_out(&mut self) -> bool {
+        let Some(outage) = &mut self.outage else {
+            return false;
+        };
+        if outage.begins_in > 0 {
+            outage.begins_in -= 1;
+            return false;
+        }
+        let Some(left) = outage.calls.checked_sub(1) else {
+            self.outage = None;
+            return false;
+        };
+        outage.calls = left;
+        self.injected += 1;
+        true
+    }
+
     pub(super) fn plan(&mut self, call: Option<Call>, nth: u64, effect: Effect) {
         let left = nth.max(1);
         self.planned = Some(Planned { call, left, effect });
@@ -81,6 +111,7 @@ impl Faults {
 
     pub(super) fn forget(&mut self) {
         self.planned = None;
+        self.outage = None;
         self.is_filled_up = false;
     }
 
@@ -96,6 +127,9 @@ impl Faults {
     /// and refuses the rest when that is asked for.
     pub(super) fn next(&mut self, call: Call) -> Outcome {
         self.calls += 1;
+        if self.is_out() {
+            return Outcome::Refused(Effect::Broken);
+        }
         if call == Call::Write && std::mem::take(&mut self.is_filled_up) {
             return Outcome::Refused(Effect::NoSpace);
         }
