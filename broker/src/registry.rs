@@ -33,6 +33,7 @@ mod failing;
 mod failure;
 mod figures;
 mod kept;
+pub mod letters;
 pub mod lying;
 pub mod observer;
 pub mod operator;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use sluicegate_channels::{BoxFuture, Channel, DeadLetter, DeadLetterKey, StoreError, Timestamp};
+use sluicegate_channels::{Channel, DeadLetter, DeadLetterKey, StoreError, Timestamp};
 use sluicegate_resources::ObjectName;
 
 use super::choice::{LetterChoice, Meant};
@@ -18,38 +18,10 @@ use super::{Ended, Progress};
 use crate::api::{Conduct, OperationKind};
 use crate::history::{Command, Commanded, History, Mark};
 use crate::registry::Table;
+use crate::registry::letters::letters_after;
 
 /// Letters that are read at a time, each with its event.
 const PAGE: usize = 64;
-
-/// How much further to look where no letter came: so many times the page.
-const FURTHER: [usize; 3] = [1, 4, 16];
-
-/// Letters of a subscription after a place, up to `limit`, or a few more. None at the end: a channel
-/// leaves out those that it cannot read, so a short page is no end, and where none came it is asked to
-/// look further. So a thousand unreadable letters in a row do not hide those behind them.
-pub async fn letters_after(
-    channel: &dyn Channel,
-    subscription: &str,
-    after: Option<&DeadLetterKey>,
-    limit: usize,
-) -> Vec<DeadLetter> {
-    let ask = |limit| channel.dead_letters(Some(subscription), after.cloned(), limit);
-    looking_further(limit, ask).await
-}
-
-async fn looking_further<'a, T>(
-    limit: usize,
-    ask: impl Fn(usize) -> BoxFuture<'a, Vec<T>>,
-) -> Vec<T> {
-    for times in FURTHER {
-        let page = ask(limit * times).await;
-        if !page.is_empty() {
-            return page;
-        }
-    }
-    Vec::new()
-}
 
 /// What becomes of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,22 +6,25 @@
 //!
 //! When a letter was parked is told by wall clocks, across restarts, and a wrong one must not cost an
 //! event. So nothing is discarded until the server has run for a day, or for as long as letters may
-//! lie where that is shorter; a clock that is wrong is noticed by then, and until then the door
-//! refuses in any case.
+//! lie where that is shorter; a clock that is wrong is noticed by then. Until then they lie on, and
+//! new events are taken all the same. Nor is a letter discarded whose event was not read, so that
+//! each that goes is told.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sluicegate_channels::{BY_AGE, Channel, DeadLetterKey, ParkReason, Position, Timestamp};
+use sluicegate_channels::{
+    BY_AGE, Channel, DeadLetter, DeadLetterKey, ParkReason, Position, Timestamp,
+};
 use sluicegate_dispatcher::{Ending, Observer as _};
-use sluicegate_event::Event;
 use sluicegate_resources::yaml::show_duration;
 use sluicegate_resources::{DeadLetters, ObjectName, WhenExpired};
 use tokio::task::yield_now;
 
-use super::{RunningBroker, TriggerService};
+use super::letters::letters_after;
+use super::{RunningBroker, TriggerObserver};
+use crate::history::History;
 use crate::ingress::held_up::Why;
 use crate::problem::Problem;
 
@@ -78,8 +81,21 @@ pub(super) async fn ages(channel: &dyn Channel, name: &str, before: Option<Times
 #[derive(Debug)]
 pub(super) struct Expired {
     pub(super) trigger: ObjectName,
-    pub(super) service: TriggerService,
+    pub(super) channel: Arc<dyn Channel>,
+    pub(super) subscription: Arc<str>,
+    pub(super) hearer: Hearer,
+    /// Those that were parked by then.
+    pub(super) before: Timestamp,
     pub(super) ages: Ages,
+}
+
+/// Who is told of a letter that is discarded.
+#[derive(Debug)]
+pub(super) enum Hearer {
+    /// Whoever hears of all that becomes of the trigger's events.
+    Observer(Arc<TriggerObserver>),
+    /// The history, if there is one: the trigger is not in force.
+    History(Option<Arc<History>>),
 }
 
 impl RunningBroker {
@@ -90,20 +106,17 @@ impl RunningBroker {
         now.0.checked_sub(age_max_ms).map(Timestamp)
     }
 
-    /// Does what the configuration says with letters that are too old, `up_for` after the start.
-    pub(super) async fn deal_with(&self, expired: &[Expired], up_for: Duration) {
+    /// Refuses new events, or takes them again, as the configuration says of letters that are too
+    /// old. Says whether they are to be discarded, `up_for` after the start.
+    pub(super) fn deal_with(&self, expired: &[Expired], up_for: Duration) -> bool {
         let age_max = age_max(self.dead_letters).unwrap_or_default();
-        let is_discarding = match self.dead_letters.when_expired.unwrap_or_default() {
-            WhenExpired::Refuse => false,
-            WhenExpired::Discard => up_for >= age_max.min(GRACE),
+        let (is_refusing, is_discarding) = match self.dead_letters.when_expired.unwrap_or_default()
+        {
+            WhenExpired::Refuse => (!expired.is_empty(), false),
+            WhenExpired::Discard => (false, up_for >= age_max.min(GRACE)),
         };
-        let why = (!is_discarding && !expired.is_empty()).then(|| why(expired, age_max));
-        self.hold_up(why);
-        if is_discarding {
-            for it in expired {
-                it.discard_all(&*self.channel, age_max).await;
-            }
-        }
+        self.hold_up(is_refusing.then(|| why(expired, age_max)));
+        is_discarding
     }
 
     fn hold_up(&self, why: Option<Why>) {
@@ -127,7 +140,8 @@ impl RunningBroker {
     }
 }
 
-fn age_max(letters: DeadLetters) -> Option<Duration> {
+/// How long letters may lie; none where that is for ever.
+pub(super) fn age_max(letters: DeadLetters) -> Option<Duration> {
     letters.age_max.filter(|it| !it.is_zero())
 }
 
@@ -156,8 +170,9 @@ fn why(expired: &[Expired], age_max: Duration) -> Why {
 }
 
 impl Expired {
-    /// Discards the first of them; the others come with the next look.
-    async fn discard_all(&self, channel: &dyn Channel, age_max: Duration) {
+    /// Discards the first of them; the others come with the next look, and so does what cannot be
+    /// read now.
+    pub(super) async fn discard_all(&self, age_max: Duration) {
         let age_max = show_duration(age_max);
         let reason = ParkReason {
             kind: BY_AGE,
@@ -167,8 +182,16 @@ impl Expired {
             data: bytes::Bytes::new(),
         };
         let mut discarded = 0;
-        for positions in self.ages.first.chunks(DISCARDED_AT_ONCE) {
-            discarded += self.discard(channel, positions, &reason).await;
+        let mut left = &*self.ages.first;
+        while let Some(first) = left.first() {
+            let letters = self.read_from(*first).await;
+            let last = letters.last().map(|it| it.key.position);
+            // None came, or none of those that are left.
+            let Some(last) = last.filter(|last| last >= first) else {
+                break;
+            };
+            discarded += self.discard(letters, &reason).await;
+            left = &left[left.partition_point(|at| *at <= last)..];
         }
         if discarded > 0 {
             tracing::warn!(
@@ -181,67 +204,48 @@ impl Expired {
         }
     }
 
-    /// Discards some and says how many. Each is told as the end of its event, so what cannot be told
-    /// of now, since others stand in between, is left for the next look; but an event that cannot be
-    /// read ends untold.
-    async fn discard(
-        &self,
-        channel: &dyn Channel,
-        positions: &[Position],
-        reason: &ParkReason,
-    ) -> u64 {
-        let events = self.events(channel, positions).await;
-        let positions = positions.iter();
-        let positions = positions.take_while(|at| events.until.is_none_or(|until| **at <= until));
-        let keys: Vec<DeadLetterKey> = positions.map(|at| self.key(*at)).collect();
-        let ended = join_all(keys.iter().map(|key| channel.expire(key))).await;
+    /// Letters from this place on.
+    async fn read_from(&self, first: Position) -> Vec<DeadLetter> {
+        let before = first.offset.checked_sub(1).map(|offset| DeadLetterKey {
+            subscription: Arc::clone(&self.subscription),
+            position: Position { offset, ..first },
+        });
+        let limit = DISCARDED_AT_ONCE;
+        letters_after(&*self.channel, &self.subscription, before.as_ref(), limit).await
+    }
+
+    /// Discards those of these that are too old, and says how many. All at once, so that a store
+    /// which syncs does so once for all.
+    async fn discard(&self, mut letters: Vec<DeadLetter>, reason: &ParkReason) -> u64 {
+        letters.retain(|it| it.parked_at <= self.before);
+        let ended = join_all(letters.iter().map(|it| self.channel.expire(&it.key))).await;
         let mut discarded = 0;
-        for (key, ended) in keys.iter().zip(ended) {
+        for (letter, ended) in letters.iter().zip(ended) {
             match ended {
-                Ok(true) => discarded += 1,
-                Ok(false) => continue,
+                Ok(true) => {
+                    discarded += 1;
+                    let ending = Ending::Discarded(reason);
+                    self.hearer.hear(&self.trigger, letter, &ending);
+                }
+                Ok(false) => {}
                 Err(error) => {
                     tracing::warn!(trigger = %self.trigger, %error, "a dead letter stays");
-                    continue;
                 }
-            }
-            if let Some(event) = events.by_position.get(&key.position) {
-                let ending = Ending::Discarded(reason);
-                let observer = &self.service.observer;
-                observer.lease_ended(event, key.position, &ending);
             }
         }
         discarded
     }
-
-    /// The events at these positions, from the first on.
-    async fn events(&self, channel: &dyn Channel, positions: &[Position]) -> Events {
-        let before = positions.first().and_then(|first| {
-            let offset = first.offset.checked_sub(1)?;
-            Some(self.key(Position { offset, ..*first }))
-        });
-        let name = Some(&*self.service.subscription);
-        let letters = channel.dead_letters(name, before, DISCARDED_AT_ONCE).await;
-        let is_last_page = letters.len() < DISCARDED_AT_ONCE;
-        let last = letters.last().map(|it| it.key.position);
-        let letters = letters.into_iter();
-        Events {
-            by_position: letters.map(|it| (it.key.position, it.event)).collect(),
-            until: last.filter(|_| !is_last_page),
-        }
-    }
-
-    fn key(&self, position: Position) -> DeadLetterKey {
-        DeadLetterKey {
-            subscription: Arc::clone(&self.service.subscription),
-            position,
-        }
-    }
 }
 
-/// Events of dead letters, as far as they can be read.
-struct Events {
-    by_position: HashMap<Position, Arc<Event>>,
-    /// Up to where they were looked for; none where they all were.
-    until: Option<Position>,
+impl Hearer {
+    fn hear(&self, trigger: &ObjectName, letter: &DeadLetter, ending: &Ending<'_>) {
+        let (event, position) = (&letter.event, letter.key.position);
+        match self {
+            Hearer::Observer(observer) => observer.lease_ended(event, position, ending),
+            Hearer::History(Some(history)) => {
+                history.ended(&trigger.name, event, position, ending);
+            }
+            Hearer::History(None) => {}
+        }
+    }
 }

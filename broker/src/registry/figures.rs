@@ -26,21 +26,15 @@ impl Registry {
         let mut figures: BTreeMap<ObjectName, TriggerFigures> = BTreeMap::new();
         for (name, view) in &standing.table.triggers {
             if let Some(status) = standing.subscription(view) {
-                let mut trigger = of_trigger(name, status, standing.now);
+                let mut trigger = self.of_trigger(name, status, standing.now);
                 let observer = view.service.as_ref().map(|service| &service.observer);
                 trigger.is_breaker_open = observer.is_some_and(|it| it.is_breaker_open());
-                if status.books.parked > 0 {
-                    let lying = self.lying_for(name, standing.now);
-                    trigger.lying_seconds = lying.map_or(0.0, |it| it.as_secs_f64());
-                    let lying = self.lying_of(name);
-                    trigger.expired_letters = lying.map_or(0, |it| it.expired);
-                }
                 figures.insert(name.clone(), trigger);
             }
         }
         for (name, kept) in &standing.table.kept {
             if let Some(status) = standing.kept_subscription(kept) {
-                figures.insert(name.clone(), of_trigger(name, status, standing.now));
+                figures.insert(name.clone(), self.of_trigger(name, status, standing.now));
             }
         }
         // A trigger that was deleted and made again is one line: a metric has one sample a label set.
@@ -53,6 +47,22 @@ impl Registry {
             add_counts(&mut entry.discarded_by, &account.discarded_by);
         }
         figures.into_values().collect()
+    }
+
+    fn of_trigger(
+        &self,
+        name: &ObjectName,
+        status: &SubscriptionStatus,
+        now: Timestamp,
+    ) -> TriggerFigures {
+        let mut trigger = of_subscription(name, status, now);
+        if status.books.parked > 0 {
+            let lying = self.lying_for(name, now);
+            trigger.lying_seconds = lying.map_or(0.0, |it| it.as_secs_f64());
+            let lying = self.lying_of(name);
+            trigger.expired_letters = lying.map_or(0, |it| it.expired);
+        }
+        trigger
     }
 }
 
@@ -85,7 +95,11 @@ fn of_disk(status: &DiskStatus, now: Timestamp) -> DiskFigures {
     }
 }
 
-fn of_trigger(name: &ObjectName, status: &SubscriptionStatus, now: Timestamp) -> TriggerFigures {
+fn of_subscription(
+    name: &ObjectName,
+    status: &SubscriptionStatus,
+    now: Timestamp,
+) -> TriggerFigures {
     TriggerFigures {
         books: status.books,
         filter_errors: status.undecided,

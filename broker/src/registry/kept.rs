@@ -77,6 +77,16 @@ pub struct TriggerStore<'a> {
     pub history: Option<&'a Arc<History>>,
 }
 
+impl TriggerStore<'_> {
+    /// The broker, in the namespace of the trigger.
+    pub(super) fn broker_name(&self) -> ObjectName {
+        ObjectName {
+            namespace: self.trigger.namespace.clone(),
+            name: self.broker.to_owned(),
+        }
+    }
+}
+
 impl Table {
     /// The subscription of each trigger that has one in a channel that is open, by name of the trigger.
     pub fn stores(&self) -> impl Iterator<Item = TriggerStore<'_>> {

@@ -1,18 +1,21 @@
 //! How long dead letters have lain in the store, and the alarm for those that nobody looks after.
 //!
-//! Looked at now and then rather than at each scrape, since there may be very many. What happens to
-//! those that lie for too long stands in `expiring`.
+//! Looked at now and then rather than at each scrape, since there may be very many. A look waits for
+//! no store: what has to be read or stored for it is done by a task for each broker, so that one that
+//! does not answer holds up no other. What happens to those that lie for too long stands in
+//! `expiring`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sluicegate_channels::Timestamp;
+use sluicegate_channels::{Channel, Timestamp};
 use sluicegate_resources::ObjectName;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::expiring::{Expired, ages};
-use super::{Registry, RunningBroker, Standing, TriggerService};
+use super::expiring::{Expired, Hearer, age_max, ages};
+use super::{Registry, RunningBroker, Standing, TriggerStore};
 
 /// From one look to the next.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -34,63 +37,116 @@ pub(super) struct LyingOf {
     pub(super) expired: u64,
 }
 
+impl LyingOf {
+    fn is_long(&self, now: Timestamp) -> bool {
+        now.since(self.parked_at) > ALARM_AFTER
+    }
+}
+
 /// Looks again and again, for as long as there is a registry.
 pub async fn watch(registry: Weak<Registry>) {
     let began = Instant::now();
-    let mut told = HashSet::new();
+    let mut watched = Watched::default();
     loop {
         let wait = {
             let Some(registry) = registry.upgrade() else {
                 return;
             };
-            registry.look_at_letters(&mut told, began.elapsed()).await
+            registry
+                .look_at_letters(&mut watched, began.elapsed())
+                .await
         };
         sleep(wait).await;
     }
 }
 
+/// What is remembered from one look to the next.
+#[derive(Debug, Default)]
+struct Watched {
+    /// The triggers of which the log says already that their letters lie for long.
+    told: HashSet<ObjectName>,
+    /// What is being done for each broker.
+    errands: HashMap<ObjectName, JoinHandle<()>>,
+}
+
+impl Watched {
+    /// Whether the last errand of a broker is not done yet, so that no other is begun.
+    fn is_busy(&self, broker: &ObjectName) -> bool {
+        let errand = self.errands.get(broker);
+        errand.is_some_and(|it| !it.is_finished())
+    }
+
+    /// Begins what is to be done, unless the last is not done yet: the next look finds it again.
+    fn begin(&mut self, broker: &RunningBroker, errand: Errand) {
+        self.errands.retain(|_, it| !it.is_finished());
+        if errand.is_empty() || self.is_busy(&broker.name) {
+            return;
+        }
+        let age_max = age_max(broker.dead_letters).unwrap_or_default();
+        let errand = tokio::spawn(errand.run(age_max));
+        self.errands.insert(broker.name.clone(), errand);
+    }
+}
+
+/// What is to be done for one broker, and waits for its store.
+#[derive(Debug, Default)]
+struct Errand {
+    alarms: Vec<Alarm>,
+    expired: Vec<Expired>,
+}
+
+impl Errand {
+    fn is_empty(&self) -> bool {
+        self.alarms.is_empty() && self.expired.is_empty()
+    }
+
+    async fn run(self, age_max: Duration) {
+        for alarm in self.alarms {
+            alarm.tell().await;
+        }
+        for expired in self.expired {
+            expired.discard_all(age_max).await;
+        }
+    }
+}
+
 impl Registry {
     /// Looks at all dead letters once, and says when to look again.
-    async fn look_at_letters(&self, told: &mut HashSet<ObjectName>, up_for: Duration) -> Duration {
+    async fn look_at_letters(&self, watched: &mut Watched, up_for: Duration) -> Duration {
         let mut lying = Lying::new();
-        let mut expired: BTreeMap<ObjectName, Vec<Expired>> = BTreeMap::new();
+        let mut errands: BTreeMap<ObjectName, Errand> = BTreeMap::new();
         let standing = self.standing();
-        let now = standing.now;
-        for (name, broker, service, parked) in with_letters(&standing) {
-            let before = broker.letters_expire_before(now);
-            let ages = ages(&*broker.channel, &service.subscription, before).await;
-            let Some(parked_at) = ages.oldest else {
+        for (store, parked) in with_letters(&standing) {
+            let broker = store.broker_name();
+            let seen = look_at(&standing, &store, &broker).await;
+            let Some((of_trigger, expired)) = seen else {
                 continue;
             };
-            let of_trigger = LyingOf {
-                parked_at,
-                expired: ages.expired,
-            };
-            lying.insert(name.clone(), of_trigger);
-            if now.since(parked_at) > ALARM_AFTER && told.insert(name.clone()) {
-                tell(name, broker, service, parked).await;
-            }
-            if ages.expired > 0 {
-                let of_broker = expired.entry(broker.name.clone()).or_default();
-                of_broker.push(Expired {
-                    trigger: name.clone(),
-                    service: service.clone(),
-                    ages,
-                });
+            lying.insert(store.trigger.clone(), of_trigger);
+            let may_tell = of_trigger.is_long(standing.now) && !watched.is_busy(&broker);
+            let errand = errands.entry(broker).or_default();
+            errand.expired.extend(expired);
+            if may_tell && watched.told.insert(store.trigger.clone()) {
+                errand.alarms.push(Alarm::of(&store, parked));
             }
         }
-        let is_long = |it: &LyingOf| now.since(it.parked_at) > ALARM_AFTER;
-        told.retain(|name| lying.get(name).is_some_and(is_long));
+        let is_long = |it: &LyingOf| it.is_long(standing.now);
+        watched
+            .told
+            .retain(|name| lying.get(name).is_some_and(is_long));
         *self.lying.lock() = lying;
+        let mut wait = LOOK_EVERY;
         for (name, broker) in &standing.table.brokers {
-            let expired = expired.remove(name).unwrap_or_default();
-            broker.deal_with(&expired, up_for).await;
+            let mut errand = errands.remove(name).unwrap_or_default();
+            if !broker.deal_with(&errand.expired, up_for) {
+                errand.expired.clear();
+            }
+            watched.begin(broker, errand);
+            if broker.entry.held_up.is_held_up() {
+                wait = LOOK_EVERY_HELD_UP;
+            }
         }
-        let mut brokers = standing.table.brokers.values();
-        match brokers.any(|broker| broker.entry.held_up.is_held_up()) {
-            true => LOOK_EVERY_HELD_UP,
-            false => LOOK_EVERY,
-        }
+        wait
     }
 
     /// How long the oldest event in the dead-letter store of a trigger has been parked, as of the last
@@ -105,28 +161,74 @@ impl Registry {
     }
 }
 
-/// The triggers that have dead letters, and how many.
-fn with_letters(
-    standing: &Standing,
-) -> impl Iterator<Item = (&ObjectName, &RunningBroker, &TriggerService, u64)> {
-    let triggers = standing.table.triggers.iter();
-    triggers.filter_map(|(name, view)| {
-        let service = view.service.as_ref()?;
-        let broker = standing.table.brokers.get(&view.broker())?;
-        let parked = standing.subscription(view)?.books.parked;
-        (parked > 0).then_some((name, &**broker, service, parked))
+/// The stores that have dead letters, and how many.
+fn with_letters(standing: &Standing) -> impl Iterator<Item = (TriggerStore<'_>, u64)> {
+    standing.table.stores().filter_map(|store| {
+        let parked = standing.of_store(&store)?.books.parked;
+        (parked > 0).then_some((store, parked))
     })
 }
 
-async fn tell(name: &ObjectName, broker: &RunningBroker, service: &TriggerService, parked: u64) {
-    let name_of_store = Some(&*service.subscription);
-    let first = broker.channel.dead_letters(name_of_store, None, 1).await;
-    tracing::warn!(
-        code = "W025",
-        trigger = %name,
-        parked,
-        reason = first.first().map(|it| it.reason.kind),
-        "events lie in the dead-letter store for more than 5 minutes; `sluicegate dead ls {name}` shows \
-         them"
-    );
+/// How the letters of one store lie, and those of them that are too old.
+async fn look_at(
+    standing: &Standing,
+    store: &TriggerStore<'_>,
+    broker: &ObjectName,
+) -> Option<(LyingOf, Option<Expired>)> {
+    let table = &standing.table;
+    let broker = table.brokers.get(broker)?;
+    let before = broker.letters_expire_before(standing.now);
+    let ages = ages(&**store.channel, store.subscription, before).await;
+    let of_trigger = LyingOf {
+        parked_at: ages.oldest?,
+        expired: ages.expired,
+    };
+    let service = table.triggers.get(store.trigger);
+    let service = service.and_then(|it| it.service.as_ref());
+    let expired = before.filter(|_| ages.expired > 0).map(|before| Expired {
+        trigger: store.trigger.clone(),
+        channel: Arc::clone(store.channel),
+        subscription: Arc::clone(store.subscription),
+        hearer: match service {
+            Some(service) => Hearer::Observer(Arc::clone(&service.observer)),
+            None => Hearer::History(store.history.cloned()),
+        },
+        before,
+        ages,
+    });
+    Some((of_trigger, expired))
+}
+
+/// A line in the log that letters of a trigger lie for long.
+#[derive(Debug)]
+struct Alarm {
+    trigger: ObjectName,
+    channel: Arc<dyn Channel>,
+    subscription: Arc<str>,
+    parked: u64,
+}
+
+impl Alarm {
+    fn of(store: &TriggerStore<'_>, parked: u64) -> Self {
+        Alarm {
+            trigger: store.trigger.clone(),
+            channel: Arc::clone(store.channel),
+            subscription: Arc::clone(store.subscription),
+            parked,
+        }
+    }
+
+    async fn tell(self) {
+        let subscription = Some(&*self.subscription);
+        let first = self.channel.dead_letters(subscription, None, 1).await;
+        let name = self.trigger;
+        tracing::warn!(
+            code = "W025",
+            trigger = %name,
+            parked = self.parked,
+            reason = first.first().map(|it| it.reason.kind),
+            "events lie in the dead-letter store for more than 5 minutes; `sluicegate dead ls {name}` \
+             shows them"
+        );
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sluicegate_channels::{ChannelStatus, SubscriptionKey, SubscriptionStatus, Timestamp};
 use sluicegate_resources::ObjectName;
 
-use super::{KeptTrigger, Registry, Table, TriggerView};
+use super::{KeptTrigger, Registry, Table, TriggerStore, TriggerView};
 
 /// What runs, with the word of each broker's channel about itself and its subscriptions.
 #[derive(Debug)]
@@ -62,6 +62,14 @@ impl Standing {
         let described = self.channels.get(&trigger.broker())?;
         let place = described.places.get(&key)?;
         described.status.subscriptions.get(*place)
+    }
+
+    /// The subscription of a trigger, in force or kept.
+    pub fn of_store(&self, store: &TriggerStore<'_>) -> Option<&SubscriptionStatus> {
+        match self.table.triggers.get(store.trigger) {
+            Some(view) => self.subscription(view),
+            None => self.kept_subscription(self.table.kept.get(store.trigger)?),
+        }
     }
 
     /// The subscription of a trigger that is kept. Such a one was not opened and has no key.

@@ -16,7 +16,7 @@ use super::super::{Admin, bad_call};
 use super::describe;
 use crate::api;
 use crate::operations::choice::{self, LetterChoice, Meant};
-use crate::operations::letters::letters_after;
+use crate::registry::letters::letters_after;
 use crate::registry::{Table, TriggerStore};
 
 const LIMIT_DEFAULT: u32 = 100;

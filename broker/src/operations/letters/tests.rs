@@ -201,17 +201,3 @@ async fn what_ended_meanwhile_is_gone_and_what_is_older_is_not_meant() {
     };
     assert_eq!(books, expected);
 }
-
-#[tokio::test]
-async fn a_page_without_letters_is_no_end_while_there_are_some_further_on() {
-    for (unreadable, expected) in [(0, 64), (10, 54), (64, 192), (300, 724), (1_023, 1)] {
-        let ask = |limit: usize| -> BoxFuture<'static, Vec<usize>> {
-            Box::pin(async move { (0..limit).skip(unreadable).collect() })
-        };
-        let page = looking_further(64, ask).await;
-        assert_eq!(page.len(), expected, "{unreadable}");
-        assert_eq!(page.first(), Some(&unreadable));
-    }
-    let none = looking_further(64, |_| Box::pin(async { Vec::<()>::new() })).await;
-    assert!(none.is_empty());
-}

@@ -1,12 +1,16 @@
 //! Dead letters that lie for longer than they may (G6).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use sluicegate_resources::{DeadLetters, WhenExpired};
 use tokio::task::JoinHandle;
 
 use super::*;
 use crate::registry::lying;
+use crate::registry::{Condition, KeptPlace, KeptTrigger};
+
+mod reluctant;
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
@@ -47,6 +51,13 @@ impl Bench {
         assert_eq!(condition.reason(), Some("DeadLettersTooOld"));
         assert!(condition.message().unwrap().contains(&why.detail));
         Some(why.detail.clone())
+    }
+
+    /// All that the history says of an event.
+    fn story(&self, broker: &str, id: &str) -> String {
+        let table = self.registry.table();
+        let history = table.brokers[&name(broker)].history.as_ref().unwrap();
+        format!("{:?}", history.find(id).records().collect::<Vec<_>>())
     }
 
     fn expired(&self, trigger: &str) -> u64 {
@@ -99,9 +110,7 @@ async fn letters_that_are_too_old_are_discarded_where_that_is_asked_for_and_told
     assert_eq!((bench.books("a").parked, bench.books("b").parked), (0, 1));
     assert_eq!(bench.status("b").discarded_by, [("age", 1)]);
     assert_eq!(bench.refused(), None);
-    let table = bench.registry.table();
-    let history = table.brokers[&name("orders")].history.as_ref().unwrap();
-    let story = format!("{:?}", history.find("1").records().collect::<Vec<_>>());
+    let story = bench.story("orders", "1");
     assert!(story.contains("longer than P30D"), "{story}");
     watching.abort();
 }
@@ -115,7 +124,7 @@ async fn nothing_is_discarded_in_the_first_day_whatever_the_clock_says() {
     let watching = tokio::spawn(lying::watch(Arc::downgrade(&bench.registry)));
     pass(DAY_MS - 60_000).await;
     assert_eq!(bench.books("b").parked, 2);
-    assert!(bench.refused().is_some(), "meanwhile the door refuses");
+    assert_eq!(bench.refused(), None, "nor is anything refused meanwhile");
     pass(120_000).await;
     assert_eq!(bench.books("b").parked, 0);
     assert_eq!(bench.refused(), None);
@@ -146,4 +155,100 @@ async fn a_broker_s_own_configuration_counts_from_when_it_is_written() {
         assert_eq!(bench.refused().is_some(), is_refused, "{age_max}");
     }
     watching.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_letter_is_discarded_that_cannot_be_read_and_each_that_can_is_told() {
+    let mut bench = Bench::with(
+        old_after_30_days(WhenExpired::Discard),
+        Identities::in_memory(),
+    );
+    bench.subscribers.react("a", Reaction::Answer(400));
+    bench.apply(&[&broker("orders"), &trigger("a")]).await;
+    for id in 0..5 {
+        bench.send("orders", &id.to_string()).await.unwrap();
+    }
+    let reluctant = bench.reluctant("orders");
+    reluctant.page_max.store(0, Ordering::Relaxed);
+    let watching = tokio::spawn(lying::watch(Arc::downgrade(&bench.registry)));
+    pass(31 * DAY_MS).await;
+    assert_eq!(bench.books("a").parked, 5);
+    reluctant.page_max.store(2, Ordering::Relaxed);
+    pass(60_000).await;
+    assert_eq!(bench.books("a").parked, 0);
+    for id in 0..5 {
+        let story = bench.story("orders", &id.to_string());
+        assert!(story.contains("longer than P30D"), "{id}: {story}");
+    }
+    watching.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_holds_up_no_other_broker() {
+    let mut bench = Bench::with(
+        old_after_30_days(WhenExpired::Discard),
+        Identities::in_memory(),
+    );
+    let of_zoo = trigger("b").replace("broker: orders", "broker: zoo");
+    for name in ["a", "b"] {
+        bench.subscribers.react(name, Reaction::Answer(400));
+    }
+    let (orders, zoo, a) = (broker("orders"), broker("zoo"), trigger("a"));
+    bench.apply(&[&orders, &zoo, &a, &of_zoo]).await;
+    for broker in ["orders", "zoo"] {
+        bench.send(broker, "1").await.unwrap();
+    }
+    let stuck = bench.reluctant("orders");
+    stuck.is_stuck.store(true, Ordering::Relaxed);
+    let watching = tokio::spawn(lying::watch(Arc::downgrade(&bench.registry)));
+    pass(31 * DAY_MS).await;
+    assert_eq!((bench.books("a").parked, bench.books("b").parked), (1, 0));
+    bench.send("zoo", "2").await.unwrap();
+    pass(31 * DAY_MS).await;
+    assert_eq!((bench.books("a").parked, bench.books("b").parked), (1, 0));
+    assert_eq!(bench.expired("a"), 1);
+    watching.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_of_a_trigger_without_a_valid_manifest_get_too_old_as_well() {
+    for when_expired in [WhenExpired::Refuse, WhenExpired::Discard] {
+        let mut bench = Bench::with(old_after_30_days(when_expired), Identities::in_memory());
+        bench.subscribers.react("a", Reaction::Answer(400));
+        bench.apply(&[&broker("orders"), &trigger("a")]).await;
+        bench.send("orders", "1").await.unwrap();
+        pass(1_000).await;
+        let view = bench.trigger("a");
+        let service = view.service.as_ref().unwrap();
+        let kept = KeptTrigger {
+            place: Some(KeptPlace {
+                broker: name("orders"),
+                uid: service.uid.clone(),
+                subscription: Arc::clone(&service.subscription),
+            }),
+            file: None,
+            condition: Condition::manifest_missing(false),
+        };
+        let mut table = bench.copied();
+        table.triggers.clear();
+        table.kept.insert(name("a"), kept);
+        bench.registry.swap(table);
+
+        let watching = tokio::spawn(lying::watch(Arc::downgrade(&bench.registry)));
+        pass(31 * DAY_MS).await;
+        match when_expired {
+            WhenExpired::Refuse => {
+                assert_eq!(bench.expired("a"), 1);
+                let why = bench.refused().unwrap();
+                assert!(why.ends_with("P30D: 1 of trigger shop/a"), "{why}");
+            }
+            WhenExpired::Discard => {
+                assert_eq!(bench.expired("a"), 0);
+                assert_eq!(bench.refused(), None);
+                let story = bench.story("orders", "1");
+                assert!(story.contains("longer than P30D"), "{story}");
+            }
+        }
+        watching.abort();
+    }
 }
