@@ -36,6 +36,12 @@ impl SpareFolder {
         }
     }
 
+    /// On a disk of tests.
+    #[cfg(test)]
+    pub(crate) fn on(self, files: Arc<dyn Files>) -> Self {
+        SpareFolder { files, ..self }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -15,7 +15,8 @@
 //! look like a duplicate. Bounded in time and in number; past either the oldest pair is forgotten, and
 //! its event would be taken again. With a folder the window survives a restart (`keeping`), and what a
 //! crash took of it is read out of the stored events (`tail`), as are those that came while the disk had
-//! hardly more room than a channel keeps free. A window that is damaged begins anew in the same way.
+//! hardly more room than a channel keeps free, unless it had more again before. A window that is
+//! damaged begins anew in the same way.
 //! Never is an event refused, or taken for a duplicate, because something went wrong here.
 
 mod keeping;
@@ -188,8 +189,11 @@ impl Ticket {
     /// The events are stored: remembers them.
     pub fn stored(mut self) {
         let keys = std::mem::take(&mut self.keys);
+        let mut window = self.owner.window.lock();
+        // Under the lock, so that what is remembered is in order.
         let now = self.owner.clock.now();
-        self.owner.window.lock().stored(&keys, now);
+        window.stored(&keys, now);
+        drop(window);
         if let Some(keeper) = self.owner.keeper.get() {
             keeper.keep(&keys, now);
         }

@@ -1,9 +1,10 @@
 //! Keeps the window over a restart: in sled, a thousand pairs to an entry, once a second.
 //!
-//! A thread of its own writes, so that no producer waits for it. What cannot be written, or finds the
-//! disk with hardly more room than a channel keeps free, or was not written before a crash, is read out of the events
-//! at the next start. A store that is damaged is set aside, told of once, and begun
-//! anew with what is remembered from then on.
+//! A thread of its own writes, so that no producer waits for it. It never writes a pair before an older
+//! one that is missing: at the next start what is newer than the latest that was kept is read out of
+//! the events, and nothing else is. So what found the disk with hardly more room than a channel keeps
+//! free is written, out of the window, once there is some, before what came after it. A store that is
+//! damaged is set aside, told of once, and begun anew with all that the window has.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -28,8 +29,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 const END_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Pairs of one entry.
 const PAIRS_PER_ENTRY: usize = 1_000;
-/// Pairs that wait to be written; past it they are forgotten at the next start.
+/// Pairs that wait to be written; past it they are taken out of the window.
 const WAITING_MAX: usize = 1_000_000;
+/// Pairs that are taken out of the window at a time, and written at once.
+const MISSING_AT_A_TIME: usize = 100_000;
 /// Two halves of a key, and when.
 const PAIR_BYTES: usize = 24;
 /// The name of the entry with the salt, and the sample that proves it. Shorter than any other.
@@ -50,6 +53,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct State {
     pairs: Vec<Pair>,
+    /// From then on there was no room for some.
+    missing_since: Option<Timestamp>,
     is_closing: bool,
     is_ended: bool,
 }
@@ -76,6 +81,7 @@ impl Keeper {
             store: None,
             entries: VecDeque::new(),
             next: 0,
+            missing_since: None,
         };
         let thread = std::thread::Builder::new().name("deduplicate".to_owned());
         if let Err(error) = thread.spawn(move || keeping.run(ended)) {
@@ -88,10 +94,7 @@ impl Keeper {
     pub(super) fn keep(&self, keys: &[Key], now: Timestamp) {
         let mut state = self.queue.state.lock();
         let was_empty = state.pairs.is_empty();
-        let room = WAITING_MAX.saturating_sub(state.pairs.len());
-        state
-            .pairs
-            .extend(keys.iter().take(room).map(|key| (now, *key)));
+        state.add(keys.iter().map(|key| (now, *key)));
         if was_empty {
             self.queue.changed.notify_all();
         }
@@ -121,14 +124,37 @@ pub(super) fn close(keepers: &[&Keeper]) {
     }
 }
 
+impl State {
+    fn add(&mut self, pairs: impl ExactSizeIterator<Item = Pair>) {
+        let room = WAITING_MAX.saturating_sub(self.pairs.len());
+        let mut pairs = pairs;
+        self.pairs.extend(pairs.by_ref().take(room));
+        if let Some((at, _)) = pairs.next() {
+            self.missing_since = earlier(self.missing_since, at);
+        }
+    }
+}
+
+fn earlier(one: Option<Timestamp>, other: Timestamp) -> Option<Timestamp> {
+    Some(one.map_or(other, |it| it.min(other)))
+}
+
+/// What is to be written.
+struct Taken {
+    pairs: Vec<Pair>,
+    missing_since: Option<Timestamp>,
+    /// Nothing will come after it.
+    is_closing: bool,
+}
+
 impl Queue {
     fn close(&self) {
         self.state.lock().is_closing = true;
         self.changed.notify_all();
     }
 
-    /// Waits for pairs, then a little for more; says also whether these are the last.
-    fn take(&self) -> (Vec<Pair>, bool) {
+    /// Waits for pairs, then a little for more.
+    fn take(&self) -> Taken {
         let mut state = self.state.lock();
         let is_idle = |it: &mut State| it.pairs.is_empty() && !it.is_closing;
         self.changed.wait_while_for(&mut state, is_idle, LOOK_EVERY);
@@ -136,7 +162,11 @@ impl Queue {
             self.changed
                 .wait_while_for(&mut state, |it| !it.is_closing, WRITE_EVERY);
         }
-        (std::mem::take(&mut state.pairs), state.is_closing)
+        Taken {
+            pairs: std::mem::take(&mut state.pairs),
+            missing_since: state.missing_since.take(),
+            is_closing: state.is_closing,
+        }
     }
 
     fn end(&self) {
@@ -166,6 +196,8 @@ struct Keeping {
     entries: VecDeque<Kept>,
     /// The number of the next entry.
     next: u64,
+    /// From then on the window has pairs that the store has not, and that were not just taken.
+    missing_since: Option<Timestamp>,
 }
 
 impl Keeping {
@@ -173,12 +205,12 @@ impl Keeping {
         self.begin();
         drop(ended);
         loop {
-            let (pairs, is_closing) = self.queue.take();
-            if let Err(damaged) = self.write(&pairs) {
+            let taken = self.queue.take();
+            if let Err(damaged) = self.write(&taken) {
                 self.set_aside(&damaged);
                 self.begin_anew();
             }
-            if is_closing {
+            if taken.is_closing {
                 break;
             }
         }
@@ -210,7 +242,13 @@ impl Keeping {
                 (Salt::random(&mut fastrand::Rng::new()), Vec::new())
             }
         };
+        // The wall clock may have been set back since they were stored.
+        let now = self.now();
+        for (at, _) in &mut pairs {
+            *at = now.min(*at);
+        }
         pairs.extend(self.read_back(salt, &pairs));
+        pairs.sort_by_key(|(at, _)| *at);
         if let Some(owner) = self.owner.upgrade() {
             owner.window.lock().read(salt, pairs, owner.clock.now());
         }
@@ -229,9 +267,7 @@ impl Keeping {
             ids_max: self.options.ids_max,
         };
         let fresh = tail.read(&self.broker, &asked);
-        let mut state = self.queue.state.lock();
-        let room = WAITING_MAX.saturating_sub(state.pairs.len());
-        state.pairs.extend(fresh.iter().take(room));
+        self.queue.state.lock().add(fresh.iter().copied());
         fresh
     }
 
@@ -246,6 +282,7 @@ impl Keeping {
             Ok(store)
         });
         self.store = made.ok();
+        self.missing_since = Some(Timestamp::default());
     }
 
     fn open(&mut self) -> Result<Disposable, Damaged> {
@@ -294,12 +331,36 @@ impl Keeping {
         Ok((salt, pairs))
     }
 
-    /// Writes pairs and removes what is too old or too much, in one write.
-    fn write(&mut self, pairs: &[Pair]) -> Result<(), Damaged> {
-        let now = self.now();
-        if self.yields() {
-            return Ok(());
+    /// Writes what was taken; but first what is missing before it, which is taken out of the window and
+    /// has all that was taken too.
+    fn write(&mut self, taken: &Taken) -> Result<(), Damaged> {
+        let earliest = taken.pairs.iter().map(|(at, _)| *at).min();
+        let missing_since = self.missing_since.into_iter().chain(taken.missing_since);
+        let missing_since = missing_since.min();
+        if missing_since.is_none() && !self.yields() {
+            return self.write_at_once(&taken.pairs);
         }
+        self.missing_since = missing_since.into_iter().chain(earliest).min();
+        while let Some(since) = self.missing_since {
+            let Some(owner) = self.owner.upgrade() else {
+                return Ok(());
+            };
+            if self.yields() {
+                return Ok(());
+            }
+            let some = owner.window.lock().stored_since(since, MISSING_AT_A_TIME);
+            drop(owner);
+            self.write_at_once(&some)?;
+            let is_all = some.len() < MISSING_AT_A_TIME;
+            let last = some.last().filter(|_| !is_all);
+            self.missing_since = last.map(|(at, _)| Timestamp(at.0.saturating_add(1)));
+        }
+        Ok(())
+    }
+
+    /// Writes pairs and removes what is too old or too much, in one write.
+    fn write_at_once(&mut self, pairs: &[Pair]) -> Result<(), Damaged> {
+        let now = self.now();
         let Some(store) = &self.store else {
             return Ok(());
         };
@@ -409,3 +470,6 @@ fn read_salt(bytes: &[u8]) -> Option<Salt> {
     let salt = Salt([*a, *b]);
     (rest.is_empty() && salt.sample() == *sample).then_some(salt)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+mod room;
+
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 

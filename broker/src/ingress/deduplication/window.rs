@@ -96,6 +96,17 @@ impl Window {
         self.expire(now);
     }
 
+    /// What was stored from `since` on, oldest first: so many, and what is as old as the last of these.
+    pub(super) fn stored_since(&self, since: Timestamp, limit: usize) -> Vec<(Timestamp, Key)> {
+        let begin = self.order.partition_point(|(at, _)| *at < since);
+        let mut rest = self.order.range(begin..).copied();
+        let mut some: Vec<_> = rest.by_ref().take(limit).collect();
+        if let Some((last, _)) = some.last().copied() {
+            some.extend(rest.take_while(|(at, _)| *at == last));
+        }
+        some
+    }
+
     /// What to wait for, where another is storing one of these.
     pub(super) fn storing(&self, keys: &[Key]) -> Option<watch::Receiver<()>> {
         keys.iter().find_map(|key| match self.states.get(key) {
