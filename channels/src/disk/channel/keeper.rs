@@ -171,8 +171,10 @@ impl Keeper {
                 Ok(())
             }
             Err(error) => {
+                // Of more than is written at once a part may be stored.
+                let stored = round.stored(|it| self.progress.holds(it));
                 self.shared
-                    .apply(|state, _| state.round_failed(round, &error));
+                    .apply(|state, _| state.round_failed(round, &stored, &error));
                 Err(error)
             }
         }

@@ -61,6 +61,16 @@ impl Progress {
         Ok(())
     }
 
+    /// Whether this is the last that is durable of its subscription. After a write that has failed it
+    /// says which of its parts are stored.
+    #[must_use]
+    pub fn holds(&self, change: &Change) -> bool {
+        match change {
+            Change::Put(standing) => self.state.standings.get(&standing.number) == Some(standing),
+            Change::Delete(number) => !self.state.standings.contains_key(number),
+        }
+    }
+
     fn records(&self, changes: &[Change]) -> Result<Vec<Vec<u8>>, LogError> {
         let encode = |change: &Change| {
             let record = match change {

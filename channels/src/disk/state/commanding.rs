@@ -4,8 +4,9 @@
 //! A command waits for the next round of the keeper, which stores where the subscription will stand:
 //! that is foreseen beside the state, which stays as it is. Once it is stored the command is carried
 //! out on the state as it is by then, and answered. So nobody is handed an event by a command that is
-//! answered as failed. A crash between the two leaves what was stored. After a sync that failed nobody
-//! knows what is stored until the store is opened anew.
+//! answered as failed. Of a round that was stored in part, the commands of that part are carried out. A
+//! crash between the two leaves what was stored. After a sync that failed nobody knows what is stored
+//! until the store is opened anew.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

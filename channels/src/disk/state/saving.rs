@@ -4,7 +4,7 @@
 //! first. Losing one costs duplicates, never an event. Whoever has nothing to do stands at the common
 //! floor, which moves now and then, together with the cursors of all who have something to do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio::sync::oneshot;
 
@@ -244,8 +244,14 @@ impl State {
         }
     }
 
-    /// None of it could be stored: it is to be tried again.
-    pub(in super::super) fn round_failed(&mut self, round: Round, error: &StoreError) {
+    /// Not all of it could be stored: it is to be tried again, but for the commands. One whose
+    /// subscription is among the `stored` would come true after a crash, so it is carried out.
+    pub(in super::super) fn round_failed(
+        &mut self,
+        round: Round,
+        stored: &HashSet<u64>,
+        error: &StoreError,
+    ) {
         self.saves = Saves::Badly;
         for id in round.ids {
             self.must_save(id);
@@ -264,8 +270,12 @@ impl State {
         for answer in round.answers {
             drop(answer.send(Err(error.clone())));
         }
-        for command in round.commands.into_values() {
-            command.refuse(error);
+        for (id, command) in round.commands {
+            let number = self.subscribed(id).map(|it| it.number);
+            match number.is_some_and(|it| stored.contains(&it)) {
+                true => self.carry_out(command),
+                false => command.refuse(error),
+            }
         }
     }
 
@@ -284,6 +294,19 @@ impl State {
 impl Round {
     pub(in super::super) fn is_empty(&self) -> bool {
         self.floor.is_none() && self.changes.is_empty()
+    }
+
+    /// The subscriptions whose change `is_stored`; nobody asks where there is no command.
+    pub(in super::super) fn stored(&self, is_stored: impl Fn(&Change) -> bool) -> HashSet<u64> {
+        if self.commands.is_empty() {
+            return HashSet::new();
+        }
+        let stored = self.changes.iter().filter(|it| is_stored(it));
+        let numbers = stored.filter_map(|change| match change {
+            Change::Put(standing) => Some(standing.number),
+            Change::Delete(_) => None,
+        });
+        numbers.collect()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The keeper, one step at a time, so that anything may happen in between; and now and then there
 //! is no room.
 
+use std::collections::HashSet;
+
 use super::super::super::{Round, ToKeep};
 use super::Run;
 use crate::StoreError;
@@ -62,7 +64,9 @@ impl Run {
                 Stage::Ended(ends)
             }
             Stage::Saved(round, Err(error), ends) => {
-                self.world.state.round_failed(round, &error);
+                self.world
+                    .state
+                    .round_failed(round, &HashSet::new(), &error);
                 self.commands_were_refused();
                 for reader in self.readers.values_mut() {
                     let in_round = std::mem::take(&mut reader.in_round);
