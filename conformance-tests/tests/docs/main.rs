@@ -6,6 +6,7 @@
 
 mod codes;
 mod commands;
+mod decisions;
 mod links;
 mod metrics;
 mod names;
