@@ -6,8 +6,8 @@
 //! ([`Serving`]), nor before the age that the lease says begins.
 //!
 //! An age is told by wall clocks across restarts, and these may be wrong. So for a while after the
-//! worker has begun nothing is overdue: what the subscriber takes meanwhile is delivered however old
-//! it looks, and the rest loses nothing by being parked.
+//! worker has begun nothing is overdue, nor out of retries by its age: what the subscriber takes
+//! meanwhile is delivered however old it looks, and the rest loses nothing by being parked.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use super::{Assignment, Delivery};
 use crate::backoff::DELAY_MIN;
 use crate::dead_letter::kind;
 
-/// For how long after its worker has begun nothing of a trigger is overdue, unless the limit itself
-/// is shorter.
+/// For how long after its worker has begun nothing of a trigger is too old, unless the limit itself is
+/// shorter.
 const GRACE: Duration = Duration::from_secs(3_600);
 
 /// Since when a worker serves its trigger.
@@ -53,18 +53,22 @@ impl Serving {
 
 impl Delivery {
     /// From when the limits on the age of an event count.
-    pub(super) fn age_since(&self, lease: &Lease) -> Timestamp {
+    fn age_since(&self, lease: &Lease) -> Timestamp {
         lease.age_since.max(self.serving.lock().resumed_at)
     }
 
     /// How long until the event is overdue; zero once it is, none where nothing ever is.
     fn until_overdue(&self, job: &Assignment, lease: &Lease) -> Option<Duration> {
-        let pending_max = job.plan.pending_max?;
+        Some(self.until_older(lease, job.plan.pending_max?))
+    }
+
+    /// How long until the event is too old by a limit on its age.
+    pub(super) fn until_older(&self, lease: &Lease, age_max: Duration) -> Duration {
         let now = self.clock.now();
-        let left = pending_max.saturating_sub(now.since(self.age_since(lease)));
-        let of_grace = pending_max.min(GRACE);
+        let left = age_max.saturating_sub(now.since(self.age_since(lease)));
+        let of_grace = age_max.min(GRACE);
         let left_of_grace = of_grace.saturating_sub(now.since(self.serving.lock().began_at));
-        Some(left.max(left_of_grace))
+        left.max(left_of_grace)
     }
 
     pub(super) fn is_overdue(&self, job: &Assignment, lease: &Lease) -> bool {

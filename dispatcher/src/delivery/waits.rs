@@ -16,7 +16,7 @@ impl Delivery {
     pub(super) fn is_exhausted(&self, job: &Assignment, lease: &Lease, sends: u32) -> bool {
         match job.plan.delivery.limit {
             RetryLimit::Count(retries) => sends > retries,
-            RetryLimit::Age(age) => self.clock.now().since(self.age_since(lease)) >= age,
+            RetryLimit::Age(age) => self.until_older(lease, age).is_zero(),
         }
     }
 

@@ -127,3 +127,31 @@ async fn what_looks_old_when_a_worker_begins_has_an_hour_to_be_delivered() {
     bench.pass(Duration::from_secs(2)).await;
     assert_eq!(bench.books().parked, 100, "nothing of it is lost");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_of_retries_by_age_leaves_the_same_hour() {
+    let mut by_age = Setup::new(|plan| plan.delivery.limit = RetryLimit::Age(3 * DAY));
+    by_age.accepted_before_the_worker = (100, 100 * DAY);
+    let began = std::sync::OnceLock::new();
+    let bench = by_age
+        .start(move |_| {
+            let began = began.get_or_init(tokio::time::Instant::now);
+            match began.elapsed() < HOUR / 2 {
+                true => Reaction::Answer(500),
+                false => Reaction::Answer(200),
+            }
+        })
+        .await;
+    bench.pass(HOUR).await;
+    let books = bench.books();
+    assert_eq!((books.delivered, books.parked), (100, 0), "{books:?}");
+
+    let mut by_age = Setup::new(|plan| plan.delivery.limit = RetryLimit::Age(3 * DAY));
+    by_age.accepted_before_the_worker = (100, 100 * DAY);
+    let bench = by_age.start(|_| Reaction::Answer(500)).await;
+    bench.pass(HOUR - Duration::from_secs(1)).await;
+    assert_eq!(bench.books().parked, 0);
+    bench.pass(HOUR).await;
+    assert_eq!(bench.books().parked, 100);
+    assert_eq!(bench.parked().await[0].reason.kind, "exhausted");
+}
