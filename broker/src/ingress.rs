@@ -30,7 +30,7 @@ use sluicegate_event::{Event, Limits};
 use tower::ServiceExt as _;
 
 use self::deduplication::Deduplication;
-use self::held_up::HeldUp;
+use self::unattended::Unattended;
 use crate::metrics::ingress::{IngressFamilies, IngressHandles};
 use crate::server::RequestBody;
 
@@ -39,10 +39,10 @@ mod answer;
 mod body;
 pub mod deduplication;
 mod door;
-pub mod held_up;
 mod hops;
 mod path;
 mod router;
+pub mod unattended;
 
 pub use hops::HEADER as HOPS_HEADER;
 
@@ -97,7 +97,7 @@ pub struct Entry {
     /// At least 1.
     pub hops_max: u8,
     /// Why it takes nothing though its channel would, if it does not.
-    pub held_up: Arc<HeldUp>,
+    pub unattended: Arc<Unattended>,
     /// Finds events that were stored before, if that is asked for.
     pub deduplication: Option<Arc<Deduplication>>,
     /// Its instruments, from [`IngressFamilies::handles`].

@@ -72,19 +72,19 @@ pub struct RunningBroker {
 }
 
 impl RunningBroker {
-    /// Whether it takes events. A channel in memory always does, unless dead letters hold it up; one
+    /// Whether it takes events. A channel in memory always does, unless dead letters are unattended; one
     /// on disk is asked.
     pub fn condition(&self) -> Condition {
         let of_channel = match self.channel_kind {
             DISK => Condition::of_channel(&self.channel.describe()),
             _ => Condition::Ready,
         };
-        self.or_held_up(of_channel)
+        self.or_unattended(of_channel)
     }
 
-    /// Not ready where dead letters hold it up and its channel would not.
-    pub fn or_held_up(&self, of_channel: Condition) -> Condition {
-        match self.entry.held_up.why() {
+    /// Not ready where dead letters are unattended, though its channel would be.
+    pub fn or_unattended(&self, of_channel: Condition) -> Condition {
+        match self.entry.unattended.why() {
             Some(why) if of_channel.is_ready() => Condition::unattended(&why.detail, &why.hint),
             _ => of_channel,
         }

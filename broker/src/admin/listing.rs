@@ -40,7 +40,7 @@ fn served(admin: &Admin, standing: &Standing, broker: &RunningBroker) -> Option<
         ..unserved(
             admin,
             &broker.name,
-            &broker.or_held_up(Condition::of_channel(status)),
+            &broker.or_unattended(Condition::of_channel(status)),
         )
     })
 }

@@ -7,8 +7,8 @@ use sluicegate_channels::AppendError;
 use sluicegate_event::{DecodeError, Fault};
 
 use super::Entry;
-use super::held_up::Why;
 use super::hops::UsedUp;
+use super::unattended::Why;
 use crate::api;
 use crate::problem::{Problem, Refusal};
 use crate::server::BodyError;

@@ -119,7 +119,7 @@ impl Door {
         mut head: Parts,
         body: RequestBody,
     ) -> Result<Taken, Refused> {
-        if let Some(why) = entry.held_up.why() {
+        if let Some(why) = entry.unattended.why() {
             return Err(answer::unattended(entry, &why).into());
         }
         let limits = &self.options.limits;

@@ -25,7 +25,7 @@ use tokio::task::yield_now;
 use super::letters::letters_after;
 use super::{RunningBroker, TriggerObserver};
 use crate::history::History;
-use crate::ingress::held_up::Why;
+use crate::ingress::unattended::Why;
 use crate::problem::Problem;
 
 /// Nothing is discarded before the server has run for so long.
@@ -115,13 +115,13 @@ impl RunningBroker {
             WhenExpired::Refuse => (!expired.is_empty(), false),
             WhenExpired::Discard => (false, up_for >= age_max.min(GRACE)),
         };
-        self.hold_up(is_refusing.then(|| why(expired, age_max)));
+        self.set_unattended(is_refusing.then(|| why(expired, age_max)));
         is_discarding
     }
 
-    fn hold_up(&self, why: Option<Why>) {
+    fn set_unattended(&self, why: Option<Why>) {
         let told = why.clone();
-        if !self.entry.held_up.set(why) {
+        if !self.entry.unattended.set(why) {
             return;
         }
         match told {

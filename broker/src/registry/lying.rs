@@ -21,7 +21,7 @@ use super::{Registry, RunningBroker, Standing, TriggerStore};
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// The same while letters that are too old keep a broker from taking events, which should end soon
 /// after someone has acted.
-const LOOK_EVERY_HELD_UP: Duration = Duration::from_secs(2);
+const LOOK_EVERY_UNATTENDED: Duration = Duration::from_secs(2);
 /// Letters that lie longer are worth a line in the log.
 const ALARM_AFTER: Duration = Duration::from_secs(300);
 
@@ -142,8 +142,8 @@ impl Registry {
                 errand.expired.clear();
             }
             watched.begin(broker, errand);
-            if broker.entry.held_up.is_held_up() {
-                wait = LOOK_EVERY_HELD_UP;
+            if broker.entry.unattended.is_unattended() {
+                wait = LOOK_EVERY_UNATTENDED;
             }
         }
         wait

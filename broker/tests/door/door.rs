@@ -132,7 +132,7 @@ impl TestDoor {
         let families = IngressFamilies::register(&mut registry);
         let accepted = Arc::new(Recorder::default());
         let entry = Arc::new(Entry {
-            held_up: Arc::default(),
+            unattended: Arc::default(),
             durability: None,
             namespace: "shop".into(),
             name: "orders".into(),

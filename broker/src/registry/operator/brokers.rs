@@ -209,7 +209,7 @@ impl BrokerState {
             name: Arc::clone(&running.entry.name),
             channel: Arc::clone(&running.channel),
             hops_max: settings.hops_max,
-            held_up: Arc::clone(&running.entry.held_up),
+            unattended: Arc::clone(&running.entry.unattended),
             metrics: running.entry.metrics.clone(),
             deduplication: running.entry.deduplication.clone(),
             on_accepted: running.entry.on_accepted.clone(),

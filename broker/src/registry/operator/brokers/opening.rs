@@ -57,7 +57,7 @@ impl Operator {
             name: name.name.as_str().into(),
             channel: Arc::clone(&channel),
             hops_max: settings.hops_max,
-            held_up: Arc::default(),
+            unattended: Arc::default(),
             metrics: parts
                 .metrics
                 .ingress

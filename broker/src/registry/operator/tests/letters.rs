@@ -46,7 +46,7 @@ impl Bench {
     fn refused(&self) -> Option<String> {
         let table = self.registry.table();
         let broker = &table.brokers[&name("orders")];
-        let why = broker.entry.held_up.why()?;
+        let why = broker.entry.unattended.why()?;
         let condition = broker.condition();
         assert_eq!(condition.reason(), Some("DeadLettersTooOld"));
         assert!(condition.message().unwrap().contains(&why.detail));
