@@ -28,7 +28,6 @@ use crate::ingress;
 
 pub mod conditions;
 mod departed;
-mod expiring;
 mod failing;
 mod failure;
 mod figures;
@@ -38,6 +37,7 @@ pub mod lying;
 pub mod observer;
 pub mod operator;
 mod standing;
+mod too_old;
 mod watching;
 
 pub use conditions::Condition;

@@ -74,7 +74,7 @@
 //!   resumed after a pause, or was last moved to another place: no event is too old because it had to
 //!   wait for that. When that was need not survive a restart.
 //! - **P42** `parked` says since when each dead letter lies, by position, page by page, without reading
-//!   any. One that is `expire`d ends as discarded by `age`.
+//!   any. One that has lain for too long can be discarded by `age`.
 
 mod appending;
 mod dead_letter;
@@ -181,7 +181,7 @@ pub trait Channel: Send + Sync + fmt::Debug {
     fn parked(&self, name: &str, after: Option<Position>, limit: usize) -> Vec<ParkedSince>;
 
     /// Ends a dead letter that has lain for too long (P42). False when there is none.
-    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>>;
+    fn discard_by_age(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// The channel and each subscription as they stand now (P33).
     fn describe(&self) -> ChannelStatus;

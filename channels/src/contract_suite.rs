@@ -164,7 +164,7 @@ promises! { $
         p40_a_replayed_event_is_handed_out_once_more;
     aging:
         p41_no_event_ages_while_nobody_could_have_had_it
-        p42_since_when_dead_letters_lie_is_listed_and_they_expire;
+        p42_since_when_dead_letters_lie_is_listed_and_they_end_by_age;
 }
 
 #[cfg(test)]

@@ -386,7 +386,7 @@ impl Channel for MemoryChannel {
             .apply(|state, _| state.parked(name, after, limit))
     }
 
-    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
+    fn discard_by_age(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
         let key = key.clone();
         Box::pin(async move { Ok(self.shared.apply(|state, _| state.discard(&key, BY_AGE))) })
     }

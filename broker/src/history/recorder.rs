@@ -185,8 +185,8 @@ impl Channel for Recorder {
         self.channel.parked(name, after, limit)
     }
 
-    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.channel.expire(key)
+    fn discard_by_age(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.channel.discard_by_age(key)
     }
 
     fn describe(&self) -> ChannelStatus {

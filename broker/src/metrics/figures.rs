@@ -33,7 +33,7 @@ pub struct TriggerFigures {
     /// How long the oldest event in the dead-letter store has been parked; 0 when none is.
     pub lying_seconds: f64,
     /// How many events in the dead-letter store are older than they may get, as of the last look.
-    pub expired_letters: u64,
+    pub too_old_letters: u64,
     /// How many events were discarded, by reason.
     pub discarded_by: Vec<(&'static str, u64)>,
 }
@@ -51,7 +51,7 @@ impl TriggerFigures {
             is_breaker_open: false,
             oldest_waiting_seconds: 0.0,
             lying_seconds: 0.0,
-            expired_letters: 0,
+            too_old_letters: 0,
             discarded_by: Vec::new(),
         }
     }

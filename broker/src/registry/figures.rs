@@ -60,7 +60,7 @@ impl Registry {
             let lying = self.lying_for(name, now);
             trigger.lying_seconds = lying.map_or(0.0, |it| it.as_secs_f64());
             let lying = self.lying_of(name);
-            trigger.expired_letters = lying.map_or(0, |it| it.expired);
+            trigger.too_old_letters = lying.map_or(0, |it| it.too_old);
         }
         trigger
     }

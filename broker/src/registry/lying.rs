@@ -3,7 +3,7 @@
 //! Looked at now and then rather than at each scrape, since there may be very many. A look waits for
 //! no store: what has to be read or stored for it is done by a task for each broker, so that one that
 //! does not answer holds up no other. What happens to those that lie for too long stands in
-//! `expiring`.
+//! `too_old`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Weak};
@@ -14,7 +14,7 @@ use sluicegate_resources::ObjectName;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::expiring::{Expired, Hearer, age_max, ages};
+use super::too_old::{Hearer, TooOld, age_max, ages};
 use super::{Registry, RunningBroker, Standing, TriggerStore};
 
 /// From one look to the next.
@@ -34,7 +34,7 @@ pub(super) struct LyingOf {
     /// When the oldest was parked.
     parked_at: Timestamp,
     /// How many are older than they may get.
-    pub(super) expired: u64,
+    pub(super) too_old: u64,
 }
 
 impl LyingOf {
@@ -92,20 +92,20 @@ impl Watched {
 #[derive(Debug, Default)]
 struct Errand {
     alarms: Vec<Alarm>,
-    expired: Vec<Expired>,
+    too_old: Vec<TooOld>,
 }
 
 impl Errand {
     fn is_empty(&self) -> bool {
-        self.alarms.is_empty() && self.expired.is_empty()
+        self.alarms.is_empty() && self.too_old.is_empty()
     }
 
     async fn run(self, age_max: Duration) {
         for alarm in self.alarms {
             alarm.tell().await;
         }
-        for expired in self.expired {
-            expired.discard_all(age_max).await;
+        for too_old in self.too_old {
+            too_old.discard_all(age_max).await;
         }
     }
 }
@@ -119,13 +119,13 @@ impl Registry {
         for (store, parked) in with_letters(&standing) {
             let broker = store.broker_name();
             let seen = look_at(&standing, &store, &broker).await;
-            let Some((of_trigger, expired)) = seen else {
+            let Some((of_trigger, too_old)) = seen else {
                 continue;
             };
             lying.insert(store.trigger.clone(), of_trigger);
             let may_tell = of_trigger.is_long(standing.now) && !watched.is_busy(&broker);
             let errand = errands.entry(broker).or_default();
-            errand.expired.extend(expired);
+            errand.too_old.extend(too_old);
             if may_tell && watched.told.insert(store.trigger.clone()) {
                 errand.alarms.push(Alarm::of(&store, parked));
             }
@@ -138,8 +138,8 @@ impl Registry {
         let mut wait = LOOK_EVERY;
         for (name, broker) in &standing.table.brokers {
             let mut errand = errands.remove(name).unwrap_or_default();
-            if !broker.deal_with(&errand.expired, up_for) {
-                errand.expired.clear();
+            if !broker.deal_with(&errand.too_old, up_for) {
+                errand.too_old.clear();
             }
             watched.begin(broker, errand);
             if broker.entry.unattended.is_unattended() {
@@ -174,18 +174,18 @@ async fn look_at(
     standing: &Standing,
     store: &TriggerStore<'_>,
     broker: &ObjectName,
-) -> Option<(LyingOf, Option<Expired>)> {
+) -> Option<(LyingOf, Option<TooOld>)> {
     let table = &standing.table;
     let broker = table.brokers.get(broker)?;
-    let before = broker.letters_expire_before(standing.now);
+    let before = broker.letters_too_old_before(standing.now);
     let ages = ages(&**store.channel, store.subscription, before).await;
     let of_trigger = LyingOf {
         parked_at: ages.oldest?,
-        expired: ages.expired,
+        too_old: ages.too_old,
     };
     let service = table.triggers.get(store.trigger);
     let service = service.and_then(|it| it.service.as_ref());
-    let expired = before.filter(|_| ages.expired > 0).map(|before| Expired {
+    let too_old = before.filter(|_| ages.too_old > 0).map(|before| TooOld {
         trigger: store.trigger.clone(),
         channel: Arc::clone(store.channel),
         subscription: Arc::clone(store.subscription),
@@ -196,7 +196,7 @@ async fn look_at(
         before,
         ages,
     });
-    Some((of_trigger, expired))
+    Some((of_trigger, too_old))
 }
 
 /// A line in the log that letters of a trigger lie for long.

@@ -135,8 +135,8 @@ impl Channel for StuckChannel {
         self.inner.parked(name, after, limit)
     }
 
-    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.inner.expire(key)
+    fn discard_by_age(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.inner.discard_by_age(key)
     }
 
     fn describe(&self) -> ChannelStatus {

@@ -52,7 +52,7 @@ pub(super) async fn p41_no_event_ages_while_nobody_could_have_had_it(fixture: &d
     }
 }
 
-pub(super) async fn p42_since_when_dead_letters_lie_is_listed_and_they_expire(
+pub(super) async fn p42_since_when_dead_letters_lie_is_listed_and_they_end_by_age(
     fixture: &dyn Fixture,
 ) {
     let bench = Bench::new(fixture).await;
@@ -95,8 +95,8 @@ pub(super) async fn p42_since_when_dead_letters_lie_is_listed_and_they_expire(
         subscription: "a".into(),
         position: positions[which],
     };
-    assert_eq!(channel.expire(&key(1)).await, Ok(true));
-    assert_eq!(channel.expire(&key(1)).await, Ok(false));
+    assert_eq!(channel.discard_by_age(&key(1)).await, Ok(true));
+    assert_eq!(channel.discard_by_age(&key(1)).await, Ok(false));
     assert_eq!(channel.discard(&key(0)).await, Ok(true));
     assert_eq!(lying(10), before[2..]);
     let books = Books {

@@ -313,7 +313,7 @@ impl Channel for DiskChannel {
         self.shared.state.lock().parked_since(name, after, limit)
     }
 
-    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
+    fn discard_by_age(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(self.end_letter(key.clone(), BY_AGE))
     }
 

@@ -123,9 +123,9 @@ async fn letters_that_lie_for_too_long_keep_new_events_out_until_someone_acts() 
     let brokers = String::from_utf8_lossy(&brokers.body).into_owned();
     assert!(brokers.contains("DeadLettersTooOld"), "{brokers}");
     let labels = [("namespace", &*scene.namespace), ("trigger", "bad")];
-    let expired = metrics(&scene.server).await;
-    let expired = expired.values("sluicegate_dead_letters_expired", &labels);
-    assert!(expired[0] > 0, "{expired:?}");
+    let too_old = metrics(&scene.server).await;
+    let too_old = too_old.values("sluicegate_dead_letters_too_old", &labels);
+    assert!(too_old[0] > 0, "{too_old:?}");
 
     // Whatever is done with them will do.
     scene.subscriber.script("/bad", Answer::status(200));

@@ -125,9 +125,9 @@ pub(super) fn encode_waiting(
             |it| it.lying_seconds,
         ),
         (
-            "sluicegate_dead_letters_expired",
+            "sluicegate_dead_letters_too_old",
             "Events in the dead-letter store that are older than they may get",
-            |it| float(it.expired_letters),
+            |it| float(it.too_old_letters),
         ),
     ];
     gauges(encoder, &families, triggers, trigger_labels)

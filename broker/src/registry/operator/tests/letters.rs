@@ -60,11 +60,11 @@ impl Bench {
         format!("{:?}", history.find(id).records().collect::<Vec<_>>())
     }
 
-    fn expired(&self, trigger: &str) -> u64 {
+    fn too_old(&self, trigger: &str) -> u64 {
         use crate::metrics::figures::FiguresSource as _;
         let figures = self.registry.figures().triggers.into_iter();
         let mut found = figures.filter(|it| &*it.trigger == trigger);
-        found.next().unwrap().expired_letters
+        found.next().unwrap().too_old_letters
     }
 }
 
@@ -73,7 +73,7 @@ async fn letters_that_are_too_old_keep_new_events_out_until_someone_acts() {
     let (bench, watching) = lying(WhenExpired::Refuse).await;
     pass(20 * DAY_MS - 60_000).await;
     assert_eq!(bench.refused(), None);
-    assert_eq!((bench.expired("a"), bench.expired("b")), (0, 0));
+    assert_eq!((bench.too_old("a"), bench.too_old("b")), (0, 0));
     pass(120_000).await;
     assert_eq!(
         bench.refused().as_deref(),
@@ -81,7 +81,7 @@ async fn letters_that_are_too_old_keep_new_events_out_until_someone_acts() {
             "dead letters have lain for longer than P30D: 1 of trigger shop/a, 1 of trigger shop/b"
         )
     );
-    assert_eq!((bench.expired("a"), bench.expired("b")), (1, 1));
+    assert_eq!((bench.too_old("a"), bench.too_old("b")), (1, 1));
 
     let table = bench.registry.table();
     let channel = Arc::clone(&table.brokers[&name("orders")].channel);
@@ -206,7 +206,7 @@ async fn a_store_that_does_not_answer_holds_up_no_other_broker() {
     bench.send("zoo", "2").await.unwrap();
     pass(31 * DAY_MS).await;
     assert_eq!((bench.books("a").parked, bench.books("b").parked), (1, 0));
-    assert_eq!(bench.expired("a"), 1);
+    assert_eq!(bench.too_old("a"), 1);
     watching.abort();
 }
 
@@ -238,12 +238,12 @@ async fn letters_of_a_trigger_without_a_valid_manifest_get_too_old_as_well() {
         pass(31 * DAY_MS).await;
         match when_expired {
             WhenExpired::Refuse => {
-                assert_eq!(bench.expired("a"), 1);
+                assert_eq!(bench.too_old("a"), 1);
                 let why = bench.refused().unwrap();
                 assert!(why.ends_with("P30D: 1 of trigger shop/a"), "{why}");
             }
             WhenExpired::Discard => {
-                assert_eq!(bench.expired("a"), 0);
+                assert_eq!(bench.too_old("a"), 0);
                 assert_eq!(bench.refused(), None);
                 let story = bench.story("orders", "1");
                 assert!(story.contains("longer than P30D"), "{story}");

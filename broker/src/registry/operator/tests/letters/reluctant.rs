@@ -126,11 +126,11 @@ impl Channel for Reluctant {
         self.channel.parked(name, after, limit)
     }
 
-    fn expire(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
+    fn discard_by_age(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
         if self.is_stuck.load(Ordering::Relaxed) {
             return Box::pin(std::future::pending());
         }
-        self.channel.expire(key)
+        self.channel.discard_by_age(key)
     }
 
     fn describe(&self) -> ChannelStatus {

@@ -49,7 +49,7 @@ pub(super) struct Ages {
     /// When the oldest of them was parked.
     pub(super) oldest: Option<Timestamp>,
     /// How many are older than they may get.
-    pub(super) expired: u64,
+    pub(super) too_old: u64,
     /// The first of these.
     first: Vec<Position>,
 }
@@ -63,7 +63,7 @@ pub(super) async fn ages(channel: &dyn Channel, name: &str, before: Option<Times
         for it in &page {
             ages.oldest = Some(ages.oldest.map_or(it.parked_at, |at| at.min(it.parked_at)));
             if before.is_some_and(|before| it.parked_at <= before) {
-                ages.expired += 1;
+                ages.too_old += 1;
                 if ages.first.len() < DISCARDED_MAX {
                     ages.first.push(it.position);
                 }
@@ -79,7 +79,7 @@ pub(super) async fn ages(channel: &dyn Channel, name: &str, before: Option<Times
 
 /// Letters of one trigger that are too old.
 #[derive(Debug)]
-pub(super) struct Expired {
+pub(super) struct TooOld {
     pub(super) trigger: ObjectName,
     pub(super) channel: Arc<dyn Channel>,
     pub(super) subscription: Arc<str>,
@@ -100,7 +100,7 @@ pub(super) enum Hearer {
 
 impl RunningBroker {
     /// From when on a letter that was parked is not too old; none where none ever is.
-    pub(super) fn letters_expire_before(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn letters_too_old_before(&self, now: Timestamp) -> Option<Timestamp> {
         let age_max = age_max(self.dead_letters)?;
         let age_max_ms = u64::try_from(age_max.as_millis()).unwrap_or(u64::MAX);
         now.0.checked_sub(age_max_ms).map(Timestamp)
@@ -108,14 +108,14 @@ impl RunningBroker {
 
     /// Refuses new events, or takes them again, as the configuration says of letters that are too
     /// old. Says whether they are to be discarded, `up_for` after the start.
-    pub(super) fn deal_with(&self, expired: &[Expired], up_for: Duration) -> bool {
+    pub(super) fn deal_with(&self, too_old: &[TooOld], up_for: Duration) -> bool {
         let age_max = age_max(self.dead_letters).unwrap_or_default();
         let (is_refusing, is_discarding) = match self.dead_letters.when_expired.unwrap_or_default()
         {
-            WhenExpired::Refuse => (!expired.is_empty(), false),
+            WhenExpired::Refuse => (!too_old.is_empty(), false),
             WhenExpired::Discard => (false, up_for >= age_max.min(GRACE)),
         };
-        self.set_unattended(is_refusing.then(|| why(expired, age_max)));
+        self.set_unattended(is_refusing.then(|| why(too_old, age_max)));
         is_discarding
     }
 
@@ -145,19 +145,19 @@ pub(super) fn age_max(letters: DeadLetters) -> Option<Duration> {
     letters.age_max.filter(|it| !it.is_zero())
 }
 
-fn why(expired: &[Expired], age_max: Duration) -> Why {
-    let told = expired.iter().take(TOLD_MAX);
-    let told = told.map(|it| format!("{} of trigger {}", it.ages.expired, it.trigger));
+fn why(too_old: &[TooOld], age_max: Duration) -> Why {
+    let told = too_old.iter().take(TOLD_MAX);
+    let told = told.map(|it| format!("{} of trigger {}", it.ages.too_old, it.trigger));
     let mut told: Vec<String> = told.collect();
-    if expired.len() > TOLD_MAX {
-        told.push(format!("and of {} more", expired.len() - TOLD_MAX));
+    if too_old.len() > TOLD_MAX {
+        told.push(format!("and of {} more", too_old.len() - TOLD_MAX));
     }
     let detail = format!(
         "dead letters have lain for longer than {}: {}",
         show_duration(age_max),
         told.join(", ")
     );
-    let first = expired.first().map(|it| it.trigger.to_string());
+    let first = too_old.first().map(|it| it.trigger.to_string());
     let first = first.unwrap_or_default();
     Why {
         detail,
@@ -169,7 +169,7 @@ fn why(expired: &[Expired], age_max: Duration) -> Why {
     }
 }
 
-impl Expired {
+impl TooOld {
     /// Discards the first of them; the others come with the next look, and so does what cannot be
     /// read now.
     pub(super) async fn discard_all(&self, age_max: Duration) {
@@ -198,7 +198,7 @@ impl Expired {
                 code = Problem::Unattended.code(),
                 trigger = %self.trigger,
                 discarded,
-                left = self.ages.expired.saturating_sub(discarded),
+                left = self.ages.too_old.saturating_sub(discarded),
                 "dead letters were discarded: they lay for longer than {age_max}"
             );
         }
@@ -218,7 +218,9 @@ impl Expired {
     /// which syncs does so once for all.
     async fn discard(&self, mut letters: Vec<DeadLetter>, reason: &ParkReason) -> u64 {
         letters.retain(|it| it.parked_at <= self.before);
-        let ended = join_all(letters.iter().map(|it| self.channel.expire(&it.key))).await;
+        let discarding = letters.iter();
+        let discarding = discarding.map(|it| self.channel.discard_by_age(&it.key));
+        let ended = join_all(discarding).await;
         let mut discarded = 0;
         for (letter, ended) in letters.iter().zip(ended) {
             match ended {
