@@ -60,6 +60,8 @@ pub struct HttpSenderOptions {
     pub idle_timeout: Duration,
     /// Connections kept without use, per host. Default 64, the default window of a trigger.
     pub idle_per_host_max: usize,
+    /// Connections kept without use, over all hosts. Default 4,096: each is a file that is open.
+    pub idle_max: usize,
     /// How much is read of a body that is no event. Default 64 KiB.
     pub body_bytes_max: usize,
 }
@@ -71,6 +73,7 @@ impl Default for HttpSenderOptions {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(50),
             idle_per_host_max: 64,
+            idle_max: 4_096,
             body_bytes_max: 64 << 10,
         }
     }
@@ -100,7 +103,7 @@ impl HttpSender {
         http.max_buf_size(HEADER_SECTION_BYTES_MAX);
         HttpSender {
             http,
-            pool: Pool::new(options.idle_timeout, options.idle_per_host_max),
+            pool: Pool::new(&options),
             plain: connector::plain(options.connect_timeout),
             tls: OnceCell::new(),
             options,

@@ -134,6 +134,39 @@ async fn of_the_connections_that_ran_at_once_no_more_are_kept_than_may_be() {
 }
 
 #[tokio::test]
+async fn of_the_connections_to_all_hosts_no_more_are_kept_than_may_be() {
+    let answer = "HTTP/1.1 204 No Content\r\n\r\n";
+    let (first, second) = (Peer::saying(answer).await, Peer::saying(answer).await);
+    let options = HttpSenderOptions {
+        idle_max: 1,
+        ..HttpSenderOptions::default()
+    };
+    let sender = HttpSender::new(options);
+    for (peer, connections) in [(&first, 1), (&second, 1), (&second, 2), (&first, 1)] {
+        sender.send(transmission(&peer.url)).await.unwrap();
+        assert_eq!(peer.connections(), connections);
+    }
+}
+
+/// What is let go makes room for others.
+#[tokio::test]
+async fn a_connection_that_is_let_go_no_longer_counts() {
+    let (closing, closed) = closing(true).await;
+    let other = Peer::saying("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let options = HttpSenderOptions {
+        idle_max: 1,
+        ..HttpSenderOptions::default()
+    };
+    let sender = HttpSender::new(options);
+    sender.send(transmission(&closing.url)).await.unwrap();
+    closed.notified().await;
+    for _ in 0..2 {
+        sender.send(transmission(&other.url)).await.unwrap();
+    }
+    assert_eq!(other.connections(), 1);
+}
+
+#[tokio::test]
 async fn an_answer_that_was_cut_off_costs_its_connection_and_no_more() {
     let page = "x".repeat(300_000);
     let answer = format!(
