@@ -68,7 +68,8 @@ impl Tail {
         })
     }
 
-    fn over<F>(read_page: F) -> Self
+    /// Those that `read_page` gives as a channel would.
+    pub(super) fn over<F>(read_page: F) -> Self
     where
         F: Fn(Start, usize) -> BoxFuture<'static, Result<RetainedPage, StoreError>>
             + Send

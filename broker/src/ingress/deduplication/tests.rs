@@ -1,4 +1,5 @@
 mod room;
+mod stored;
 
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -205,35 +206,39 @@ async fn what_is_past_the_bounds_is_not_read_back() {
 }
 
 /// Rubbish in place of the store, and within it.
+fn damage(dir: &Path, how: usize) {
+    match how {
+        0 => {
+            std::fs::remove_dir_all(dir).unwrap();
+            std::fs::write(dir, "no folder").unwrap();
+        }
+        1 => {
+            let store = Disposable::open(dir).unwrap();
+            let put = |db: &sled::Db| Ok(db.insert(7_u64.to_be_bytes(), "rubbish")?);
+            store.with(put).unwrap();
+        }
+        _ => {
+            let store = Disposable::open(dir).unwrap();
+            store.with(|db| Ok(db.insert("salt", "rubbish")?)).unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_window_that_is_damaged_begins_anew() {
-    for damage in [0, 1, 2] {
+    for how in [0, 1, 2] {
         let folder = TempDir::new();
         let dir = folder.path().join("seen");
         let options = DeduplicationOptions::default();
         let first = open(Some(&dir), &options);
         assert_eq!(store_once_read(&first, &["1"]).await, ["1"]);
         Deduplication::close_all(&[first]);
-        match damage {
-            0 => {
-                std::fs::remove_dir_all(&dir).unwrap();
-                std::fs::write(&dir, "no folder").unwrap();
-            }
-            1 => {
-                let store = Disposable::open(&dir).unwrap();
-                let put = |db: &sled::Db| Ok(db.insert(7_u64.to_be_bytes(), "rubbish")?);
-                store.with(put).unwrap();
-            }
-            _ => {
-                let store = Disposable::open(&dir).unwrap();
-                store.with(|db| Ok(db.insert("salt", "rubbish")?)).unwrap();
-            }
-        }
+        damage(&dir, how);
         let second = open(Some(&dir), &options);
-        assert_eq!(store_once_read(&second, &["1"]).await, ["1"], "{damage}");
+        assert_eq!(store_once_read(&second, &["1"]).await, ["1"], "{how}");
         assert_eq!(store(&second, &["1"]), [""; 0]);
         Deduplication::close_all(&[second]);
         let third = open(Some(&dir), &options);
-        assert_eq!(store_once_read(&third, &["1"]).await, [""; 0], "{damage}");
+        assert_eq!(store_once_read(&third, &["1"]).await, [""; 0], "{how}");
     }
 }
