@@ -1,4 +1,4 @@
-//! Keeps the window over a restart: in sled, a thousand pairs to an entry, once a second.
+//! Keeps the window over a restart: what is stored is written once a second.
 //!
 //! A thread of its own writes, so that no producer waits for it. It never writes a pair before an older
 //! one that is missing: at the next start what is newer than the latest that was kept is read out of
@@ -6,57 +6,35 @@
 //! free is written, out of the window, once there is some, before what came after it. A store that is
 //! damaged is set aside, told of once, and begun anew with all that the window has.
 
+mod queue;
+mod store;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
 use sluicegate_channels::Timestamp;
 use sluicegate_resources::ObjectName;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use self::queue::{Queue, State, Taken};
+use self::store::Store;
 use super::tail::{Asked, Tail};
 use super::window::{Key, Salt};
 use super::{Deduplication, DeduplicationOptions};
-use crate::disposable::{Broken, Damaged, Disposable, SpareFolder, set_aside};
+use crate::disposable::{Damaged, SpareFolder, set_aside};
 
-/// Pairs are written this long after the first of them at most.
-const WRITE_EVERY: Duration = Duration::from_secs(1);
-/// Without any, what is old is removed this often.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How long the end waits for the last of them.
 const END_WAIT_MAX: Duration = Duration::from_secs(1);
-/// Pairs of one entry.
-const PAIRS_PER_ENTRY: usize = 1_000;
-/// Pairs that wait to be written; past it they are taken out of the window.
-const WAITING_MAX: usize = 1_000_000;
 /// Pairs that are taken out of the window at a time, and written at once.
 const MISSING_AT_A_TIME: usize = 100_000;
-/// Two halves of a key, and when.
-const PAIR_BYTES: usize = 24;
-/// The name of the entry with the salt, and the sample that proves it. Shorter than any other.
-const SALT: &[u8] = b"salt";
 
+/// When it was stored, and which.
 type Pair = (Timestamp, Key);
 
 pub(super) struct Keeper {
     queue: Arc<Queue>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    pairs: Vec<Pair>,
-    /// From then on there was no room for some.
-    missing_since: Option<Timestamp>,
-    is_closing: bool,
-    is_ended: bool,
 }
 
 impl Keeper {
@@ -79,8 +57,6 @@ impl Keeper {
             owner,
             queue: Arc::clone(&queue),
             store: None,
-            entries: VecDeque::new(),
-            next: 0,
             missing_since: None,
         };
         let thread = std::thread::Builder::new().name("deduplicate".to_owned());
@@ -124,64 +100,6 @@ pub(super) fn close(keepers: &[&Keeper]) {
     }
 }
 
-impl State {
-    fn add(&mut self, pairs: impl ExactSizeIterator<Item = Pair>) {
-        let room = WAITING_MAX.saturating_sub(self.pairs.len());
-        let mut pairs = pairs;
-        self.pairs.extend(pairs.by_ref().take(room));
-        if let Some((at, _)) = pairs.next() {
-            self.missing_since = earlier(self.missing_since, at);
-        }
-    }
-}
-
-fn earlier(one: Option<Timestamp>, other: Timestamp) -> Option<Timestamp> {
-    Some(one.map_or(other, |it| it.min(other)))
-}
-
-/// What is to be written.
-struct Taken {
-    pairs: Vec<Pair>,
-    missing_since: Option<Timestamp>,
-    /// Nothing will come after it.
-    is_closing: bool,
-}
-
-impl Queue {
-    fn close(&self) {
-        self.state.lock().is_closing = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits for pairs, then a little for more.
-    fn take(&self) -> Taken {
-        let mut state = self.state.lock();
-        let is_idle = |it: &mut State| it.pairs.is_empty() && !it.is_closing;
-        self.changed.wait_while_for(&mut state, is_idle, LOOK_EVERY);
-        if !state.pairs.is_empty() {
-            self.changed
-                .wait_while_for(&mut state, |it| !it.is_closing, WRITE_EVERY);
-        }
-        Taken {
-            pairs: std::mem::take(&mut state.pairs),
-            missing_since: state.missing_since.take(),
-            is_closing: state.is_closing,
-        }
-    }
-
-    fn end(&self) {
-        self.state.lock().is_ended = true;
-        self.changed.notify_all();
-    }
-}
-
-/// An entry of the store.
-struct Kept {
-    number: u64,
-    pairs: usize,
-    latest: Timestamp,
-}
-
 struct Keeping {
     broker: ObjectName,
     options: DeduplicationOptions,
@@ -192,10 +110,7 @@ struct Keeping {
     tail: Option<Tail>,
     owner: Weak<Deduplication>,
     queue: Arc<Queue>,
-    store: Option<Disposable>,
-    entries: VecDeque<Kept>,
-    /// The number of the next entry.
-    next: u64,
+    store: Option<Store>,
     /// From then on the window has pairs that the store has not, and that were not just taken.
     missing_since: Option<Timestamp>,
 }
@@ -215,7 +130,7 @@ impl Keeping {
             }
         }
         if let Some(store) = self.store.take() {
-            drop(store.with(|db| Ok(db.flush()?)));
+            drop(store.flush());
         }
         self.queue.end();
     }
@@ -277,58 +192,27 @@ impl Keeping {
             return;
         };
         let salt = owner.window.lock().salt();
-        let made = self.open().and_then(|store| {
-            write_salt(&store, salt)?;
+        let made = Store::open(self.folder.path()).and_then(|mut store| {
+            store.begin(salt)?;
             Ok(store)
         });
         self.store = made.ok();
         self.missing_since = Some(Timestamp::default());
     }
 
-    fn open(&mut self) -> Result<Disposable, Damaged> {
-        self.entries.clear();
-        if let Some(parent) = self.folder.path().parent() {
-            std::fs::create_dir_all(parent).map_err(|error| Damaged::new(error.to_string()))?;
-        }
-        Disposable::open(self.folder.path())
+    fn read(&mut self) -> Result<(Salt, Vec<Pair>), Damaged> {
+        let mut store = Store::open(self.folder.path())?;
+        let read = store.read()?;
+        self.store = Some(store);
+        Ok(read)
     }
 
-    fn read(&mut self) -> Result<(Salt, Vec<Pair>), Damaged> {
-        let store = self.open()?;
-        let salt = match store.with(|db| Ok(db.get(SALT)?))? {
-            Some(bytes) => read_salt(&bytes),
-            None => None,
+    fn write_at_once(&mut self, pairs: &[Pair]) -> Result<(), Damaged> {
+        let now = self.now();
+        let Some(store) = &mut self.store else {
+            return Ok(());
         };
-        let Some(salt) = salt else {
-            store.with(|db| Ok(db.clear()?))?;
-            let salt = Salt::random(&mut fastrand::Rng::new());
-            write_salt(&store, salt)?;
-            self.store = Some(store);
-            return Ok((salt, Vec::new()));
-        };
-        let (entries, next) = (&mut self.entries, &mut self.next);
-        let pairs = store.with(|db| {
-            let mut all = Vec::new();
-            for entry in db.iter() {
-                let (name, value) = entry?;
-                if name.as_ref() == SALT {
-                    continue;
-                }
-                let number = name.as_ref().try_into().map(u64::from_be_bytes);
-                let number = number.map_err(|_| Broken::Content("an entry without a number"))?;
-                let pairs = decode(&value)?;
-                entries.push_back(Kept {
-                    number,
-                    pairs: pairs.len(),
-                    latest: pairs.last().map_or_else(Timestamp::default, |it| it.0),
-                });
-                *next = (*next).max(number.saturating_add(1));
-                all.extend(pairs);
-            }
-            Ok(all)
-        })?;
-        self.store = Some(store);
-        Ok((salt, pairs))
+        store.write(pairs, &self.options, now)
     }
 
     /// Writes what was taken; but first what is missing before it, which is taken out of the window and
@@ -356,35 +240,6 @@ impl Keeping {
             self.missing_since = last.map(|(at, _)| Timestamp(at.0.saturating_add(1)));
         }
         Ok(())
-    }
-
-    /// Writes pairs and removes what is too old or too much, in one write.
-    fn write_at_once(&mut self, pairs: &[Pair]) -> Result<(), Damaged> {
-        let now = self.now();
-        let Some(store) = &self.store else {
-            return Ok(());
-        };
-        let mut batch = sled::Batch::default();
-        for some in pairs.chunks(PAIRS_PER_ENTRY) {
-            batch.insert(&self.next.to_be_bytes(), encode(some));
-            self.entries.push_back(Kept {
-                number: self.next,
-                pairs: some.len(),
-                latest: some.last().map_or(now, |it| it.0),
-            });
-            self.next += 1;
-        }
-        let mut kept: usize = self.entries.iter().map(|it| it.pairs).sum();
-        while let Some(oldest) = self.entries.front() {
-            let is_old = now.since(oldest.latest) > self.options.window;
-            if !is_old && kept - oldest.pairs < self.options.ids_max {
-                break;
-            }
-            kept -= oldest.pairs;
-            batch.remove(&oldest.number.to_be_bytes());
-            self.entries.pop_front();
-        }
-        store.with(|db| Ok(db.apply_batch(batch)?))
     }
 
     /// Whether nothing is to be written, so that events find the room that is left. To remove what is
@@ -424,51 +279,6 @@ impl Keeping {
             ),
         }
     }
-}
-
-fn encode(pairs: &[Pair]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(pairs.len() * PAIR_BYTES);
-    for (at, key) in pairs {
-        for number in [at.0, key[0], key[1]] {
-            bytes.extend_from_slice(&number.to_le_bytes());
-        }
-    }
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Result<Vec<Pair>, Broken> {
-    let (pairs, []) = bytes.as_chunks::<PAIR_BYTES>() else {
-        return Err(Broken::Content("an entry of a wrong length"));
-    };
-    let number = |pair: &[u8; PAIR_BYTES], place: usize| {
-        let (numbers, _) = pair.as_chunks::<8>();
-        numbers.get(place).map_or(0, |it| u64::from_le_bytes(*it))
-    };
-    let pairs = pairs.iter().map(|pair| {
-        let key = [number(pair, 1), number(pair, 2)];
-        (Timestamp(number(pair, 0)), key)
-    });
-    Ok(pairs.collect())
-}
-
-fn write_salt(store: &Disposable, salt: Salt) -> Result<(), Damaged> {
-    let numbers = [salt.0, salt.sample()].concat();
-    let bytes: Vec<u8> = numbers.iter().flat_map(|it| it.to_le_bytes()).collect();
-    store.with(|db| {
-        db.insert(SALT, bytes)?;
-        Ok(())
-    })
-}
-
-/// The salt, if keys are still made of it as they were.
-fn read_salt(bytes: &[u8]) -> Option<Salt> {
-    let (numbers, rest) = bytes.as_chunks::<8>();
-    let numbers: Vec<u64> = numbers.iter().map(|it| u64::from_le_bytes(*it)).collect();
-    let [a, b, sample @ ..] = &*numbers else {
-        return None;
-    };
-    let salt = Salt([*a, *b]);
-    (rest.is_empty() && salt.sample() == *sample).then_some(salt)
 }
 
 #[cfg(test)]

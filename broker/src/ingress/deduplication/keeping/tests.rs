@@ -4,6 +4,7 @@ use sluicegate_channels::Clock;
 use sluicegate_event::Event;
 use sluicegate_resources::DiskConfig;
 
+use super::queue::WAITING_MAX;
 use super::*;
 use crate::ingress::deduplication::{Claim, Ticket};
 use crate::metrics::deduplication::DeduplicationHandles;
@@ -57,8 +58,6 @@ async fn after_damage_all_that_is_remembered_is_kept_anew() {
         owner: Arc::downgrade(&owner),
         queue: Arc::default(),
         store: None,
-        entries: VecDeque::new(),
-        next: 0,
         missing_since: None,
     };
     keeping.begin_anew();
