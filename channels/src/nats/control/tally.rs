@@ -11,13 +11,15 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 
 use crate::nats::fields::{FieldError, Fields, FieldsText};
+use crate::{BY_AGE, BY_THE_OPERATOR};
 
 const TALLY: &str = "Sluicegate-Tally";
 
 /// Why events were discarded, and the field for each.
-const DISCARDS: [(&str, &str); 3] = [
+const DISCARDS: [(&str, &str); 4] = [
     ("shed", "discarded-shed"),
-    ("operator", "discarded-operator"),
+    (BY_THE_OPERATOR, "discarded-operator"),
+    (BY_AGE, "discarded-age"),
     ("lease", "discarded-lease"),
 ];
 
@@ -34,8 +36,8 @@ pub struct Tally {
     pub replayed: u64,
     /// Of which nobody could tell whether they are wanted.
     pub undecided: u64,
-    /// Ended unseen, by each of the reasons, in the order `shed`, `operator`, `lease`.
-    pub discarded: [u64; 3],
+    /// Ended unseen, by each of the reasons, in the order `shed`, `operator`, `age`, `lease`.
+    pub discarded: [u64; 4],
     /// Up to which sequence those that a limit took have been counted as expired.
     pub expired_to: u64,
 }
@@ -60,7 +62,7 @@ impl Tally {
     pub fn read(headers: &HeaderMap) -> Result<Self, FieldError> {
         let text = headers.get(TALLY).map(async_nats::HeaderValue::as_str);
         let fields = Fields::of(text.unwrap_or_default());
-        let mut discarded = [0; 3];
+        let mut discarded = [0; 4];
         for (count, (_, field)) in discarded.iter_mut().zip(DISCARDS) {
             *count = fields.count(field)?;
         }
@@ -88,8 +90,8 @@ impl Tally {
         counted.filter(|(_, count)| *count > 0).collect()
     }
 
-    fn named(&self) -> [(&'static str, u64); 9] {
-        let [shed, operator, lease] = self.discarded;
+    fn named(&self) -> [(&'static str, u64); 10] {
+        let [shed, operator, age, lease] = self.discarded;
         [
             ("delivered", self.delivered),
             ("dead-lettered", self.dead_lettered),
@@ -98,7 +100,8 @@ impl Tally {
             ("undecided", self.undecided),
             (DISCARDS[0].1, shed),
             (DISCARDS[1].1, operator),
-            (DISCARDS[2].1, lease),
+            (DISCARDS[2].1, age),
+            (DISCARDS[3].1, lease),
             ("expired-to", self.expired_to),
         ]
     }
@@ -129,7 +132,7 @@ mod tests {
             expired: 3,
             replayed: 4,
             undecided: 5,
-            discarded: [6, 7, 8],
+            discarded: [6, 7, 9, 8],
             expired_to: u64::MAX,
         }
     }
@@ -161,7 +164,7 @@ mod tests {
         sum.discard("operator", 3);
         assert_eq!(
             sum.discarded_by(),
-            [("shed", 6), ("operator", 10), ("lease", 8)]
+            [("shed", 6), ("operator", 10), ("age", 9), ("lease", 8)]
         );
         assert_eq!(Tally::default().discarded_by(), []);
     }
