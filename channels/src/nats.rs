@@ -9,6 +9,7 @@
 //!   steps.rs      what is done with that, as batches; index.rs what a process knows of it
 //!   options.rs    what a broker's settings say; class.rs how well its streams keep what they have
 //!   control.rs    subscriptions and what became of their events, as messages
+//!   state.rs      the subscriptions as a process has them, and what may happen to them
 //!   fields.rs, percent.rs, schedule.rs    how headers say things
 //! ```
 
@@ -22,5 +23,11 @@ pub mod names;
 pub mod options;
 mod percent;
 pub mod schedule;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the channel that stands on it is being built"
+)]
+mod state;
 pub mod steps;
 pub mod subjects;

@@ -228,6 +228,24 @@ impl<P: Place, R: Kinded> Queues<P, R> {
         self.remove_parked(offset).map(|parked| parked.ticket)
     }
 
+    /// Removes an event wherever it is; a lease on it ends without effect. Says whether it was there.
+    #[cfg(feature = "nats")]
+    pub(crate) fn remove(&mut self, offset: u64) -> bool {
+        let fresh = self
+            .fresh
+            .binary_search_by_key(&offset, |ticket| ticket.offset);
+        if let Ok(index) = fresh
+            && let Some(ticket) = self.fresh.remove(index)
+        {
+            self.held -= ticket.load();
+            self.fresh_bytes -= ticket.size_bytes;
+            return true;
+        }
+        self.remove_again(offset).is_some()
+            || self.leased.remove(&offset).is_some()
+            || self.remove_parked(offset).is_some()
+    }
+
     /// Empties fresh and again, and gives what was in them with whether it was handed over.
     pub(crate) fn drain_unleased(&mut self) -> Vec<(Ticket<P>, bool)> {
         let mut drained = Vec::with_capacity(self.fresh.len() + self.again.len());

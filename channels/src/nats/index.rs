@@ -76,6 +76,17 @@ impl Sum {
         self.dues.first().map(|(due, _)| *due)
     }
 
+    /// How many of those that are to be delivered are not due yet, as far as the server has said.
+    pub fn waiting(&self) -> usize {
+        self.dues.len()
+    }
+
+    /// How many of them are due after `now`.
+    pub fn deferred(&self, now: Timestamp) -> usize {
+        let later = (Bound::Excluded((now, u64::MAX)), Bound::Unbounded);
+        self.dues.range(later).count()
+    }
+
     fn is_empty(&self) -> bool {
         self.moved == 0 && self.parked == 0
     }
@@ -207,6 +218,21 @@ impl Index {
     }
 
     // ---- what is known ----
+
+    /// Of each subscription with something to be delivered, when the oldest of that was accepted.
+    pub fn oldest(&self) -> BTreeMap<u64, Timestamp> {
+        let mut oldest: BTreeMap<u64, Timestamp> = BTreeMap::new();
+        for ((_, number), slot) in &self.slots {
+            if let Some(standing) = slot.standing()
+                && let EntryState::Moved { .. } = standing.entry.state
+            {
+                let at = standing.entry.accepted_at;
+                let known = oldest.entry(*number).or_insert(at);
+                *known = at.min(*known);
+            }
+        }
+        oldest
+    }
 
     /// How the event of that position is kept for the subscription of that number.
     pub fn get(&self, number: u64, position: u64) -> Option<Standing> {
