@@ -10,6 +10,7 @@
 //!   options.rs    what a broker's settings say; class.rs how well its streams keep what they have
 //!   control.rs    subscriptions and what became of their events, as messages
 //!   state.rs      the subscriptions as a process has them, and what may happen to them
+//!   shared.rs     the state under one mutex, for readers, leases and tasks; lease.rs how leases end
 //!   fields.rs, percent.rs, schedule.rs    how headers say things
 //! ```
 
@@ -18,11 +19,17 @@ pub mod control;
 pub mod entry;
 pub mod fields;
 pub mod index;
+mod lease;
 pub mod message;
 pub mod names;
 pub mod options;
 mod percent;
 pub mod schedule;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the channel that stands on it is being built")
+)]
+mod shared;
 #[expect(
     dead_code,
     unused_imports,

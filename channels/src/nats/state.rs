@@ -81,27 +81,25 @@ pub(super) struct State {
     woken: Vec<Waker>,
 }
 
-/// What the transitions since the last look leave to others.
-#[derive(Debug, Default)]
-pub(super) struct Left {
-    /// In this order.
-    pub(super) to_do: Vec<ToDo>,
-    /// Readers for whom something may have changed.
-    pub(super) woken: Vec<Waker>,
-}
-
 impl State {
     /// A state without subscriptions.
     pub(super) fn new() -> Self {
         Self::default()
     }
 
-    /// What is left to others.
-    pub(super) fn take_left(&mut self) -> Left {
-        Left {
-            to_do: std::mem::take(&mut self.to_do),
-            woken: std::mem::take(&mut self.woken),
-        }
+    /// Whether something is left to be done with the server.
+    pub(super) fn has_to_do(&self) -> bool {
+        !self.to_do.is_empty()
+    }
+
+    /// What is left to be done with the server, in this order.
+    pub(super) fn take_to_do(&mut self) -> Vec<ToDo> {
+        std::mem::take(&mut self.to_do)
+    }
+
+    /// Readers for whom something may have changed since the last look.
+    pub(super) fn take_woken(&mut self) -> Vec<Waker> {
+        std::mem::take(&mut self.woken)
     }
 
     /// Changes whenever the matcher's answer may name a subscription that it could not name before.

@@ -43,7 +43,9 @@ impl State {
         let_go
     }
 
-    /// Opens the subscription of that name, whose record has been told of.
+    /// Opens the subscription of that name; none where no record of it has been told of. Whoever opens
+    /// one that has a sink says so once more, for what lies parked since before there was one:
+    /// [`Self::set_exhausted`].
     ///
     /// # Errors
     ///

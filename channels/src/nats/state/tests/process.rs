@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::super::{Arrival, Due, Ending, Left, MessageId, PullEnd, State, ToDo, ToStep};
+use super::super::{Arrival, Due, Ending, MessageId, PullEnd, State, ToDo, ToStep};
 use super::server::{NAMES, Server, answers, event, subject};
 use crate::nats::entry::Kept;
 use crate::nats::state::Consumer;
@@ -128,8 +128,8 @@ impl Process {
     /// Does what is left to be done; steps and pulls go on later. `is_lost` says whether a word to
     /// the server is.
     pub(super) fn work(&mut self, server: &mut Server, mut is_lost: impl FnMut() -> bool) {
-        let Left { to_do, .. } = self.state.take_left();
-        for to_do in to_do {
+        drop(self.state.take_woken());
+        for to_do in self.state.take_to_do() {
             match to_do {
                 ToDo::Acknowledge(_) | ToDo::InProgress(_) | ToDo::HandBack { .. } if is_lost() => {
                 }

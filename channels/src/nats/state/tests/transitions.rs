@@ -37,7 +37,7 @@ fn lease_all(server: &mut Server, process: &mut Process) -> Vec<HandedOut> {
 }
 
 fn said(process: &mut Process) -> Vec<ToDo> {
-    process.state.take_left().to_do
+    process.state.take_to_do()
 }
 
 #[test]
