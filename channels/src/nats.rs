@@ -7,6 +7,8 @@
 //!   message.rs    an event as a NATS message and back, and what it takes in a stream
 //!   entry.rs      what is kept apart: moved deferrals, parked events and replays, as messages
 //!   steps.rs      what is done with that, as batches; index.rs what a process knows of it
+//!   link.rs       the connection to the servers, and how they are asked
+//!   publishing.rs what is stored in streams, and why it was not
 //!   options.rs    what a broker's settings say; class.rs how well its streams keep what they have
 //!   control.rs    subscriptions and what became of their events, as messages
 //!   state.rs      the subscriptions as a process has them, and what may happen to them
@@ -20,10 +22,12 @@ pub mod entry;
 pub mod fields;
 pub mod index;
 mod lease;
+pub mod link;
 pub mod message;
 pub mod names;
 pub mod options;
 mod percent;
+pub mod publishing;
 pub mod schedule;
 #[cfg_attr(
     not(test),

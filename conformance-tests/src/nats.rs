@@ -40,8 +40,17 @@ const REPORTED_LINES: usize = 40;
 ///
 /// When it is not there and cannot be fetched, with what the script said.
 pub fn program() -> io::Result<PathBuf> {
+    fetched(None)
+}
+
+fn fetched(version: Option<&str>) -> io::Result<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/nats-server");
-    let output = Command::new(&script).stdin(Stdio::null()).output()?;
+    let mut command = Command::new(&script);
+    if version.is_some() {
+        // It names the server that is tested against, which is none of another version.
+        command.env_remove("NATS_SERVER");
+    }
+    let output = command.args(version).stdin(Stdio::null()).output()?;
     if !output.status.success() {
         return Err(io::Error::other(
             String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -70,8 +79,23 @@ impl NatsServer {
     ///
     /// When it does not, with its log.
     pub async fn start(settings: Settings) -> Self {
+        let program = program().unwrap_or_else(|error| panic!("{error}"));
+        Self::start_program(&program, settings).await
+    }
+
+    /// The same with a server of another version.
+    ///
+    /// # Panics
+    ///
+    /// As [`NatsServer::start`], and when that version cannot be fetched.
+    pub async fn start_version(version: &str, settings: Settings) -> Self {
+        let program = fetched(Some(version)).unwrap_or_else(|error| panic!("{error}"));
+        Self::start_program(&program, settings).await
+    }
+
+    async fn start_program(program: &Path, settings: Settings) -> Self {
         for _ in 0..TRIES {
-            let mut server = Self::prepare("single", None, settings.clone());
+            let mut server = Self::prepare("single", program, None, settings.clone());
             server.spawn();
             if server.becomes_ready().await {
                 return server;
@@ -81,13 +105,12 @@ impl NatsServer {
         panic!("no free ports for a NATS server in {TRIES} tries");
     }
 
-    fn prepare(name: &str, peers: Option<Peers>, settings: Settings) -> Self {
-        let found = program().unwrap_or_else(|error| panic!("{error}"));
+    fn prepare(name: &str, program: &Path, peers: Option<Peers>, settings: Settings) -> Self {
         let folder = scratch_folder("nats").expect("a scratch folder can be made");
         let free = || free_address().expect("loopback has a free port");
         NatsServer {
             name: name.to_owned(),
-            program: found,
+            program: program.to_owned(),
             folder,
             addresses: Addresses {
                 client: free(),
@@ -274,6 +297,17 @@ impl NatsServer {
     pub async fn restart_with(&mut self, settings: Settings) {
         self.settings = settings;
         self.restart().await;
+    }
+}
+
+impl NatsServer {
+    /// From the next start on it is the version that is tested against.
+    ///
+    /// # Panics
+    ///
+    /// When that cannot be fetched.
+    pub fn upgrade(&mut self) {
+        self.program = program().unwrap_or_else(|error| panic!("{error}"));
     }
 }
 

@@ -1,9 +1,11 @@
 //! Several servers that keep their streams together.
 
+use std::path::Path;
+
 use futures_util::future::join_all;
 
 use super::settings::Peers;
-use super::{NatsServer, Settings, TRIES};
+use super::{NatsServer, Settings, TRIES, program};
 use crate::harness::free_address;
 
 /// A cluster of three: the fewest of which one may fail.
@@ -20,8 +22,9 @@ impl Cluster {
     ///
     /// When one does not become ready, with its log.
     pub async fn start(settings: Settings) -> Self {
+        let program = program().unwrap_or_else(|error| panic!("{error}"));
         for _ in 0..TRIES {
-            let mut cluster = Self::prepare(&settings);
+            let mut cluster = Self::prepare(&program, &settings);
             for server in &mut cluster.servers {
                 server.spawn();
             }
@@ -35,7 +38,7 @@ impl Cluster {
         panic!("no free ports for a NATS cluster in {TRIES} tries");
     }
 
-    fn prepare(settings: &Settings) -> Self {
+    fn prepare(program: &Path, settings: &Settings) -> Self {
         let names = ["one", "two", "three"];
         let all: Vec<_> = names
             .iter()
@@ -46,7 +49,7 @@ impl Cluster {
                 routes: *routes,
                 all: all.clone(),
             };
-            NatsServer::prepare(name, Some(peers), settings.clone())
+            NatsServer::prepare(name, program, Some(peers), settings.clone())
         });
         Cluster {
             servers: servers.collect(),

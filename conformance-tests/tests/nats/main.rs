@@ -4,5 +4,7 @@
 //! The server is fetched by the first test that starts one: see `scripts/nats-server`.
 
 mod features;
+mod link;
+mod secrets;
 mod servers;
 mod stored;
