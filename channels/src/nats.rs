@@ -8,7 +8,7 @@
 //!   entry.rs      what is kept apart: moved deferrals, parked events and replays, as messages
 //!   steps.rs      what is done with that, as batches; index.rs what a process knows of it
 //!   link.rs       the connection to the servers, and how they are asked
-//!   publishing.rs what is stored in streams, and why it was not
+//!   streams.rs    a broker's streams, made or taken over; publishing.rs what is stored in them
 //!   options.rs    what a broker's settings say; class.rs how well its streams keep what they have
 //!   control.rs    subscriptions and what became of their events, as messages
 //!   state.rs      the subscriptions as a process has them, and what may happen to them
@@ -41,4 +41,5 @@ mod shared;
 )]
 mod state;
 pub mod steps;
+pub mod streams;
 pub mod subjects;

@@ -5,6 +5,8 @@
 
 mod features;
 mod link;
+mod publishing;
 mod secrets;
 mod servers;
 mod stored;
+mod streams;
