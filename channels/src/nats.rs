@@ -9,7 +9,8 @@
 //!   steps.rs      what is done with that, as batches; index.rs what a process knows of it
 //!   link.rs       the connection to the servers, and how they are asked
 //!   streams.rs    a broker's streams, made or taken over; publishing.rs what is stored in them
-//!   options.rs    what a broker's settings say; class.rs how well its streams keep what they have
+//!   options.rs    what a broker's settings say; class.rs how well its streams keep what they have,
+//!                 by what monitoring.rs is told by their servers
 //!   control.rs    subscriptions and what became of their events, as messages
 //!   state.rs      the subscriptions as a process has them, and what may happen to them
 //!   shared.rs     the state under one mutex, for readers, leases and tasks; lease.rs how leases end
@@ -24,6 +25,7 @@ pub mod index;
 mod lease;
 pub mod link;
 pub mod message;
+pub mod monitoring;
 pub mod names;
 pub mod options;
 mod percent;

@@ -5,6 +5,7 @@
 
 mod features;
 mod link;
+mod monitoring;
 mod publishing;
 mod secrets;
 mod servers;
