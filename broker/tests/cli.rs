@@ -356,7 +356,11 @@ fn the_first_five_minutes_go_as_promised() {
 
     let get = |words: &[&str]| run(&folder, &[&["get"], words, &["--server", &admin]].concat());
     for (name, code, told) in [
-        ("hello", 0, "no deadletters. "),
+        (
+            "hello",
+            0,
+            "none of the dead letters is one that was asked for",
+        ),
         ("hallo", 1, "nothing named hallo among its triggers"),
     ] {
         let listed = get(&["deadletters", "--trigger", name]);

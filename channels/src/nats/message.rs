@@ -24,7 +24,7 @@ pub fn write(event: &Event) -> (HeaderMap, Bytes) {
     (headers, payload)
 }
 
-/// Reads what [`write`] wrote, or what another client published as the NATS binding says.
+/// Reads what [`write()`] wrote, or what another client published as the NATS binding says.
 ///
 /// # Errors
 ///

@@ -235,10 +235,10 @@ impl Scene {
     /// the triggers: what has not arrived by then never will.
     pub(crate) async fn quiet(&self, accepted: u64) -> Vec<TriggerStatus> {
         let is_quiet = |triggers: &[TriggerStatus]| {
-            !triggers.is_empty()
-                && triggers
-                    .iter()
-                    .all(|trigger| trigger.books.pending == 0 && trigger.books.accepted >= accepted)
+            // One whose manifest was never valid is listed, and nothing is kept for it.
+            let mut served = triggers.iter().filter(|it| !it.uid.is_empty()).peekable();
+            served.peek().is_some()
+                && served.all(|it| it.books.pending == 0 && it.books.accepted >= accepted)
         };
         let what = format!("{accepted} events settled");
         self.server
