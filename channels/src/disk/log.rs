@@ -29,7 +29,7 @@
 //!   segment.rs     a segment as readers see it; shared.rs all of them
 //!   reader.rs      reading on from an offset; scan.rs past whatever is damaged, blocks.rs unreadable
 //!   recovery.rs    what opening finds and mends
-//!   removed.rs     which records were removed rather than lost
+//!   removed.rs     which records were removed rather than lost; shared.rs marks what readers found damaged
 //!   format.rs      every byte on disk
 //! ```
 //!

@@ -226,7 +226,6 @@ impl Fetcher {
                     }
                 }
                 Some(Item::Damaged(damage)) => {
-                    telemetry::damaged(&reader.file(damage.segment), &damage);
                     let end = damage.offsets.end.min(plan.until);
                     chunk.swept.push(Swept::Lost(damage.offsets.start..end));
                 }

@@ -19,7 +19,7 @@ pub(super) fn replay(
     for segment in log.segments() {
         replay.index.begin_segment(segment.base);
     }
-    let mut reader = log.readers().reader(0);
+    let mut reader = log.readers().opening_reader();
     let mut patience = Patience::default();
     loop {
         let item = match reader.read() {

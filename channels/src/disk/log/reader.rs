@@ -1,16 +1,17 @@
 //! Reading a log from some offset on.
 
 mod entering;
+mod finding;
 
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::super::files::OpenFile;
 use super::super::patience::{Advice, MOMENT, Patience};
 use super::error::ReadError;
-use super::report::{Damage, DamageKind, Given, SegmentInfo};
+use super::report::{Damage, SegmentInfo};
 use super::scan::{Found, Scan};
 use super::segment::Segment;
 use super::shared::Shared;
@@ -37,7 +38,16 @@ impl Readers {
             next: from,
             chunk_bytes: CHUNK_BYTES,
             passes_over: false,
+            is_opening: false,
             place: None,
+        }
+    }
+
+    /// The same, for whoever opens the log and tells himself of all damage that there is.
+    pub(crate) fn opening_reader(&self) -> Reader {
+        Reader {
+            is_opening: true,
+            ..self.reader(0)
         }
     }
 
@@ -74,6 +84,8 @@ pub struct Reader {
     chunk_bytes: usize,
     /// Whether what cannot be read in the present segment is taken for damage.
     passes_over: bool,
+    /// Whether somebody else tells of the damage that it finds.
+    is_opening: bool,
     place: Option<Place>,
 }
 
@@ -130,11 +142,6 @@ impl Reader {
     #[must_use]
     pub fn position(&self) -> u64 {
         self.next
-    }
-
-    /// The file of a segment.
-    pub(crate) fn file(&self, segment: u64) -> PathBuf {
-        self.shared.path(segment)
     }
 
     /// The next record, or damage; `None` if nothing more is synced for now.
@@ -260,29 +267,5 @@ impl Reader {
         } else {
             Step::End
         }
-    }
-
-    /// Passes over damage, and tells of it unless it lies before what is read, or what was removed
-    /// in the meantime only looks like it.
-    fn damaged(&mut self, bytes: Range<u64>, offsets: Range<u64>) -> Step {
-        let Some(place) = &self.place else {
-            return Step::Again;
-        };
-        if place.segment.with(|it| it.is_removed) {
-            return self.leave();
-        }
-        if !offsets.is_empty() && offsets.end <= self.next {
-            return Step::Again;
-        }
-        self.next = self.next.max(offsets.end);
-        let damage = Damage {
-            kind: DamageKind::Records,
-            segment: place.segment.base,
-            bytes,
-            offsets,
-            given: Given::All,
-        };
-        place.segment.note_damage(&damage);
-        Step::Damaged(damage)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! 1. Removals that a crash has cut short are finished, and a spare file is thrown away.
 //! 2. Every segment but the newest is taken by its footer. Where that is missing or damaged, or
-//!    says that there is damage, the segment is read whole.
+//!    says that there is damage, or a reader has found some since, the segment is read whole.
 //! 3. The newest is read whole and [mended](mend).
 //! 4. What lies between the segments was removed, was never given, or is missing.
 //!
@@ -49,6 +49,7 @@ pub(super) fn recover(
     let named = look(shared)?;
     let mut recovering = Recovering {
         shared,
+        marked: &named.damaged,
         segment_bytes,
         reads_all,
         end: 0,
@@ -60,11 +61,13 @@ pub(super) fn recover(
         },
     };
     recovering.finish_removals(&named)?;
-    let removed = Removed::of(named.removed);
+    let removed = Removed::of(named.removed.clone());
     let mut spans = recovering.candidates(&named.segments, &removed)?;
     spans.extend(removed.ranges().iter().cloned().map(Span::Removed));
     spans.sort_by_key(Span::place);
     recovering.spans(spans)?;
+
+    recovering.finish_marks();
 
     let Recovering {
         end, mut recovery, ..
@@ -83,6 +86,8 @@ pub(super) fn recover(
 struct Names {
     segments: Vec<u64>,
     removed: Vec<Range<u64>>,
+    /// The segments that readers have found damage in.
+    damaged: Vec<u64>,
     has_spare: bool,
 }
 
@@ -93,12 +98,14 @@ fn look(shared: &Shared) -> Result<Names, LogError> {
     let mut names = Names {
         segments: Vec::new(),
         removed: Vec::new(),
+        damaged: Vec::new(),
         has_spare: false,
     };
     for name in listed {
         match Named::parse(&name) {
             Named::Segment(base) => names.segments.push(base),
             Named::Removed(range) => names.removed.push(range),
+            Named::Damaged(base) => names.damaged.push(base),
             Named::Spare => names.has_spare = true,
             Named::Other => {}
         }
@@ -109,6 +116,7 @@ fn look(shared: &Shared) -> Result<Names, LogError> {
 
 struct Recovering<'a> {
     shared: &'a Shared,
+    marked: &'a [u64],
     segment_bytes: u64,
     reads_all: bool,
     /// The offset behind the last record seen so far, or removed.
@@ -177,6 +185,16 @@ impl Recovering<'_> {
             done.map_err(|it| LogError::harmless("clear", &path, it))?;
         }
         Ok(())
+    }
+
+    /// Takes away the marks of segments that are gone, or whole again since somebody put them back.
+    fn finish_marks(&self) {
+        for &base in self.marked {
+            let segment = self.shared.get(base);
+            if segment.is_none_or(|it| it.with(|state| state.damage.is_empty())) {
+                self.shared.unmark_damaged(base);
+            }
+        }
     }
 
     fn spans(&mut self, spans: Vec<Span>) -> Result<(), LogError> {

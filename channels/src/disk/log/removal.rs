@@ -44,6 +44,9 @@ impl Log {
         }
         self.removed.add(range.clone());
         self.give_back(&to, &replaced);
+        if segment.with(|it| !it.damage.is_empty()) {
+            self.shared.unmark_damaged(base);
+        }
         Ok(())
     }
 

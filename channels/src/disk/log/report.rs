@@ -62,6 +62,35 @@ impl Damage {
     }
 }
 
+impl Damage {
+    /// Whether all that the other tells of is a part of this.
+    pub(super) fn covers(&self, other: &Damage) -> bool {
+        let lies_in = |inner: &Range<u64>, outer: &Range<u64>| {
+            outer.start <= inner.start && inner.end <= outer.end
+        };
+        if other.offsets.is_empty() {
+            self.kind == other.kind && lies_in(&other.bytes, &self.bytes)
+        } else {
+            lies_in(&other.offsets, &self.offsets)
+        }
+    }
+
+    /// Becomes the whole of both, if they are of one kind and of some of the same records; says whether
+    /// they are.
+    pub(super) fn take_in(&mut self, other: &Damage) -> bool {
+        let is_one = self.kind == other.kind
+            && self.given == other.given
+            && self.offsets.start < other.offsets.end
+            && other.offsets.start < self.offsets.end;
+        if is_one {
+            let joined = |a: &Range<u64>, b: &Range<u64>| a.start.min(b.start)..a.end.max(b.end);
+            self.offsets = joined(&self.offsets, &other.offsets);
+            self.bytes = joined(&self.bytes, &other.bytes);
+        }
+        is_one
+    }
+}
+
 /// What is wrong at a damaged place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DamageKind {

@@ -67,13 +67,19 @@ impl Segment {
         act(&mut self.state.lock())
     }
 
-    /// Keeps a damage that a reader has found, once.
-    pub(super) fn note_damage(&self, damage: &Damage) {
+    /// Keeps a damage that a reader has found, and says whether it is news. A reader that has begun within
+    /// a damaged place finds a part of it, which is not counted once more.
+    pub(super) fn note_damage(&self, damage: &Damage) -> bool {
         self.with(|state| {
-            if state.damage.len() < DAMAGE_MAX && !state.damage.contains(damage) {
-                state.damage.push(damage.clone());
+            let is_known = state.damage.iter().any(|known| known.covers(damage));
+            if is_known || state.damage.len() >= DAMAGE_MAX {
+                return false;
             }
-        });
+            let mut whole = damage.clone();
+            state.damage.retain(|known| !whole.take_in(known));
+            state.damage.push(whole);
+            true
+        })
     }
 
     pub(super) fn info(&self) -> SegmentInfo {

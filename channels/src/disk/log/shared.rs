@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::super::files::{Files, OpenMode, is_no_space, write_all_at};
-use super::format::names::{LOCK, segment_path};
+use super::format::names::{LOCK, damaged_path, segment_path};
 use super::report::SegmentInfo;
 use super::segment::Segment;
 
@@ -46,6 +46,21 @@ impl Shared {
             Err(error) if is_no_space(&error) => Ok(()),
             answered => answered,
         }
+    }
+
+    /// Leaves a name that has the next opening read this segment whole, as if its footer said that there is
+    /// damage. Nothing is synced for it, which no reader may do: where the mark is lost to a power cut, the
+    /// damage is found again by who reads there next. That holds as well where there is no room.
+    pub(super) fn mark_damaged(&self, base: u64) {
+        drop(
+            self.files
+                .open(&damaged_path(&self.dir, base), OpenMode::Create),
+        );
+    }
+
+    /// Takes the mark away: the segment is gone, or whole again.
+    pub(super) fn unmark_damaged(&self, base: u64) {
+        drop(self.files.remove(&damaged_path(&self.dir, base)));
     }
 
     pub(super) fn insert(&self, segment: Arc<Segment>) {

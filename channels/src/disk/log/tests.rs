@@ -4,6 +4,7 @@ mod appending;
 mod damage;
 mod defects;
 mod faults;
+mod finding;
 mod model;
 mod outages;
 mod real;

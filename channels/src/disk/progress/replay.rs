@@ -21,7 +21,7 @@ pub(super) fn replay(log: &Log, recovery: Recovery) -> Result<Opened, ProgressEr
         generations: Generations::default(),
         recovery,
     };
-    let mut reader = log.readers().reader(0);
+    let mut reader = log.readers().opening_reader();
     let mut patience = Patience::default();
     loop {
         match reader.read() {

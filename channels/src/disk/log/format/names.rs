@@ -13,6 +13,8 @@ pub(in super::super) const SPARE: &str = "spare";
 pub(in super::super) enum Named {
     Segment(u64),
     Removed(Range<u64>),
+    /// A mark: damage was found in this segment.
+    Damaged(u64),
     Spare,
     /// Nothing that the log reads: its lock, or not its own.
     Other,
@@ -25,6 +27,9 @@ impl Named {
         }
         if let Some(base) = name.strip_suffix(".log").and_then(offset) {
             return Named::Segment(base);
+        }
+        if let Some(base) = name.strip_suffix(".damaged").and_then(offset) {
+            return Named::Damaged(base);
         }
         let range = name.strip_suffix(".removed").and_then(|range| {
             let (from, to) = range.split_once('-')?;
@@ -40,6 +45,10 @@ pub(crate) fn segment_path(dir: &Path, base: u64) -> PathBuf {
 
 pub(in super::super) fn removed_path(dir: &Path, range: &Range<u64>) -> PathBuf {
     dir.join(format!("{:020}-{:020}.removed", range.start, range.end))
+}
+
+pub(in super::super) fn damaged_path(dir: &Path, base: u64) -> PathBuf {
+    dir.join(format!("{base:020}.damaged"))
 }
 
 /// Twenty digits, as every u64 fits in: a name has one way to be written.
@@ -62,6 +71,8 @@ mod tests {
         for base in [0, 7, u64::MAX] {
             let segment = name(segment_path(dir, base));
             assert_eq!(Named::parse(&segment), Named::Segment(base));
+            let damaged = name(damaged_path(dir, base));
+            assert_eq!(Named::parse(&damaged), Named::Damaged(base));
             let range = 3..base;
             let removed = name(removed_path(dir, &range));
             assert_eq!(Named::parse(&removed), Named::Removed(range));

@@ -90,7 +90,7 @@ impl Reader {
             offsets: self.next.max(segment.base)..state.end,
             given: Given::All,
         };
-        segment.note_damage(&damage);
+        self.found(segment, &damage);
         self.passes_over = false;
         self.next = self.next.max(state.end);
         Step::Damaged(damage)

@@ -46,7 +46,8 @@ impl Recovering<'_> {
         let identity = header.identity();
         let length = candidate.length;
         let footer = self.patiently(|it| footer_at_end(file, &identity, length, it))?;
-        if let Some(footer) = footer.filter(|it| it.damaged == 0 && !self.reads_all) {
+        let reads_all = self.reads_all || self.marked.contains(&candidate.base);
+        if let Some(footer) = footer.filter(|it| it.damaged == 0 && !reads_all) {
             self.follows = footer.next;
             return Ok(by_footer(&footer, candidate.length));
         }
