@@ -11,12 +11,14 @@
 //!   streams.rs    a broker's streams, made or taken over; publishing.rs what is stored in them
 //!   options.rs    what a broker's settings say; class.rs how well its streams keep what they have,
 //!                 by what monitoring.rs is told by their servers
-//!   control.rs    subscriptions and what became of their events, as messages
+//!   control.rs    subscriptions and what became of their events, as all processes agree on it
+//!   asking.rs     what servers are asked; pulling.rs what their consumers hand out
 //!   state.rs      the subscriptions as a process has them, and what may happen to them
 //!   shared.rs     the state under one mutex, for readers, leases and tasks; lease.rs how leases end
 //!   fields.rs, percent.rs, schedule.rs    how headers say things
 //! ```
 
+pub mod asking;
 pub mod class;
 pub mod control;
 pub mod entry;
@@ -30,6 +32,7 @@ pub mod names;
 pub mod options;
 mod percent;
 pub mod publishing;
+pub mod pulling;
 pub mod schedule;
 #[cfg_attr(
     not(test),

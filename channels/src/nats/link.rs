@@ -174,6 +174,11 @@ impl Link {
         self.inner.ids.fresh()
     }
 
+    /// Whether an id is one of [`Link::fresh_id`].
+    pub(super) fn is_ours(&self, id: &str) -> bool {
+        self.inner.ids.has_given(id)
+    }
+
     /// The largest message that the server takes, headers and payload. Bytes.
     pub fn message_bytes_max(&self) -> usize {
         self.inner.client.max_payload()
@@ -266,6 +271,11 @@ impl Ids {
     fn fresh(&self) -> String {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         format!("{:x}-{next:x}", self.link)
+    }
+
+    fn has_given(&self, id: &str) -> bool {
+        let link = id.split_once('-').map(|(link, _)| link);
+        link == Some(&*format!("{:x}", self.link))
     }
 }
 

@@ -153,6 +153,12 @@ impl Names {
         format!("{}.c.t.{number}", self.root)
     }
 
+    /// Whose tally a subject of the control stream stands for; none where it stands for something else.
+    pub fn read_tally(&self, subject: &str) -> Option<u64> {
+        let number = subject.strip_prefix(&*self.root)?.strip_prefix(".c.t.")?;
+        number.parse().ok()
+    }
+
     /// The last number that was given to a subscription.
     pub fn last_number(&self) -> String {
         format!("{}.c.n", self.root)
@@ -233,6 +239,8 @@ mod tests {
         assert_eq!(names.waiting(3, 70), "sluicegate.default.orders.k.w.3.70");
         assert_eq!(names.due(3, 70), "sluicegate.default.orders.k.d.3.70");
         assert_eq!(names.tally(3), "sluicegate.default.orders.c.t.3");
+        assert_eq!(names.read_tally(&names.tally(3)), Some(3));
+        assert_eq!(names.read_tally(&names.last_number()), None);
         let name = "default/billing/8d1f";
         assert_eq!(
             names.subscription(name),

@@ -161,6 +161,8 @@ pub fn configs(names: &Names, options: &StreamOptions) -> [Config; 3] {
     };
     let control = Config {
         max_messages_per_subject: 1,
+        // That a subscription was deleted is forgotten after a while.
+        allow_message_ttl: true,
         ..of(names.control_stream(), names.control())
     };
     [events, kept, control]

@@ -121,6 +121,21 @@ impl std::ops::AddAssign for Tally {
     }
 }
 
+/// Takes back what was added; the bound stays.
+impl std::ops::SubAssign for Tally {
+    fn sub_assign(&mut self, other: Tally) {
+        let take = |mine: &mut u64, theirs: u64| *mine = mine.saturating_sub(theirs);
+        take(&mut self.delivered, other.delivered);
+        take(&mut self.dead_lettered, other.dead_lettered);
+        take(&mut self.expired, other.expired);
+        take(&mut self.replayed, other.replayed);
+        take(&mut self.undecided, other.undecided);
+        for (mine, theirs) in self.discarded.iter_mut().zip(other.discarded) {
+            take(mine, theirs);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +176,17 @@ mod tests {
             ..full()
         };
         assert_eq!(sum, expected);
+        let mut rest = sum;
+        rest -= Tally {
+            expired_to: 0,
+            ..full()
+        };
+        let expected = Tally {
+            delivered: 10,
+            expired_to: u64::MAX,
+            ..Tally::default()
+        };
+        assert_eq!(rest, expected);
         sum.discard("operator", 3);
         assert_eq!(
             sum.discarded_by(),
