@@ -126,11 +126,17 @@ impl Entry {
 
     /// The message that keeps it. `due_subject` is where the server puts it once it is due.
     pub fn write(&self, due_subject: &str) -> (HeaderMap, Bytes) {
-        let mut headers = HeaderMap::new();
+        let (mut headers, payload) = self.write_due();
         if let Some(due) = self.due() {
             headers.insert(SCHEDULE, schedule::at(due));
             headers.insert(TARGET, due_subject);
         }
+        (headers, payload)
+    }
+
+    /// The message that keeps it where it is due already.
+    pub fn write_due(&self) -> (HeaderMap, Bytes) {
+        let mut headers = HeaderMap::new();
         let body = match self.body {
             Body::Kept => "kept",
             Body::Events => "events",

@@ -99,7 +99,7 @@ struct Slot {
 }
 
 /// The newest message of one subject.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Held {
     sequence: u64,
     /// None where it has ended.
@@ -178,6 +178,38 @@ impl Index {
         {
             self.fading.pop_first();
             self.slots.remove(&key);
+        }
+    }
+
+    /// How far the stream has been read.
+    pub fn has_read_to(&self) -> u64 {
+        self.read_to
+    }
+
+    /// Takes over what `other` was told of and this one has not read yet.
+    pub fn take_newer(&mut self, other: &Index) {
+        let read_to = self.read_to;
+        for (position, sequence) in &other.bodies {
+            if *sequence > read_to {
+                let held = self.bodies.entry(*position).or_default();
+                *held = (*sequence).max(*held);
+            }
+        }
+        for (key, theirs) in &other.slots {
+            if theirs.newest() <= read_to {
+                continue;
+            }
+            self.change(*key, |slot| {
+                let places = [
+                    (&mut slot.waiting, &theirs.waiting),
+                    (&mut slot.due, &theirs.due),
+                ];
+                for (mine, theirs) in places {
+                    if theirs.sequence > read_to && theirs.sequence > mine.sequence {
+                        *mine = theirs.clone();
+                    }
+                }
+            });
         }
     }
 

@@ -14,7 +14,7 @@
 //!   dead_letters   what operators do to what is parked
 //!   ticking        what time alone does: progress, pauses, tallies, steps once more
 //!   subscribing    how subscriptions begin, change and go
-//!   counting       books and figures; describing: what is shown
+//!   counting       books and figures; describing: what is shown; listing: what is looked up
 //! ```
 //!
 //! # Who has an event
@@ -32,6 +32,7 @@ mod describing;
 mod ending;
 mod held;
 mod leasing;
+mod listing;
 mod noting;
 mod stepping;
 mod subscribed;
@@ -52,6 +53,7 @@ pub(super) use self::counting::Figures;
 pub(super) use self::ending::Ending;
 pub(super) use self::held::Reply;
 pub(super) use self::leasing::PullEnd;
+pub(super) use self::listing::{Letter, Past};
 use self::stepping::Retries;
 use self::subscribed::Subscribed;
 pub(super) use self::todo::{Consumer, ToDo, ToStep};

@@ -53,8 +53,15 @@ pub enum Step {
         /// The entry.
         entry: Entry,
     },
+    /// It is due from the first, and so handed out at once.
+    Give {
+        /// The entry.
+        entry: Entry,
+    },
     /// It goes back to wait: deferred again, parked, redriven, or put on its way to the sink.
     Again {
+        /// The event, where it was not kept until now.
+        event: Option<Arc<Event>>,
         /// As it is from then on.
         entry: Entry,
         /// Where its message is now.
@@ -76,29 +83,39 @@ impl Step {
     pub fn messages(&self, names: &Names, number: u64, position: u64) -> Vec<Outgoing> {
         let waiting = names.waiting(number, position);
         let due = names.due(number, position);
+        // In front, so that nobody reads of an entry whose event is not there yet.
+        let body = |event: Option<&Arc<Event>>| {
+            let event = event.map(|event| message::write(event));
+            event
+                .map(|written| Outgoing::new(names.body(position), written))
+                .into_iter()
+        };
         match self {
             Step::Keep { event, entry } => {
-                let body = event.iter().map(|event| {
-                    // In front, so that nobody reads of an entry whose event is not there yet.
-                    Outgoing::new(names.body(position), message::write(event))
-                });
                 let entry = Outgoing::new(waiting, entry.write(&due));
-                body.chain([entry]).collect()
+                body(event.as_ref()).chain([entry]).collect()
             }
+            Step::Give { entry } => vec![Outgoing::new(due, entry.write_due())],
             Step::Again {
+                event,
                 entry,
                 place: Place::Waiting,
                 sequence,
-            } => vec![Outgoing::new(waiting, entry.write(&due)).expecting(*sequence)],
+            } => {
+                let entry = Outgoing::new(waiting, entry.write(&due)).expecting(*sequence);
+                body(event.as_ref()).chain([entry]).collect()
+            }
             Step::Again {
+                event,
                 entry,
                 place: Place::Due,
                 sequence,
-            } => vec![
+            } => {
                 // The new place first: at no moment is there no entry, and its event not needed.
-                Outgoing::new(waiting, entry.write(&due)),
-                Outgoing::new(due, entry::write_back()).expecting(*sequence),
-            ],
+                let entry = Outgoing::new(waiting, entry.write(&due));
+                let back = Outgoing::new(due, entry::write_back()).expecting(*sequence);
+                body(event.as_ref()).chain([entry, back]).collect()
+            }
             Step::End { place, sequence } => {
                 let subject = match place {
                     Place::Waiting => waiting,
@@ -106,6 +123,17 @@ impl Step {
                 };
                 vec![Outgoing::new(subject, entry::write_ended()).expecting(*sequence)]
             }
+        }
+    }
+
+    /// The message that has to stand when it is done: its place and its sequence.
+    pub fn expected(&self) -> Option<(Place, u64)> {
+        match self {
+            Step::Keep { .. } | Step::Give { .. } => None,
+            Step::Again {
+                place, sequence, ..
+            }
+            | Step::End { place, sequence } => Some((*place, *sequence)),
         }
     }
 }
@@ -160,10 +188,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_is_due_and_waits_for_no_schedule() {
+        let given = Step::Give { entry: entry() };
+        let due = (".d.7.1234".to_owned(), Some(Kept::Entry(entry())), None);
+        assert_eq!(said(&given), [due]);
+        let names = Names::new("s", "default", "orders", None);
+        let messages = given.messages(&names, NUMBER, POSITION);
+        assert!(messages[0].headers.get("Nats-Schedule").is_none());
+    }
+
+    #[test]
     fn a_change_expects_what_it_changes() {
         let expected = |sequence: u64| Some(sequence.to_string());
         let waiting = |expected| (".w.7.1234".to_owned(), Some(Kept::Entry(entry())), expected);
         let again = |place| Step::Again {
+            event: None,
             entry: entry(),
             place,
             sequence: 9,
@@ -173,6 +212,18 @@ mod tests {
         assert_eq!(
             said(&again(Place::Due)),
             [waiting(None), over(".d.7.1234", Kept::Back)]
+        );
+        let event = Event::builder("1", "/s", "t").build().expect("valid");
+        let with_event = Step::Again {
+            event: Some(Arc::new(event)),
+            entry: entry(),
+            place: Place::Due,
+            sequence: 9,
+        };
+        let body = (".b.1234".to_owned(), None, None);
+        assert_eq!(
+            said(&with_event),
+            [body, waiting(None), over(".d.7.1234", Kept::Back)]
         );
         for (place, subject) in [(Place::Waiting, ".w.7.1234"), (Place::Due, ".d.7.1234")] {
             let end = Step::End { place, sequence: 9 };

@@ -267,6 +267,7 @@ async fn what_is_kept_apart_waits_is_due_and_ends_once() {
 
     // Back to wait for long; whoever has seen the same is too late then.
     let again = Step::Again {
+        event: None,
         entry: moved(4_000_000_000_000),
         place: Place::Due,
         sequence: standing.sequence,

@@ -194,3 +194,36 @@ fn an_event_is_kept_as_long_as_an_entry_needs_it() {
     index.forget_body(5);
     assert_eq!((index.unneeded_body(5), index.bodies().count()), (None, 0));
 }
+
+#[test]
+fn what_was_told_of_meanwhile_outlives_a_reading_from_the_beginning() {
+    let mut old = Index::new();
+    let body = |position| KeptSubject::Body { position };
+    // Of before, and gone from the stream since.
+    old.note(body(1), 1, None);
+    old.note(waiting(1), 2, moved(100, Body::Kept));
+    // Of behind what the reading anew has seen.
+    old.note(waiting(5), 10, moved(100, Body::Kept));
+    old.note(body(6), 11, None);
+    old.note(waiting(6), 12, parked());
+    old.note(due(7), 13, moved(100, Body::Kept));
+    old.note(waiting(8), 14, Some(Kept::Ended));
+    let mut anew = Index::new();
+    anew.note(waiting(5), 3, moved(50, Body::Kept));
+    anew.note(waiting(8), 4, parked());
+    anew.note(waiting(7), 5, moved(60, Body::Kept));
+    anew.read_to(9);
+    assert_eq!(anew.has_read_to(), 9);
+    anew.take_newer(&old);
+    assert_eq!(place(&anew, 1), None);
+    assert_eq!(anew.body(1), None);
+    assert_eq!(place(&anew, 5), Some((Place::Waiting, 10)));
+    assert_eq!(place(&anew, 6), Some((Place::Waiting, 12)));
+    assert_eq!(anew.body(6), Some(11));
+    assert_eq!(place(&anew, 7), Some((Place::Due, 13)));
+    assert_eq!(place(&anew, 8), None);
+    assert_eq!(sums(&anew), (2, 1, 0, Some(100)));
+    // What is read late brings nothing back.
+    anew.note(waiting(8), 4, parked());
+    assert_eq!(place(&anew, 8), None);
+}

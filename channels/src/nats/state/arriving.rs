@@ -22,6 +22,7 @@ use super::held::{Held, Reply, Source, ticket};
 use super::subscribed::Subscribed;
 use super::todo::{Consumer, ToDo};
 use crate::Timestamp;
+use crate::nats::control::tally::Tally;
 use crate::nats::entry::{Entry, EntryState, Kept};
 use crate::nats::index::Place;
 use crate::nats::names::KeptSubject;
@@ -179,6 +180,29 @@ impl State {
             subscribed.pulls.brought(pull, 0);
         }
         self.to_do.push(ToDo::Acknowledge(reply));
+    }
+
+    /// What a consumer of what is due handed out cannot be dealt with now.
+    pub(in crate::nats) fn is_for_later(
+        &mut self,
+        number: u64,
+        pull: u64,
+        reply: Reply,
+        after: Duration,
+    ) {
+        if let Some(subscribed) = self.numbered(number) {
+            subscribed.pulls.brought(pull, 0);
+        }
+        self.to_do.push(ToDo::HandBack { reply, after });
+    }
+
+    /// The event of an entry is gone, and so the entry has been ended.
+    pub(in crate::nats) fn has_expired(&mut self, number: u64) {
+        let expired = Tally {
+            expired: 1,
+            ..Tally::default()
+        };
+        self.count(number, expired);
     }
 
     /// Says whether the entry stands, as due, with that sequence.

@@ -115,6 +115,7 @@ impl State {
 impl Standing {
     fn again(&self, entry: Entry) -> Step {
         Step::Again {
+            event: None,
             entry,
             place: self.place,
             sequence: self.sequence,

@@ -231,15 +231,11 @@ impl Subscribed {
 impl Held {
     /// The step after which the event is kept apart as `state` says.
     fn step_to(&self, ticket: &Ticket, state: EntryState, sends: u32) -> Step {
-        let body = match &self.source {
-            Source::Events => Body::Kept,
-            Source::Due { entry, .. } => entry.body,
-        };
         let entry = Entry {
             sends,
             accepted_at: self.accepted_at,
             age_since: self.accepted_at.max(ticket.redriven_at),
-            body,
+            body: Body::Kept,
             state,
         };
         match &self.source {
@@ -247,7 +243,16 @@ impl Held {
                 event: Some(Arc::clone(&self.event)),
                 entry,
             },
-            Source::Due { sequence, .. } => Step::Again {
+            Source::Due {
+                sequence,
+                entry: known,
+            } => Step::Again {
+                // A replay's event is anywhere but in the first stream from now on, or retention could
+                // take what waits.
+                event: match known.body {
+                    Body::Kept => None,
+                    Body::Events => Some(Arc::clone(&self.event)),
+                },
                 entry,
                 place: Place::Due,
                 sequence: *sequence,

@@ -160,6 +160,7 @@ impl State {
     /// Has more pulled, if it may be handed out.
     fn pull(&mut self, id: SubscriptionId, limit: NextLimit) {
         let waiting = self.kept_waiting(id);
+        let has_entries = self.has_entries(id);
         for consumer in [Consumer::Events, Consumer::Due] {
             let pull = self.last_serial + 1;
             let Some(subscribed) = self.subscribed(id) else {
@@ -167,7 +168,9 @@ impl State {
             };
             let deferred = subscribed.queues.deferred() + waiting;
             let is_stalled = consumer.is_events() && deferred >= subscribed.deferred_max;
-            if !subscribed.is_open || is_stalled {
+            // Without entries none falls due; the first wakes whoever waits.
+            let has_none_due = !consumer.is_events() && !has_entries;
+            if !subscribed.is_open || is_stalled || has_none_due {
                 continue;
             }
             let ahead = subscribed.ahead(consumer);
@@ -195,6 +198,11 @@ impl State {
             self.last_serial = pull;
             self.to_do.push(to_do);
         }
+    }
+
+    fn has_entries(&self, id: SubscriptionId) -> bool {
+        let subscribed = self.subscriptions.get(id.place);
+        subscribed.is_some_and(|subscribed| self.index.sum(subscribed.number).is_some())
     }
 
     /// How many events are deferred in the index.

@@ -15,13 +15,18 @@ impl State {
         sequence: u64,
         kept: Option<Kept>,
     ) {
+        let (KeptSubject::Waiting { number, position } | KeptSubject::Due { number, position }) =
+            subject
+        else {
+            return self.index.note(subject, sequence, kept);
+        };
+        let had_any = self.index.sum(number).is_some();
         self.index.note(subject, sequence, kept);
-        match subject {
-            KeptSubject::Body { .. } => {}
-            KeptSubject::Waiting { number, position } | KeptSubject::Due { number, position } => {
-                self.reconcile(number, position);
-            }
+        if !had_any && self.index.sum(number).is_some() {
+            // From now on there may be something due.
+            self.wake(number);
         }
+        self.reconcile(number, position);
     }
 
     /// The stream has been read up to here.
@@ -34,9 +39,14 @@ impl State {
         self.index.forget_body(position);
     }
 
-    /// The stream was read anew, into an index of its own, because too much may have been missed.
-    pub(in crate::nats) fn replace_index(&mut self, index: Index) {
+    /// The stream was read anew, into an index of its own, because too much may have been missed. What
+    /// was told of meanwhile, and lies behind what was read, stays.
+    pub(in crate::nats) fn replace_index(&mut self, mut index: Index) {
+        index.take_newer(&self.index);
         self.index = index;
+        for subscribed in self.subscriptions.iter_mut() {
+            self.woken.extend(subscribed.waker.take());
+        }
         let held = self.subscriptions.iter().flat_map(|(_, subscribed)| {
             let positions = subscribed.held.keys();
             positions.map(|position| (subscribed.number, *position))

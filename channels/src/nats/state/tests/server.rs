@@ -152,10 +152,14 @@ impl Server {
             Step::Keep { entry, .. } => {
                 self.store(at(&Place::Waiting), Kept::Entry(entry.clone()));
             }
+            Step::Give { entry } => {
+                self.store(at(&Place::Due), Kept::Entry(entry.clone()));
+            }
             Step::Again {
                 entry,
                 place,
                 sequence,
+                ..
             } => {
                 if stands(at(place)) != *sequence {
                     return false;

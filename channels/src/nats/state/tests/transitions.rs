@@ -6,7 +6,9 @@ use super::super::{Ending, Figures, ToDo};
 use super::process::{Fate, Process};
 use super::server::{Server, is_wanted};
 use crate::Settled;
-use crate::nats::entry::EntryState;
+use crate::nats::entry::{Body, Entry, EntryState};
+use crate::nats::state::Consumer;
+use crate::nats::steps::Step;
 use crate::reading::HandedOut;
 
 /// The subscription that most of this is about.
@@ -276,4 +278,78 @@ fn who_goes_to_another_place_lets_go_of_what_waits() {
     assert_eq!((deleted.books.pending, deleted.books.parked), (0, 0));
     assert!(deleted.books.cancelled > 0);
     assert!(!process.state.is_in_force(leases[1].id));
+}
+
+#[test]
+fn a_replay_that_goes_back_to_wait_takes_its_event_along() {
+    let (mut server, mut process, leases) = with_leases(5);
+    let position = leases[0].id.offset;
+    process.end(
+        leases[0].id,
+        Ending::Settled(Settled::Delivered),
+        server.now,
+    );
+    process.work(&mut server, || false);
+    let entry = Entry {
+        sends: 0,
+        accepted_at: server.now,
+        age_since: server.now,
+        body: Body::Events,
+        state: EntryState::Moved {
+            due: server.now,
+            replayed: true,
+        },
+    };
+    assert!(server.apply(NUMBER, position, &Step::Give { entry }));
+    process.watch(&server);
+    let again = lease_all(&mut server, &mut process);
+    let again = again.into_iter().find(|it| it.id.offset == position);
+    let again = again.expect("it is handed out once more");
+    let parked = Ending::Parked {
+        reason: super::random::reason(),
+        sends: 4,
+        retry_at: None,
+    };
+    process.end(again.id, parked, server.now);
+    process.work(&mut server, || false);
+    let step = process.steps.pop().expect("it is to be kept");
+    let Step::Again { event, entry, .. } = &step.step else {
+        panic!("{step:?}");
+    };
+    assert_eq!((event.is_some(), entry.body), (true, Body::Kept));
+    process.step(&mut server, step, Fate::Heard);
+}
+
+#[test]
+fn nothing_that_is_due_is_pulled_before_there_is_an_entry() {
+    let (mut server, mut process, leases) = with_leases(5);
+    let is_due_pulled = |process: &mut Process, server: &Server| {
+        process.next(NUMBER, 64, server.now);
+        let to_do = process.state.take_to_do();
+        to_do.iter().any(|it| match it {
+            ToDo::Pull { consumer, .. } => *consumer == Consumer::Due,
+            _ => false,
+        })
+    };
+    assert!(!is_due_pulled(&mut process, &server));
+    process.state.take_woken();
+    // Another process keeps something apart.
+    let entry = Entry {
+        sends: 1,
+        accepted_at: server.now,
+        age_since: server.now,
+        body: Body::Kept,
+        state: EntryState::Moved {
+            due: server.now + Duration::from_secs(60),
+            replayed: false,
+        },
+    };
+    let keep = Step::Keep { event: None, entry };
+    assert!(server.apply(NUMBER, leases[0].id.offset + 100, &keep));
+    process.watch(&server);
+    assert!(
+        !process.state.take_woken().is_empty(),
+        "whoever waits asks again"
+    );
+    assert!(is_due_pulled(&mut process, &server));
 }
