@@ -62,7 +62,7 @@ pub use operation::{
 };
 pub use story::{
     CommandWord, Decision, FilterPart, HistoryReach, Stories, Story, StoryAttempt, StoryCommand,
-    StoryDeletion, StoryGap, StoryQuery, StoryReply, StoryState, TriggerStory,
+    StoryDeletion, StoryGap, StoryOther, StoryQuery, StoryReply, StoryState, TriggerStory,
 };
 pub use time::Time;
 pub use trigger::{

@@ -31,6 +31,7 @@ mod departed;
 mod failing;
 mod failure;
 mod figures;
+pub mod holding;
 mod kept;
 pub mod letters;
 pub mod lying;

@@ -16,7 +16,12 @@ use sluicegate_channels::{Clock, Timestamp};
 use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
 
-use crate::api::{WatchAttempt, WatchReport, WatchedFailure, WatchedState, WatchedTrigger};
+use crate::api::{WatchAttempt, WatchReport, WatchedFailure, WatchedState};
+use crate::registry::holding::Hold;
+
+mod entry;
+
+use entry::{Entry, Watched};
 
 /// At most this many events are watched; the oldest watch makes room.
 pub const WATCHES_MAX: usize = 1_000;
@@ -28,46 +33,18 @@ pub const ATTEMPTS_MAX: usize = 100;
 /// The key of a watched event.
 type EventKey = (String, String);
 
-#[derive(Debug)]
-struct Entry {
-    token: String,
-    begun: Timestamp,
-    broker: Option<ObjectName>,
-    triggers_total: u64,
-    triggers: BTreeMap<ObjectName, Watched>,
-    failed_total: u64,
-    failed: Vec<WatchedFailure>,
-}
-
 /// What the triggers of a broker say of a watched event.
 #[derive(Debug, Default)]
 pub struct Judged {
     /// How many there are.
     pub triggers_total: usize,
-    /// Those that want it.
-    pub wanted: Vec<(ObjectName, WatchedState)>,
+    /// Those that want it, or may once their manifest is valid; each with what it waits for, other
+    /// than its turn.
+    pub wanted: Vec<(ObjectName, Option<Hold>)>,
     /// How many could not say, because an expression failed.
     pub failed_total: usize,
     /// A bounded number of these.
     pub failed: Vec<WatchedFailure>,
-}
-
-#[derive(Debug)]
-struct Watched {
-    state: WatchedState,
-    /// When its dead-letter sink is tried again.
-    sink_retry_at: Option<Timestamp>,
-    attempts: VecDeque<(WatchAttempt, Option<Timestamp>)>,
-}
-
-impl Watched {
-    fn new(state: WatchedState) -> Self {
-        Watched {
-            state,
-            sink_retry_at: None,
-            attempts: VecDeque::new(),
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -173,12 +150,12 @@ impl WatchList {
         entry.triggers_total = judged.triggers_total as u64;
         entry.failed_total = judged.failed_total as u64;
         entry.failed = judged.failed;
-        for (trigger, state) in judged.wanted {
+        for (trigger, hold) in judged.wanted {
             // The worker may have been faster than we are; what it said stands.
             entry
                 .triggers
                 .entry(trigger)
-                .or_insert_with(|| Watched::new(state));
+                .or_insert_with(|| Watched::new(hold));
         }
     }
 
@@ -266,69 +243,6 @@ impl Entries {
             self.remove(&oldest);
         }
     }
-}
-
-impl Entry {
-    /// What is known of `trigger`, which the door need not have told of yet.
-    fn watched(&mut self, trigger: &ObjectName) -> &mut Watched {
-        self.triggers
-            .entry(trigger.clone())
-            .or_insert_with(|| Watched::new(WatchedState::Matched))
-    }
-
-    /// Forgets the earliest attempt of the trigger that made most, where there are too many.
-    fn make_room(&mut self) {
-        let attempts = self.triggers.values().map(|it| it.attempts.len());
-        if attempts.sum::<usize>() <= ATTEMPTS_MAX {
-            return;
-        }
-        let most = self
-            .triggers
-            .values_mut()
-            .max_by_key(|it| it.attempts.len());
-        if let Some(watched) = most {
-            watched.attempts.pop_front();
-        }
-    }
-
-    fn report(&self, now: Timestamp) -> WatchReport {
-        let triggers: Vec<_> = self
-            .triggers
-            .iter()
-            .map(|(name, watched)| WatchedTrigger {
-                namespace: name.namespace.clone(),
-                name: name.name.clone(),
-                state: watched.state,
-                sink_retry_in_ms: watched.sink_retry_at.map(|at| millis_until(at, now)),
-                attempts: watched
-                    .attempts
-                    .iter()
-                    .map(|it| with_next(it, now))
-                    .collect(),
-            })
-            .collect();
-        let seen = self.broker.is_some();
-        WatchReport {
-            seen,
-            broker: self.broker.as_ref().map(ObjectName::to_string),
-            triggers_total: self.triggers_total,
-            failed_total: self.failed_total,
-            failed: self.failed.clone(),
-            settled: seen && triggers.iter().all(WatchedTrigger::is_settled),
-            triggers,
-        }
-    }
-}
-
-fn with_next((attempt, next): &(WatchAttempt, Option<Timestamp>), now: Timestamp) -> WatchAttempt {
-    WatchAttempt {
-        next_in_ms: next.map(|next| millis_until(next, now)),
-        ..attempt.clone()
-    }
-}
-
-fn millis_until(then: Timestamp, now: Timestamp) -> u64 {
-    u64::try_from(then.since(now).as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -55,6 +55,11 @@ impl Clock {
         }
     }
 
+    /// When it was anchored.
+    pub fn began(&self) -> Timestamp {
+        self.wall
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.wall + self.anchor.elapsed()

@@ -1,31 +1,34 @@
 //! Stories of events: what became of every accepted event with some id.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use sluicegate_channels::{Channel, Position, Start};
+use sluicegate_channels::{Channel, Position, Start, Timestamp};
 use sluicegate_event::Event;
 use sluicegate_filter::Outcome;
-use sluicegate_filter::explain::explain;
 
 use super::find::no_trigger;
 use super::{Admin, bad_call, no_object};
 use crate::api::{
-    Decision, FilterPart, HistoryReach, Stories, Story, StoryQuery, StoryState, Time, TriggerStory,
+    Decision, FilterPart, HistoryReach, Stories, Story, StoryOther, StoryQuery, Time, TriggerStory,
 };
-use crate::filter_lines::{Line, lines};
+use crate::filter_lines::Line;
 use crate::history::{Found, History, Told, tell};
 use crate::operations::choice;
-use crate::registry::{RunningBroker, Table, TriggerView};
+use crate::registry::{RunningBroker, Table};
 
-/// Triggers of which nothing is recorded are told up to this many, for one event.
-const TRIGGERS_MAX: usize = 200;
+mod beside;
+
+use beside::Beside;
+
 /// Replies of which the id is looked up, for one trigger and event.
 const REPLIES_LOOKED_UP_MAX: usize = 10;
+
+/// Events that are not what was asked for are named up to this many.
+const OTHERS_MAX: usize = 10;
 
 const HINT: &str =
     "ask for /api/v1/events/{id}, with source, broker=namespace/name and trigger to narrow it";
@@ -55,6 +58,7 @@ pub(super) async fn story(
             "see `sluicegate get brokers`",
         );
     }
+    let began = admin.registry.clock().began();
     let mut stories = Stories::default();
     for broker in brokers {
         let found = match &broker.history {
@@ -63,19 +67,22 @@ pub(super) async fn story(
         };
         let (told, is_cut) = tell(&found, &id, &broker.name.namespace);
         stories.histories.push(reach(broker, &found, is_cut));
+        let namespace = &broker.name.namespace;
+        let deleted_at = found.deleted_at(|name| query.is_of(namespace, name));
+        stories.trigger_deleted_at = stories.trigger_deleted_at.max(deleted_at.map(Time));
         for told in told {
-            if query
-                .source
-                .as_ref()
-                .is_none_or(|source| told.is_of(source))
-            {
-                let story = complete(told, &id, &found, broker, &table, &query).await;
-                let has_any = !story.triggers.is_empty() || !story.deletions.is_empty();
-                if query.trigger.is_none() || has_any {
-                    stories.events.push(story);
-                }
+            let is_of_source = query.source.as_ref().is_none_or(|it| told.is_of(it));
+            let story = complete(told, &id, &found, broker, &table, &query, began).await;
+            let has_any = !story.triggers.is_empty() || !story.deletions.is_empty();
+            if is_of_source && (query.trigger.is_none() || has_any) {
+                stories.events.push(story);
+            } else if stories.others.len() < OTHERS_MAX {
+                stories.others.push(other(story));
             }
         }
+    }
+    if query.trigger.is_none() || is_there(&query, &table) {
+        stories.trigger_deleted_at = None;
     }
     match unknown_trigger(&query, &stories, &table) {
         Some(refused) => refused,
@@ -83,11 +90,26 @@ pub(super) async fn story(
     }
 }
 
-/// A trigger that is not there, and of which nothing is told, is most likely a slip of the pen.
+fn other(story: Story) -> StoryOther {
+    StoryOther {
+        broker: story.broker,
+        position: story.position,
+        source: story.source,
+    }
+}
+
+/// Whether there is a trigger of the name that is asked for, in force or kept.
+fn is_there(query: &StoryQuery, table: &Table) -> bool {
+    let mut names = table.triggers.keys().chain(table.kept.keys());
+    names.any(|it| query.is_of(&it.namespace, &it.name))
+}
+
+/// A trigger that is not there, and of which nothing is told, is most likely a slip of the pen; but not
+/// one that was deleted.
 fn unknown_trigger(query: &StoryQuery, stories: &Stories, table: &Table) -> Option<Response> {
     let wanted = query.trigger.as_ref()?;
-    let mut names = table.triggers.keys();
-    if !stories.events.is_empty() || names.any(|it| query.is_of(&it.namespace, &it.name)) {
+    let is_known = !stories.events.is_empty() || stories.trigger_deleted_at.is_some();
+    if is_known || is_there(query, table) {
         return None;
     }
     Some(match wanted.split_once('/') {
@@ -128,6 +150,7 @@ async fn complete(
     broker: &RunningBroker,
     table: &Table,
     query: &StoryQuery,
+    began: Timestamp,
 ) -> Story {
     let event = match told.is_latest {
         true => retained(&*broker.channel, told.position).await,
@@ -137,7 +160,7 @@ async fn complete(
     let (told_at, is_latest) = (told.position, told.is_latest);
     let Told {
         mut story,
-        mut triggers,
+        triggers,
         ..
     } = told;
     story.broker = broker.name.to_string();
@@ -145,43 +168,18 @@ async fn complete(
         story.retained = true;
         fill_in(&mut story, event, *accepted_at);
     }
-    let event = event.map(|(_, event)| event);
     story.lost = event.is_none() && is_latest && is_lost(&*broker.channel, told_at).await;
-    let views: BTreeMap<&str, &TriggerView> = table
-        .triggers_of(&broker.name)
-        .map(|view| (view.trigger.metadata.name.name.as_str(), &**view))
-        .filter(|(name, _)| query.is_of(&broker.name.namespace, name))
-        .collect();
-    // Counted before those that nobody asked for are left out.
-    let recorded = triggers.len() as u64;
-    triggers.retain(|name, _| query.is_of(&broker.name.namespace, name));
-    let deletions = &mut story.deletions;
-    deletions.retain(|it| query.is_of(&broker.name.namespace, &it.trigger));
-    for (name, view) in views {
-        if !triggers.contains_key(name) {
-            let Some(event) = &event else { continue };
-            if triggers.len() >= TRIGGERS_MAX {
-                story.triggers_left_out += 1;
-                continue;
-            }
-            triggers.insert(name.to_owned(), judged(view, event));
-            continue;
-        }
-        let Some(trigger) = triggers.get_mut(name) else {
-            continue;
-        };
-        trigger.exists = true;
-        if let Some(event) = &event {
-            trigger.filter = parts(view, event).1;
-        }
-    }
+    let beside = Beside {
+        broker,
+        table,
+        query,
+        event: event.as_ref().map(|(at, event)| (at.0, &**event)),
+        began,
+        subscriptions: broker.channel.describe().subscriptions,
+    };
+    let mut triggers = beside.complete(&mut story, triggers);
     for trigger in triggers.values_mut() {
         name_replies(trigger, &*broker.channel).await;
-    }
-    if story.matched.is_some_and(|matched| matched <= recorded) {
-        // Whoever else would match now did not when it was stored.
-        let others = triggers.values_mut().filter(|it| !it.recorded);
-        others.for_each(|it| it.state = None);
     }
     let from = story.accepted_at.map_or(0, |it| it.0.0);
     story.gaps = found.gaps.iter().any(|gap| gap.to.0 >= from);
@@ -218,27 +216,6 @@ fn fill_in(story: &mut Story, event: &Event, accepted_at: Time) {
     story.data_content_type = event.data_content_type().map(str::to_owned);
     story.data_bytes = Some(event.data().as_bytes().len() as u64);
     story.accepted_at.get_or_insert(accepted_at);
-}
-
-/// A trigger of which nothing is recorded, as its filter judges now.
-fn judged(view: &TriggerView, event: &Event) -> TriggerStory {
-    let name = &view.trigger.metadata.name;
-    let (decision, filter) = parts(view, event);
-    TriggerStory {
-        exists: true,
-        filter,
-        state: match decision {
-            Decision::Match => Some(StoryState::Waiting),
-            Decision::NoMatch | Decision::Error => None,
-        },
-        ..TriggerStory::named(&name.namespace, &name.name, decision)
-    }
-}
-
-fn parts(view: &TriggerView, event: &Event) -> (Decision, Vec<FilterPart>) {
-    let explanation = explain(&view.trigger.filters, event);
-    let parts = lines(&explanation).into_iter().map(FilterPart::from);
-    (explanation.outcome.into(), parts.collect())
 }
 
 /// Ids make replies easier to follow than positions.

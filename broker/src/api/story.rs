@@ -42,6 +42,26 @@ pub struct Stories {
     pub events: Vec<Story>,
     /// What was looked through, by broker.
     pub histories: Vec<HistoryReach>,
+    /// Events with this id that are known and are not what was asked for: they have another source, or
+    /// nothing is known of them and the trigger that was named. The first 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<StoryOther>,
+    /// When the trigger that was named was deleted, where there is none of that name now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger_deleted_at: Option<Time>,
+}
+
+/// An event that is known and is not what was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoryOther {
+    /// The broker, as `namespace/name`.
+    pub broker: String,
+    /// Where it stands in the broker's channel.
+    pub position: String,
+    /// `source`; absent where it is not known any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// How far a history reaches.
@@ -159,10 +179,11 @@ pub struct TriggerStory {
     /// How it stands with the event; absent where it did not want it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StoryState>,
-    /// Why it was given up on, in a word.
+    /// Why it was given up on, or what it waits for other than its turn, or why it was not given the
+    /// event, in a word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Why, as a sentence.
+    /// The same as a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// When something is tried next.
@@ -196,6 +217,8 @@ pub enum Decision {
     NoMatch,
     /// An expression failed, so it does not.
     Error,
+    /// Nobody can tell yet: no valid manifest says what it wants, and the event is kept for it.
+    Undecided,
 }
 
 /// How a trigger stands with an event.

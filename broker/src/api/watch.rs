@@ -37,7 +37,8 @@ pub struct WatchReport {
     pub broker: Option<String>,
     /// How many triggers that broker had then.
     pub triggers_total: u64,
-    /// Those that wanted the event, by namespace and name. Complete once `seen` is true.
+    /// Those that wanted the event, or for which it is kept until a valid manifest says whether they
+    /// do, by namespace and name. Complete once `seen` is true.
     pub triggers: Vec<WatchedTrigger>,
     /// How many triggers did not get the event because an expression in their filter failed.
     #[serde(default)]
@@ -73,6 +74,15 @@ pub struct WatchedTrigger {
     pub name: String,
     /// How it stands with this event.
     pub state: WatchedState,
+    /// What it waits for, as one CamelCase word; only while `waiting`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same as a sentence for people, with what ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Whether nobody can tell yet whether it wants the event, which is kept for it.
+    #[serde(default)]
+    pub undecided: bool,
     /// Only while parked for a dead-letter sink that has not taken it: in how many milliseconds the
     /// sink is tried again, counted from this report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,8 +104,9 @@ impl WatchedTrigger {
 pub enum WatchedState {
     /// Matched; nothing was tried yet.
     Matched,
-    /// Matched, and waits for something other than its turn: the trigger is paused, or its
-    /// subscriber cannot be resolved.
+    /// Waits for something other than its turn, which `reason` names: the trigger is paused, its
+    /// subscriber cannot be resolved, or its manifest is invalid, so that nobody can tell yet whether it
+    /// wants the event.
     Waiting,
     /// The subscriber took it. Final.
     Delivered,

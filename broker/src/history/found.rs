@@ -95,6 +95,14 @@ impl Found {
         }
     }
 
+    /// When a trigger of that name was deleted last, if one was.
+    pub fn deleted_at(&self, is_meant: impl Fn(&str) -> bool) -> Option<Timestamp> {
+        let mut latest_first = self.deletions.iter().rev();
+        latest_first
+            .find(|it| is_meant(&it.trigger))
+            .map(|it| it.at)
+    }
+
     /// The records, in the order in which they were made.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
         split(&self.bytes).filter_map(|raw| raw.decode())

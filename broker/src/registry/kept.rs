@@ -88,6 +88,15 @@ impl TriggerStore<'_> {
 }
 
 impl Table {
+    /// The triggers that are not in force and for which `broker` keeps its events.
+    pub fn kept_of(
+        &self,
+        broker: &ObjectName,
+    ) -> impl Iterator<Item = (&ObjectName, &KeptTrigger)> {
+        let is_of = |it: &KeptTrigger| it.place.as_ref().is_some_and(|it| it.broker == *broker);
+        self.kept.iter().filter(move |(_, kept)| is_of(kept))
+    }
+
     /// The subscription of each trigger that has one in a channel that is open, by name of the trigger.
     pub fn stores(&self) -> impl Iterator<Item = TriggerStore<'_>> {
         let names: BTreeSet<&ObjectName> = self.triggers.keys().chain(self.kept.keys()).collect();

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use sluicegate_channels::{Claim, Position, SubscriptionKey};
+use sluicegate_channels::{Claim, Position, SubscriptionKey, SubscriptionStatus};
 use sluicegate_dispatcher::TriggerMatcher;
 use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
 
 use super::failure::Failure;
+use super::holding::Hold;
 use super::{Registry, Table, TriggerView};
-use crate::api::{WatchedFailure, WatchedState};
+use crate::api::WatchedFailure;
 use crate::ingress::Accepted;
 use crate::watch_list::{Judged, WatchList};
 
@@ -53,18 +54,24 @@ impl Accepted for Watching {
             Claim::Wanted => wanted.push(key),
             Claim::Undecided => undecided.push(key),
         });
-        let paused = self.paused_by_command(&table);
+        let subscriptions = self.subscriptions(&table);
         let wanting = triggers.iter().filter(|view| is_one_of(view, &wanted));
+        let wanting = wanting.map(|view| {
+            let status = subscriptions.iter().find(|it| Some(it.key) == view.key());
+            (view.trigger.metadata.name.clone(), Hold::of(view, status))
+        });
+        let kept = table.kept_of(&self.broker);
+        let kept: Vec<_> = kept
+            .map(|(name, it)| (name.clone(), Hold::of_kept(it)))
+            .collect();
         let failing = triggers.iter().filter(|view| is_one_of(view, &undecided));
         let failures = failing.clone().take(FAILURES_MAX);
         self.watches.accepted(
             event,
             &self.broker,
             Judged {
-                triggers_total: triggers.len(),
-                wanted: wanting
-                    .map(|view| (view.trigger.metadata.name.clone(), state_of(view, &paused)))
-                    .collect(),
+                triggers_total: triggers.len() + kept.len(),
+                wanted: wanting.chain(kept).collect(),
                 failed_total: failing.count(),
                 failed: failures.map(|view| failure_of(view, event)).collect(),
             },
@@ -74,13 +81,9 @@ impl Accepted for Watching {
 
 impl Watching {
     /// Asked of the channel, which alone knows; watched events are rare.
-    fn paused_by_command(&self, table: &Table) -> Vec<SubscriptionKey> {
-        let Some(broker) = table.brokers.get(&self.broker) else {
-            return Vec::new();
-        };
-        let subscriptions = broker.channel.describe().subscriptions;
-        let paused = subscriptions.iter().filter(|it| it.paused);
-        paused.map(|it| it.key).collect()
+    fn subscriptions(&self, table: &Table) -> Vec<SubscriptionStatus> {
+        let broker = table.brokers.get(&self.broker);
+        broker.map_or_else(Vec::new, |it| it.channel.describe().subscriptions)
     }
 }
 
@@ -97,16 +100,4 @@ fn failure_of(view: &TriggerView, event: &Event) -> WatchedFailure {
 
 fn is_one_of(view: &TriggerView, wanted: &[SubscriptionKey]) -> bool {
     view.key().is_some_and(|key| wanted.contains(&key))
-}
-
-fn state_of(view: &TriggerView, paused: &[SubscriptionKey]) -> WatchedState {
-    let unresolved = view
-        .service
-        .as_ref()
-        .is_none_or(|service| service.plan.subscriber.is_none());
-    if view.trigger.settings.paused || unresolved || is_one_of(view, paused) {
-        WatchedState::Waiting
-    } else {
-        WatchedState::Matched
-    }
 }

@@ -49,7 +49,7 @@ async fn a_worker_that_is_faster_than_the_door_is_not_overruled() {
     );
     let judged = Judged {
         triggers_total: 3,
-        wanted: vec![(name("hello"), WatchedState::Matched)],
+        wanted: vec![(name("hello"), None)],
         ..Judged::default()
     };
     list.accepted(&event("1"), &name("orders"), judged);
@@ -129,7 +129,7 @@ async fn what_a_deleted_trigger_had_not_ended_is_settled_and_what_it_had_stays()
     let list = list();
     let tokens = ["1", "2"].map(|id| list.begin(id.to_owned(), "/me".to_owned()));
     for id in ["1", "2"] {
-        let wanted = ["gone", "kept"].map(|it| (name(it), WatchedState::Matched));
+        let wanted = ["gone", "kept"].map(|it| (name(it), None));
         let judged = Judged {
             triggers_total: 2,
             wanted: wanted.to_vec(),

@@ -132,3 +132,36 @@ async fn a_trigger_that_was_deleted_is_told_with_the_events_that_it_cost() {
         assert!(shown.contains(line), "{line}: {shown}");
     }
 }
+
+/// Who asks for something else is told that the event is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_trigger_and_another_source_do_not_hide_that_the_event_is_known() {
+    let other = json!({"filters": [{"exact": {"type": "other"}}]});
+    let slow = json!({"delivery": {"retry": 9, "backoffDelay": "PT1M"}});
+    let scene = Scene::new("asked").await.broker(json!({}));
+    let mut scene = scene.trigger("stays", slow).trigger("gone", other);
+    scene = scene.start().await;
+    scene.subscriber.script("/stays", Answer::status(500));
+    scene.accept(&scene.event("asked-1")).await;
+    await_state(&scene, "asked-1", "stays", "retrying").await;
+    scene.remove_trigger("gone");
+    let gone = format!("{}/gone", scene.namespace);
+    let began = tokio::time::Instant::now();
+    let told = loop {
+        let told = explain(&scene.server, &["asked-1", "--trigger", &gone]);
+        if told.code == Some(1) && told.talk.contains("deleted at") {
+            break told;
+        }
+        assert!(began.elapsed() < crate::scene::PATIENCE, "{}", told.talk);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    let wanted = format!("nothing is known of the event asked-1 and the trigger {gone}");
+    assert!(told.talk.contains(&wanted), "{}", told.talk);
+    let told = explain(&scene.server, &["asked-1", "--source", "/nowhere"]);
+    assert_eq!(told.code, Some(1), "{}", told.talk);
+    assert!(
+        told.talk.contains("the id is known with the source"),
+        "{}",
+        told.talk
+    );
+}

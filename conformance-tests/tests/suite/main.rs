@@ -32,3 +32,4 @@ mod operations;
 mod pausing;
 mod replies;
 mod scene;
+mod waits;

@@ -10,6 +10,7 @@ use crate::cli::validate::Output;
 
 mod attempts;
 mod interference;
+mod missing;
 mod words;
 
 /// Asks the server for the events with this id, and prints what became of each.
@@ -33,7 +34,12 @@ pub(super) async fn execute(
     }
     if stories.events.is_empty() {
         let trigger = args.trigger().map(|it| it.to_string());
-        let (message, next) = words::nothing(id, trigger.as_deref(), &stories);
+        let asked = words::Asked {
+            id,
+            source: args.source.as_deref(),
+            trigger: trigger.as_deref(),
+        };
+        let (message, next) = words::nothing(&asked, &stories);
         return Err(Failure::new(Exit::Failed, message, next));
     }
     Ok(())

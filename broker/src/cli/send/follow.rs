@@ -107,26 +107,27 @@ fn was_tried(trigger: &WatchedTrigger) -> bool {
 }
 
 fn tell_matches(report: &WatchReport, event: &Event, console: &mut Console) -> Result<(), Failure> {
-    if !report.triggers.is_empty() {
-        let names: Vec<String> = report
-            .triggers
-            .iter()
-            .map(|it| crate::logging::visible(&it.name, 253).to_string())
-            .collect();
-        console.print(format_args!(
-            "matched {} of {} triggers: {}",
-            names.len(),
+    let (kept, matched): (Vec<_>, Vec<_>) = report.triggers.iter().partition(|it| it.undecided);
+    let names: Vec<String> = matched
+        .iter()
+        .map(|it| crate::logging::visible(&it.name, 253).to_string())
+        .collect();
+    match names.len() {
+        0 => console.print(format_args!(
+            "no trigger matched (0 of {})",
+            report.triggers_total
+        ))?,
+        number => console.print(format_args!(
+            "matched {number} of {} triggers: {}",
             report.triggers_total,
             names.join(", ")
-        ))?;
-        return tell_failures(report, console);
+        ))?,
     }
-    console.print(format_args!(
-        "no trigger matched (0 of {})",
-        report.triggers_total
-    ))?;
-    // One that failed is most likely the one that was meant.
-    if report.failed_total == 0 {
+    for trigger in &kept {
+        console.print(words::undecided(trigger))?;
+    }
+    // One that failed, or is not in force, is most likely the one that was meant.
+    if report.triggers.is_empty() && report.failed_total == 0 {
         console.say(format_args!(
             "to route it:\n  {}",
             words::routing(

@@ -32,7 +32,7 @@ impl Bench {
         let event = Event::builder("1", "/test", "t").build().unwrap();
         let judged = Judged {
             triggers_total: 1,
-            wanted: vec![(trigger.clone(), WatchedState::Matched)],
+            wanted: vec![(trigger.clone(), None)],
             ..Judged::default()
         };
         watches.accepted(&event, &trigger, judged);

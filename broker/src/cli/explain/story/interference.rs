@@ -1,7 +1,7 @@
 //! What operators did to an event, as lines: commands, and triggers that are no more.
 
 use super::attempts::{AttemptLine, when};
-use crate::api::{CommandWord, StoryDeletion, Time, TriggerStory};
+use crate::api::{CommandWord, Decision, StoryDeletion, Time, TriggerStory};
 use crate::cli::console::{Console, Tone};
 use crate::cli::table::count;
 use crate::logging::visible;
@@ -35,6 +35,9 @@ pub(super) fn commands(
 
 /// Where the story of a trigger stems from, when no filter says it.
 pub(super) fn as_recorded(trigger: &TriggerStory, accepted_at: Option<Time>) -> String {
+    if trigger.decision == Decision::Undecided {
+        return "nobody can tell yet whether it wants the event, which is kept for it".to_owned();
+    }
     match (trigger.exists, trigger.deleted_at) {
         (true, _) => "as recorded".to_owned(),
         (false, Some(at)) => format!("as recorded; deleted at {}", when(at, accepted_at)),

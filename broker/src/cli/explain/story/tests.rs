@@ -218,7 +218,12 @@ fn an_unknown_id_says_how_far_back_is_known() {
     ] {
         let stories = json!({"events": [], "histories": [history]});
         let stories: Stories = serde_json::from_value(stories).unwrap();
-        let (message, next) = words::nothing("e\u{1b}1", None, &stories);
+        let asked = words::Asked {
+            id: "e\u{1b}1",
+            source: None,
+            trigger: None,
+        };
+        let (message, next) = words::nothing(&asked, &stories);
         assert_eq!(
             message,
             "no history knows of an event with the id e\\u{1b}1"
@@ -261,5 +266,47 @@ fn an_id_and_a_file_are_not_asked_about_together() {
     ] {
         let all = ["sluicegate"].iter().chain(words);
         assert!(Cli::try_parse_from(all).is_err(), "{words:?}");
+    }
+}
+
+#[test]
+fn an_event_that_is_known_otherwise_is_not_denied() {
+    let at = "2026-01-05T12:10:00.000Z";
+    for (source, trigger, deleted_at, message, next) in [
+        (
+            Some("/other"),
+            None,
+            None,
+            "no event with the id e1 has the source /other",
+            "the id is known with the source /shop",
+        ),
+        (
+            Some("/shop"),
+            Some("gone"),
+            Some(at),
+            "nothing is known of the event e1 and the trigger gone",
+            "the event is known; the trigger was deleted at 2026-01-05T12:10:00.000Z",
+        ),
+        (
+            None,
+            Some("billing"),
+            None,
+            "nothing is known of the event e1 and the trigger billing",
+            "the event is known; leave --trigger out",
+        ),
+    ] {
+        let others = json!([{"broker": "shop/orders", "position": "2", "source": "/shop"}]);
+        let stories = json!({"events": [], "histories": [reach(json!([]))], "others": others,
+            "triggerDeletedAt": deleted_at});
+        let stories: Stories = serde_json::from_value(stories).unwrap();
+        let id = "e1";
+        let asked = words::Asked {
+            id,
+            source,
+            trigger,
+        };
+        let told = words::nothing(&asked, &stories);
+        assert_eq!(told.0, message);
+        assert!(told.1.starts_with(next), "{}", told.1);
     }
 }

@@ -2,9 +2,9 @@
 
 use super::attempts::{self, when};
 use super::interference;
-use crate::api::{
-    Decision, FilterPart, HistoryReach, Stories, Story, StoryState, Time, TriggerStory,
-};
+use super::missing::remarks;
+pub(super) use super::missing::{Asked, nothing};
+use crate::api::{Decision, FilterPart, Stories, Story, StoryState, Time, TriggerStory};
 use crate::cli::arguments::spoken;
 use crate::cli::console::{Console, Tone};
 use crate::cli::exit::Failure;
@@ -16,7 +16,7 @@ use crate::reasons::SHOWN_BYTES_MAX;
 use sluicegate_filter::Outcome;
 
 /// How much of a sentence from the server is shown, in bytes.
-const SENTENCE_BYTES_MAX: usize = 400;
+pub(super) const SENTENCE_BYTES_MAX: usize = 400;
 
 /// Prints each event, and what is missing.
 pub(super) fn show(id: &str, stories: &Stories, console: &mut Console) -> Result<(), Failure> {
@@ -132,6 +132,7 @@ fn show_trigger(
         Decision::Match => (Tone::Good, "MATCH"),
         Decision::NoMatch => (Tone::Faint, "no   "),
         Decision::Error => (Tone::Bad, "error"),
+        Decision::Undecided => (Tone::Warning, "?    "),
     };
     let name = visible(&trigger.name, SHOWN_BYTES_MAX).to_string();
     let mut before = format!("trigger  {name:<width$}  {}   ", console.paint(tone, word));
@@ -170,6 +171,9 @@ fn standing(trigger: &TriggerStory, day: Option<Time>) -> Option<(Tone, String)>
         .map(|since| format!("{}  ", when(since, day)))
         .unwrap_or_default();
     match trigger.state {
+        Some(StoryState::Waiting | StoryState::Retrying) if trigger.reason.is_some() => {
+            Some((Tone::Warning, format!("waits ({reason}): {detail}")))
+        }
         Some(StoryState::Waiting) if trigger.recorded => {
             let commanded = !trigger.commands.is_empty();
             commanded.then(|| (Tone::Faint, "waits to be sent".to_owned()))
@@ -203,6 +207,7 @@ fn standing(trigger: &TriggerStory, day: Option<Time>) -> Option<(Tone, String)>
             Tone::Bad,
             format!("{since}cancelled: the trigger was deleted before it was through with it"),
         )),
+        None if trigger.reason.is_some() => Some((Tone::Faint, detail.to_string())),
         None if trigger.decision == Decision::Match => Some((
             Tone::Faint,
             "matches by the filter in force now, and did not when the event was stored".to_owned(),
@@ -217,118 +222,13 @@ fn line_of(part: &FilterPart) -> Line {
         outcome: part.outcome.map(|outcome| match outcome {
             Decision::Match => Outcome::Match,
             Decision::NoMatch => Outcome::NoMatch,
-            Decision::Error => Outcome::Error,
+            Decision::Error | Decision::Undecided => Outcome::Error,
         }),
         text: visible(&part.text, SENTENCE_BYTES_MAX).to_string(),
         found: part.found.clone().unwrap_or_default(),
         has_decided: part.decided,
         has_decided_alone: part.decided_alone,
     }
-}
-
-/// What may be missing from the stories, in sentences.
-fn remarks(history: &HistoryReach, stories: &Stories) -> Vec<String> {
-    let broker = visible(&history.broker, SHOWN_BYTES_MAX);
-    let stories = || {
-        stories
-            .events
-            .iter()
-            .filter(|it| it.broker == history.broker)
-    };
-    let mut remarks = Vec::new();
-    if stories().any(|it| it.gaps) {
-        remarks.push(format!(
-            "the story has gaps: {}",
-            gaps_of(history, stories().filter_map(|it| it.accepted_at).min())
-        ));
-    }
-    if stories().any(|it| it.lost) {
-        remarks.push(format!(
-            "{broker} has lost the event to damage of its store: a trigger that had not had it will not \
-             get it"
-        ));
-    }
-    if stories().any(|it| !it.retained && !it.lost) {
-        remarks.push(format!(
-            "{broker} no longer has the event: triggers that did not want it are not shown"
-        ));
-    }
-    if history.cut {
-        remarks.push(format!("{broker} has more on this id than is shown"));
-    }
-    if history.behind {
-        remarks.push(format!(
-            "the latest records of {broker} are still being written"
-        ));
-    }
-    let notes = history.notes.iter();
-    remarks.extend(notes.map(|note| visible(note, SENTENCE_BYTES_MAX).to_string()));
-    remarks
-}
-
-/// The gaps from `since` on.
-fn gaps_of(history: &HistoryReach, since: Option<Time>) -> String {
-    const SHOWN_MAX: usize = 3;
-    let gaps = history.gaps.iter();
-    let mut gaps: Vec<_> = gaps
-        .filter(|it| since.is_none_or(|since| it.to >= since))
-        .collect();
-    let more = gaps.len().saturating_sub(SHOWN_MAX);
-    gaps.drain(..more);
-    let mut words: Vec<String> = gaps
-        .into_iter()
-        .map(|gap| {
-            let what = match (gap.records, gap.cause.as_str()) {
-                (Some(records), _) => format!("{} records were left out", count(records)),
-                (None, "crash") => "the process ended before it wrote what was recorded".to_owned(),
-                (None, _) => "what was written is damaged".to_owned(),
-            };
-            match gap.to.0.0 {
-                u64::MAX => what,
-                _ => format!("{what} between {} and {}", gap.from, gap.to),
-            }
-        })
-        .collect();
-    if more > 0 {
-        words.push(format!("and {more} times before"));
-    }
-    words.join("; ")
-}
-
-/// What is said where no event was found.
-pub(super) fn nothing(id: &str, trigger: Option<&str>, stories: &Stories) -> (String, String) {
-    let id = visible(id, SHOWN_BYTES_MAX);
-    let message = match trigger {
-        None => format!("no history knows of an event with the id {id}"),
-        Some(trigger) => {
-            format!("no history knows of an event with the id {id} and the trigger {trigger}")
-        }
-    };
-    let histories = &stories.histories;
-    if histories.is_empty() {
-        return (
-            message,
-            "no broker is served; see `sluicegate get brokers`".to_owned(),
-        );
-    }
-    let reach = histories.iter().map(|history| {
-        let broker = visible(&history.broker, SHOWN_BYTES_MAX);
-        match (history.enabled, history.since) {
-            (false, _) => format!("{broker} keeps none (`history.enabled` is false)"),
-            (true, None) => format!("that of {broker} is empty"),
-            (true, Some(since)) => format!("that of {broker} reaches back to {since}"),
-        }
-    });
-    let mut next = reach.collect::<Vec<_>>().join("; ");
-    for history in histories {
-        if !history.gaps.is_empty() {
-            next.push_str(&format!("; it has gaps: {}", gaps_of(history, None)));
-        }
-        for note in &history.notes {
-            next.push_str(&format!("; {}", visible(note, SENTENCE_BYTES_MAX)));
-        }
-    }
-    (message, next)
 }
 
 /// How long after its acceptance something happened to an event.

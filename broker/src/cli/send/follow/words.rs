@@ -12,6 +12,8 @@ use crate::logging::visible;
 const NAME_WIDTH_MIN: usize = 12;
 /// What is shown of a reason or a URL from the server.
 const SHOWN_BYTES_MAX: usize = 256;
+/// What is shown of a sentence that says what an event waits for.
+const DETAIL_BYTES_MAX: usize = 1_024;
 
 /// What is told of one trigger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +71,7 @@ fn line(name: String, trigger: &WatchedTrigger) -> Line {
             visible(&shown_url(&attempt.url), SHOWN_BYTES_MAX),
             follow_up(trigger, attempt)
         ),
-        None => without_attempt(trigger.state).to_owned(),
+        None => without_attempt(trigger),
     };
     Line {
         name,
@@ -120,14 +122,33 @@ fn kept(trigger: &WatchedTrigger) -> String {
     }
 }
 
-fn without_attempt(state: WatchedState) -> &'static str {
-    match state {
+fn without_attempt(trigger: &WatchedTrigger) -> String {
+    let told = match trigger.state {
         WatchedState::Matched | WatchedState::Retrying => "no attempt yet",
-        WatchedState::Waiting => "waits: the trigger is paused, or its subscriber has no address",
+        WatchedState::Waiting => return waits(trigger),
         WatchedState::Delivered => "delivered",
         WatchedState::DeadLettered => "sent to the dead-letter sink without an attempt",
         WatchedState::Parked => "kept as a dead letter without an attempt",
         WatchedState::Discarded => "discarded without an attempt",
+    };
+    told.to_owned()
+}
+
+/// `late waits (ManifestInvalid): …`: of a trigger for which the event is kept until it can say whether
+/// it wants it.
+pub(super) fn undecided(trigger: &WatchedTrigger) -> String {
+    let name = visible(&trigger.name, SHOWN_BYTES_MAX);
+    format!("kept for {name}, which {}", waits(trigger))
+}
+
+/// `waits (Paused): it was paused by command; …`
+fn waits(trigger: &WatchedTrigger) -> String {
+    let shown = |text: &str| visible(text, DETAIL_BYTES_MAX).to_string();
+    match (&trigger.reason, &trigger.detail) {
+        (Some(reason), Some(detail)) => format!("waits ({}): {}", shown(reason), shown(detail)),
+        (Some(reason), None) => format!("waits ({})", shown(reason)),
+        // An older server does not say why.
+        (None, _) => "waits: the trigger is paused, or its subscriber has no address".to_owned(),
     }
 }
 
@@ -259,6 +280,9 @@ mod tests {
             namespace: "default".to_owned(),
             name: "hello".to_owned(),
             state,
+            reason: None,
+            detail: None,
+            undecided: false,
             sink_retry_in_ms: None,
             attempts,
         }
@@ -325,6 +349,17 @@ mod tests {
             assert_eq!(told[0].is_delivered, is_delivered, "{state:?}");
             assert_eq!(told[0].story, story);
         }
+    }
+
+    #[test]
+    fn an_event_that_waits_says_for_what() {
+        let mut held = trigger(WatchedState::Waiting, Vec::new());
+        held.reason = Some("ManifestInvalid".to_owned());
+        held.detail = Some("a.yaml:3:1: `filtres` is not known".to_owned());
+        assert_eq!(
+            lines(std::slice::from_ref(&held), "default")[0].story,
+            "waits (ManifestInvalid): a.yaml:3:1: `filtres` is not known"
+        );
     }
 
     #[test]

@@ -1,0 +1,200 @@
+//! What triggers have to do with an event beyond what was recorded: how those in force judge it, and
+//! what holds them back now.
+
+use std::collections::BTreeMap;
+
+use sluicegate_channels::{SubscriptionStatus, Timestamp};
+use sluicegate_event::Event;
+use sluicegate_filter::explain::explain;
+use sluicegate_resources::{ObjectName, StartAt};
+
+use crate::api::{Decision, FilterPart, Story, StoryQuery, StoryState, Time, TriggerStory};
+use crate::filter_lines::lines;
+use crate::registry::holding::Hold;
+use crate::registry::{KeptTrigger, RunningBroker, Table, TriggerView};
+
+/// Triggers of which nothing is recorded are told up to this many, for one event.
+const TRIGGERS_MAX: usize = 200;
+/// Why a trigger was not given an event that it would want.
+const NOT_BEGUN: &str = "NotBegun";
+
+/// A broker's triggers as they stand, beside one of its events.
+#[derive(Debug)]
+pub(super) struct Beside<'a> {
+    pub(super) broker: &'a RunningBroker,
+    pub(super) table: &'a Table,
+    pub(super) query: &'a StoryQuery,
+    /// The event, if the channel still has it, and when it was accepted.
+    pub(super) event: Option<(Timestamp, &'a Event)>,
+    /// When this process began.
+    pub(super) began: Timestamp,
+    /// The subscriptions of the broker's channel.
+    pub(super) subscriptions: Vec<SubscriptionStatus>,
+}
+
+impl Beside<'_> {
+    /// Adds to `triggers`, of which something is recorded, what can be found out now.
+    pub(super) fn complete(
+        &self,
+        story: &mut Story,
+        mut triggers: BTreeMap<String, TriggerStory>,
+    ) -> BTreeMap<String, TriggerStory> {
+        // Counted before those that nobody asked for are left out.
+        let recorded = triggers.len() as u64;
+        let are_all_known = story.matched.is_some_and(|matched| matched <= recorded);
+        triggers.retain(|name, _| self.is_asked(name));
+        story.deletions.retain(|it| self.is_asked(&it.trigger));
+        for view in self.table.triggers_of(&self.broker.name) {
+            let name = &view.trigger.metadata.name.name;
+            if !self.is_asked(name) {
+                continue;
+            }
+            match triggers.get_mut(name) {
+                Some(known) => self.go_on(view, known),
+                None => {
+                    let judged = self.judged(view, are_all_known);
+                    add(story, &mut triggers, judged);
+                }
+            }
+        }
+        for (name, kept) in self.table.kept_of(&self.broker.name) {
+            if !self.is_asked(&name.name) {
+                continue;
+            }
+            match triggers.get_mut(&name.name) {
+                Some(known) => {
+                    known.exists = true;
+                    known.is_held(Hold::of_kept(kept));
+                }
+                None => {
+                    let waiting = self.kept_for(name, kept, are_all_known);
+                    add(story, &mut triggers, waiting);
+                }
+            }
+        }
+        triggers
+    }
+
+    fn is_asked(&self, trigger: &str) -> bool {
+        self.query.is_of(&self.broker.name.namespace, trigger)
+    }
+
+    fn status(&self, view: &TriggerView) -> Option<&SubscriptionStatus> {
+        let key = view.service.as_ref()?.key;
+        self.subscriptions.iter().find(|it| it.key == key)
+    }
+
+    /// A trigger in force of which something is recorded.
+    fn go_on(&self, view: &TriggerView, known: &mut TriggerStory) {
+        known.exists = true;
+        if let Some((_, event)) = self.event {
+            known.filter = parts(view, event).1;
+        }
+        known.is_held(Hold::of(view, self.status(view)));
+    }
+
+    /// A trigger in force of which nothing is recorded, as its filter judges now. Whoever else would
+    /// match now did not when the event was stored, where all who did are known.
+    fn judged(&self, view: &TriggerView, are_all_known: bool) -> Option<TriggerStory> {
+        let (accepted_at, event) = self.event?;
+        let name = &view.trigger.metadata.name;
+        let (decision, filter) = parts(view, event);
+        let status = self.status(view);
+        let mut story = TriggerStory {
+            exists: true,
+            filter,
+            ..TriggerStory::named(&name.namespace, &name.name, decision)
+        };
+        if decision != Decision::Match {
+            return Some(story);
+        }
+        let begins_at = begins_at(view).filter(|at| *at > accepted_at);
+        if let Some(begins_at) = begins_at {
+            story.reason = Some(NOT_BEGUN.to_owned());
+            story.detail = Some(format!(
+                "it begins with what is accepted at {} or later, so it was not given this event",
+                Time(begins_at)
+            ));
+        } else if !are_all_known || status.is_some_and(|it| is_unread(it, accepted_at)) {
+            story.state = Some(StoryState::Waiting);
+            story.is_held(Hold::of(view, status));
+        }
+        Some(story)
+    }
+
+    /// A trigger that is not in force, if the event is kept for it.
+    fn kept_for(
+        &self,
+        name: &ObjectName,
+        kept: &KeptTrigger,
+        are_all_known: bool,
+    ) -> Option<TriggerStory> {
+        let (accepted_at, _) = self.event?;
+        let subscription = &kept.place.as_ref()?.subscription;
+        let mut subscriptions = self.subscriptions.iter();
+        let status = subscriptions.find(|it| it.name == *subscription)?;
+        // Before that it was in force, and was counted where it wanted the event.
+        let is_of_before = accepted_at < self.began;
+        if !is_unread(status, accepted_at) || (is_of_before && are_all_known) {
+            return None;
+        }
+        let mut story = TriggerStory {
+            exists: true,
+            state: Some(StoryState::Waiting),
+            ..TriggerStory::named(&name.namespace, &name.name, Decision::Undecided)
+        };
+        story.is_held(Hold::of_kept(kept));
+        Some(story)
+    }
+}
+
+fn add(
+    story: &mut Story,
+    triggers: &mut BTreeMap<String, TriggerStory>,
+    added: Option<TriggerStory>,
+) {
+    let Some(added) = added else { return };
+    if triggers.len() >= TRIGGERS_MAX {
+        story.triggers_left_out += 1;
+    } else {
+        triggers.insert(added.name.clone(), added);
+    }
+}
+
+impl TriggerStory {
+    /// What is not through with the event waits for that.
+    fn is_held(&mut self, hold: Option<Hold>) {
+        let Some(hold) = hold else { return };
+        if matches!(self.state, Some(StoryState::Waiting | StoryState::Retrying)) {
+            self.reason = Some(hold.reason.to_owned());
+            self.detail = Some(hold.detail);
+        }
+    }
+}
+
+/// Whether an event that was accepted then may not have been read for the subscription yet, so that
+/// the filter in force when it is decides.
+fn is_unread(status: &SubscriptionStatus, accepted_at: Timestamp) -> bool {
+    let oldest = status.oldest_pending_accepted_at;
+    status.unread > 0 && oldest.is_some_and(|oldest| oldest <= accepted_at)
+}
+
+/// Before when a trigger was given nothing. One that begins with the latest does so when it is first
+/// seen, which is when its uid is made.
+fn begins_at(view: &TriggerView) -> Option<Timestamp> {
+    match view.trigger.settings.start {
+        StartAt::Earliest => None,
+        StartAt::Time(millis) => Some(Timestamp(millis)),
+        StartAt::Latest => {
+            let service = view.service.as_ref()?;
+            let uid = ulid::Ulid::from_string(&service.uid).ok()?;
+            Some(Timestamp(uid.timestamp_ms()))
+        }
+    }
+}
+
+fn parts(view: &TriggerView, event: &Event) -> (Decision, Vec<FilterPart>) {
+    let explanation = explain(&view.trigger.filters, event);
+    let parts = lines(&explanation).into_iter().map(FilterPart::from);
+    (explanation.outcome.into(), parts.collect())
+}
