@@ -36,8 +36,8 @@ use sluicegate_resources::ObjectName;
 use self::disk::{Disk, Place};
 pub use self::found::Found;
 pub use self::record::{
-    Accepted, Attempt, Command, Commanded, Deleted, End, Ended, Gap, GapCause, Judged, Mark,
-    Record, Replied, What,
+    Accepted, Attempt, Command, Commanded, Deleted, End, Ended, Gap, GapCause, Judged, Letter,
+    Mark, Record, Replied, What,
 };
 pub use self::recorder::{Judging, Recorder};
 pub use self::recording::Stored;

@@ -18,7 +18,7 @@ use sluicegate_resources::ObjectName;
 use super::find;
 use super::{Admin, bad_call, body, no_object};
 use crate::api;
-use crate::history::{Commanded, Mark};
+use crate::history::{Commanded, Letter, Mark};
 use crate::operations::choice;
 use crate::operations::letters::End;
 use crate::registry::TriggerStore;
@@ -168,21 +168,25 @@ async fn end(admin: &Admin, body: Body, how: End) -> Result<Response, Box<Respon
         position,
     };
     let known = match store.history {
-        Some(history) => at(&store, position).await.map(|it| (history, it.event)),
+        Some(history) => at(&store, position).await.map(|it| (history, it)),
         None => None,
     };
     let began = known.as_ref().map(|(history, _)| history.now());
     match how.put(&**store.channel, &key).await {
         Ok(true) => {
-            if let (Some((history, event)), Some(at)) = (known, began) {
+            if let (Some((history, letter)), Some(at)) = (known, began) {
                 let commanded = Commanded {
                     position,
                     trigger: &name.name,
                     at,
                     command: how.command(),
                     operation: "",
+                    letter: Some(Letter {
+                        parked_at: letter.parked_at,
+                        reason: letter.reason.kind,
+                    }),
                 };
-                history.commanded(Mark::of_event(&event), commanded);
+                history.commanded(Mark::of_event(&letter.event), commanded);
             }
             tracing::info!(trigger = %name, %position, "{}", done(how));
             Ok(Json(api::DeadLetterDone { done: 1 }).into_response())

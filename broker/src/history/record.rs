@@ -109,7 +109,7 @@ pub enum What<'a> {
 pub struct Accepted<'a> {
     /// Where.
     pub position: Position,
-    /// When the store said so.
+    /// When it was given to the store.
     pub at: Timestamp,
     /// How long the store took, in microseconds.
     pub took_us: u64,
@@ -222,6 +222,18 @@ pub struct Commanded<'a> {
     pub command: Command,
     /// The id of the operation that did it; empty when the event was named by itself.
     pub operation: &'a str,
+    /// The dead letter that it was, where the command took it out of the store.
+    pub letter: Option<Letter<'a>>,
+}
+
+/// A dead letter that a command was carried out on. Kept with the command: what the command causes may
+/// be recorded before it, and what had parked the letter may be older than the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Letter<'a> {
+    /// When it was parked, as its channel has it.
+    pub parked_at: Timestamp,
+    /// Why, in a word.
+    pub reason: &'a str,
 }
 
 /// What can be commanded of an event.

@@ -16,7 +16,7 @@ use super::choice::{LetterChoice, Meant};
 use super::pace::{Halt, Pace};
 use super::{Ended, Progress};
 use crate::api::{Conduct, OperationKind};
-use crate::history::{Command, Commanded, History, Mark};
+use crate::history::{Command, Commanded, History, Letter, Mark};
 use crate::registry::Table;
 use crate::registry::letters::letters_after;
 
@@ -64,8 +64,26 @@ struct Lying {
     history: Option<Arc<History>>,
 }
 
-/// A letter that is meant, and what stands for its event in the history.
-type Chosen = (DeadLetterKey, Mark);
+/// A letter that is meant, without its event.
+#[derive(Debug)]
+struct Chosen {
+    key: DeadLetterKey,
+    /// What stands for its event in the history.
+    mark: Mark,
+    parked_at: Timestamp,
+    reason: &'static str,
+}
+
+impl From<DeadLetter> for Chosen {
+    fn from(letter: DeadLetter) -> Self {
+        Chosen {
+            mark: Mark::of_event(&letter.event),
+            key: letter.key,
+            parked_at: letter.parked_at,
+            reason: letter.reason.kind,
+        }
+    }
+}
 
 /// Which letters, and what becomes of them.
 #[derive(Debug)]
@@ -204,7 +222,7 @@ impl Run<'_> {
                 progress.looked_at += 1;
                 self.unseen = self.unseen.saturating_sub(1);
                 match letters.choice.judge(&letter) {
-                    Meant::Yes => chosen.push((letter.key, Mark::of_event(&letter.event))),
+                    Meant::Yes => chosen.push(letter.into()),
                     Meant::No => progress.skipped += 1,
                     Meant::Undecided => {
                         progress.skipped += 1;
@@ -267,21 +285,25 @@ impl Run<'_> {
     async fn put_some(&self, lying: &Lying, chosen: &[Chosen]) -> Vec<Result<bool, StoreError>> {
         let end = self.letters.end;
         let at = lying.history.as_ref().map(|it| it.now());
-        let putting = chosen.iter().map(|(key, _)| end.put(&*lying.channel, key));
+        let putting = chosen.iter().map(|it| end.put(&*lying.channel, &it.key));
         let ended = join_all(putting).await;
         let (Some(history), Some(at)) = (&lying.history, at) else {
             return ended;
         };
-        for ((key, mark), ended) in chosen.iter().zip(&ended) {
+        for (chosen, ended) in chosen.iter().zip(&ended) {
             if *ended == Ok(true) {
                 let commanded = Commanded {
-                    position: key.position,
+                    position: chosen.key.position,
                     trigger: &lying.trigger.name,
                     at,
                     command: end.command(),
                     operation: self.id,
+                    letter: Some(Letter {
+                        parked_at: chosen.parked_at,
+                        reason: chosen.reason,
+                    }),
                 };
-                history.commanded(*mark, commanded);
+                history.commanded(chosen.mark, commanded);
             }
         }
         ended

@@ -409,6 +409,7 @@ impl Walks<'_> {
                 at,
                 command: Command::Replay,
                 operation: self.id,
+                letter: None,
             };
             history.commanded(*mark, commanded);
         }

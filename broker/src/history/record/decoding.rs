@@ -5,7 +5,8 @@ use sluicegate_channels::{Position, Timestamp};
 use super::bytes::Fields;
 use super::{
     ACCEPTED, ATTEMPT, Accepted, Attempt, COMMANDED, Command, Commanded, DELETED, Deleted, ENDED,
-    End, Ended, GAP, Gap, GapCause, HEADER_BYTES, Judged, Mark, REPLIED, Record, Replied, What,
+    End, Ended, GAP, Gap, GapCause, HEADER_BYTES, Judged, Letter, Mark, REPLIED, Record, Replied,
+    What,
 };
 
 /// A record that has not been looked into.
@@ -146,6 +147,15 @@ fn commanded<'a>(it: &mut Fields<'a>) -> Option<Commanded<'a>> {
         },
         trigger: it.text()?,
         operation: it.text()?,
+        letter: letter(it),
+    })
+}
+
+/// Earlier versions wrote none.
+fn letter<'a>(it: &mut Fields<'a>) -> Option<Letter<'a>> {
+    Some(Letter {
+        parked_at: Timestamp(it.number()?),
+        reason: it.text()?,
     })
 }
 

@@ -95,6 +95,10 @@ impl What<'_> {
                 put_number(command, out);
                 put_text(it.trigger, out);
                 put_text(it.operation, out);
+                if let Some(letter) = it.letter {
+                    put_number(letter.parked_at.0, out);
+                    put_text(letter.reason, out);
+                }
             }
             What::Deleted(it) => {
                 put_number(it.at.0, out);

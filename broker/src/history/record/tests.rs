@@ -49,6 +49,10 @@ fn every_kind() -> Vec<What<'static>> {
             cause,
         })
     };
+    let letter = Letter {
+        parked_at: WHEN,
+        reason: "refused",
+    };
     let commanded = |command, operation| {
         What::Commanded(Commanded {
             position: AT,
@@ -56,6 +60,7 @@ fn every_kind() -> Vec<What<'static>> {
             at: WHEN,
             command,
             operation,
+            letter: (command != Command::Replay).then_some(letter),
         })
     };
     vec![

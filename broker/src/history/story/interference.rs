@@ -19,12 +19,20 @@ pub(super) fn commanded(story: &mut TriggerStory, it: &Commanded<'_>) {
     }
     let operation = Some(it.operation.to_owned()).filter(|it| !it.is_empty());
     let was_parked = story.state == Some(StoryState::Parked);
+    let (parked_at, reason) = match it.letter {
+        Some(letter) => (Some(Time(letter.parked_at)), Some(letter.reason.to_owned())),
+        // As earlier versions recorded it.
+        None => (
+            story.since.filter(|_| was_parked),
+            story.reason.clone().filter(|_| was_parked),
+        ),
+    };
     story.commands.push(StoryCommand {
         at: Time(it.at),
         what: it.command.into(),
         operation,
-        parked_at: story.since.filter(|_| was_parked),
-        reason: story.reason.clone().filter(|_| was_parked),
+        parked_at,
+        reason,
     });
     let is_over = story.since.is_some_and(|since| since.0 >= it.at);
     match it.command {

@@ -1,4 +1,4 @@
-use super::super::record::{Command, Commanded, Deleted, GapCause, Judged, Mark};
+use super::super::record::{Command, Commanded, Deleted, GapCause, Judged, Letter, Mark};
 use super::*;
 
 fn at(offset: u64) -> Position {
@@ -200,6 +200,7 @@ fn commanded(command: Command, ms: u64, operation: &'static str) -> What<'static
         at: Timestamp(ms),
         command,
         operation,
+        letter: None,
     })
 }
 
@@ -230,7 +231,7 @@ fn what_was_commanded_is_told_with_who_did_it_and_what_it_ended() {
             StoryState::Waiting,
             false,
         ),
-        // What it caused was recorded before it.
+        // What it caused was recorded before it, by an earlier version.
         (
             vec![
                 parked,
@@ -253,6 +254,41 @@ fn what_was_commanded_is_told_with_who_did_it_and_what_it_ended() {
     }
     let by_name = told(&[("/shop", commanded(discard, 1, ""))]);
     assert_eq!(by_name[0].triggers["billing"].commands[0].operation, None);
+}
+
+/// Both are there whatever was recorded before the command, or is not in the history any more.
+#[test]
+fn a_command_says_since_when_the_letter_lay_and_why() {
+    let parked = ended(End::Parked { retry_at: None });
+    let redriven = match commanded(Command::Redrive, 5_000, "op") {
+        What::Commanded(it) => What::Commanded(Commanded {
+            letter: Some(Letter {
+                parked_at: Timestamp(4_000),
+                reason: "exhausted",
+            }),
+            ..it
+        }),
+        other => other,
+    };
+    let taken = match attempt(1, Reason::Ok, None) {
+        What::Attempt(it) => What::Attempt(Attempt {
+            at: Timestamp(6_000),
+            ..it
+        }),
+        other => other,
+    };
+    for records in [
+        vec![parked, redriven],
+        vec![parked, taken, redriven],
+        vec![taken, redriven],
+        vec![redriven, taken],
+    ] {
+        let records: Vec<_> = records.iter().map(|it| ("/shop", *it)).collect();
+        let all = told(&records);
+        let command = &all[0].triggers["billing"].commands[0];
+        assert_eq!(command.parked_at, Some(Time(Timestamp(4_000))));
+        assert_eq!(command.reason.as_deref(), Some("exhausted"));
+    }
 }
 
 #[test]
