@@ -171,6 +171,7 @@ async fn complete(
     story.lost = event.is_none() && is_latest && is_lost(&*broker.channel, told_at).await;
     let beside = Beside {
         broker,
+        position: told_at,
         table,
         query,
         event: event.as_ref().map(|(at, event)| (at.0, &**event)),
@@ -209,13 +210,14 @@ async fn is_lost(channel: &dyn Channel, position: Position) -> bool {
     oldest.is_ok_and(|page| page.events.first().is_some_and(|it| it.position < position))
 }
 
-/// What the records do not tell, where the acceptance is not among them.
+/// What the channel has of it, which holds where the acceptance is not among the records.
 fn fill_in(story: &mut Story, event: &Event, accepted_at: Time) {
     story.source = Some(event.source().to_owned());
     story.ty = Some(event.ty().to_owned());
     story.data_content_type = event.data_content_type().map(str::to_owned);
     story.data_bytes = Some(event.data().as_bytes().len() as u64);
-    story.accepted_at.get_or_insert(accepted_at);
+    // The channel's word is what dead letters are shown with, and ages go by.
+    story.accepted_at = Some(accepted_at);
 }
 
 /// Ids make replies easier to follow than positions.

@@ -62,7 +62,7 @@ async fn store(
     admission: Admission,
 ) -> Result<Vec<Position>, AppendError> {
     let events = batch.clone();
-    let began = Instant::now();
+    let (began, accepted_at) = (Instant::now(), history.now());
     let storing = async {
         let stored = channel.append(batch, admission).await;
         (stored, JUDGED.with(RefCell::take))
@@ -76,6 +76,7 @@ async fn store(
     for (index, (event, position)) in events.iter().zip(&positions).enumerate() {
         let stored = Stored {
             position: *position,
+            accepted_at,
             took,
             is_reply: matches!(admission, Admission::Internal),
             judged: judged.get(index).copied().filter(|_| is_told),

@@ -57,7 +57,7 @@ impl History {
         let now = self.clock.now();
         let accepted = Accepted {
             position: stored.position,
-            at: now,
+            at: stored.accepted_at,
             took_us: micros(stored.took),
             id: event.id(),
             source: event.source(),
@@ -140,6 +140,8 @@ impl History {
 pub struct Stored {
     /// Where it stands.
     pub position: Position,
+    /// When it was given to the store.
+    pub accepted_at: Timestamp,
     /// How long the store took.
     pub took: Duration,
     /// Whether it is a reply.

@@ -50,6 +50,7 @@ fn at(offset: u64) -> Position {
 
 fn accept(history: &History, id: &str, offset: u64) {
     let stored = Stored {
+        accepted_at: history.now(),
         position: at(offset),
         took: Duration::from_micros(41),
         is_reply: false,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use sluicegate_channels::{SubscriptionStatus, Timestamp};
+use sluicegate_channels::{Position, SubscriptionStatus, Timestamp};
 use sluicegate_event::Event;
 use sluicegate_filter::explain::explain;
 use sluicegate_resources::{ObjectName, StartAt};
@@ -22,6 +22,8 @@ const NOT_BEGUN: &str = "NotBegun";
 #[derive(Debug)]
 pub(super) struct Beside<'a> {
     pub(super) broker: &'a RunningBroker,
+    /// Where the event stands.
+    pub(super) position: Position,
     pub(super) table: &'a Table,
     pub(super) query: &'a StoryQuery,
     /// The event, if the channel still has it, and when it was accepted.
@@ -72,7 +74,34 @@ impl Beside<'_> {
                 }
             }
         }
+        for (name, known) in &mut triggers {
+            self.lies_since(name, known);
+        }
         triggers
+    }
+
+    /// A dead letter has lain since its channel says that it has: what is recorded is when it was known
+    /// to be stored.
+    fn lies_since(&self, trigger: &str, known: &mut TriggerStory) {
+        if known.state != Some(StoryState::Parked) {
+            return;
+        }
+        let name = ObjectName {
+            namespace: self.broker.name.namespace.clone(),
+            name: trigger.to_owned(),
+        };
+        let Some(store) = self.table.store(&name) else {
+            return;
+        };
+        let before = self.position.offset.checked_sub(1);
+        let after = before.map(|offset| Position {
+            offset,
+            ..self.position
+        });
+        let found = store.channel.parked(store.subscription, after, 1);
+        if let Some(letter) = found.first().filter(|it| it.position == self.position) {
+            known.since = Some(Time(letter.parked_at));
+        }
     }
 
     fn is_asked(&self, trigger: &str) -> bool {
