@@ -50,6 +50,8 @@ pub enum AskError {
 pub(super) enum Which<'a> {
     /// The newest of that subject.
     NewestOf(&'a str),
+    /// The one of that sequence.
+    At(u64),
 }
 
 impl AskError {
@@ -123,6 +125,7 @@ impl Link {
             let builder = handle.raw_message_builder();
             let builder = match which {
                 Which::NewestOf(subject) => builder.last_by_subject(subject),
+                Which::At(sequence) => builder.sequence(sequence),
             };
             let error = match builder.send().await {
                 Ok(message) => return Ok(Some(message)),
