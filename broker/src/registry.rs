@@ -48,7 +48,7 @@ pub use operator::{Operator, OperatorOptions, OperatorParts};
 pub use standing::Standing;
 
 use departed::{Account, Departed};
-use lying::Lying;
+use lying::{LookSoon, Lying};
 
 /// The kind of a channel on disk.
 const DISK: &str = "disk";
@@ -231,6 +231,7 @@ pub struct Registry {
     clock: Clock,
     departed: Mutex<Departed>,
     lying: Mutex<Lying>,
+    look_soon: LookSoon,
 }
 
 impl fmt::Debug for Registry {
@@ -249,6 +250,7 @@ impl Registry {
             clock,
             departed: Mutex::default(),
             lying: Mutex::default(),
+            look_soon: LookSoon::default(),
         }
     }
 

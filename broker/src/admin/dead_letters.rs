@@ -174,6 +174,7 @@ async fn end(admin: &Admin, body: Body, how: End) -> Result<Response, Box<Respon
     let began = known.as_ref().map(|(history, _)| history.now());
     match how.put(&**store.channel, &key).await {
         Ok(true) => {
+            admin.registry.look_soon().ask();
             if let (Some((history, letter)), Some(at)) = (known, began) {
                 let commanded = Commanded {
                     position,

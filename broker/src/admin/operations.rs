@@ -63,8 +63,8 @@ pub(super) async fn begin(
     let table = admin.registry.table();
     let now = admin.registry.clock().now();
     let work = match request {
-        OperationRequest::Redrive(request) => letters(End::Redrive, request, &table, now),
-        OperationRequest::Discard(request) => letters(End::Discard, request, &table, now),
+        OperationRequest::Redrive(request) => letters(&admin, End::Redrive, request, &table, now),
+        OperationRequest::Discard(request) => letters(&admin, End::Discard, request, &table, now),
         OperationRequest::Replay(request) => replay(&request, &table, now),
     };
     match work {
@@ -88,6 +88,7 @@ fn not_begun(why: NotBegun) -> Response {
 }
 
 fn letters(
+    admin: &Admin,
     end: End,
     request: LettersRequest,
     table: &Table,
@@ -109,7 +110,14 @@ fn letters(
             return Err(Box::new(no_broker(table, &broker)));
         }
     }
-    let letters = Letters::new(end, choice, request.conduct, table, now);
+    let letters = Letters::new(
+        end,
+        choice,
+        request.conduct,
+        table,
+        now,
+        admin.registry.look_soon(),
+    );
     Ok(Work::Letters(letters))
 }
 

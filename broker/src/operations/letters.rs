@@ -19,6 +19,7 @@ use crate::api::{Conduct, OperationKind};
 use crate::history::{Command, Commanded, History, Letter, Mark};
 use crate::registry::Table;
 use crate::registry::letters::letters_after;
+use crate::registry::lying::LookSoon;
 
 /// Letters that are read at a time, each with its event.
 const PAGE: usize = 64;
@@ -94,6 +95,8 @@ pub struct Letters {
     /// Letters that were parked later are not meant.
     parked_until: Timestamp,
     lying: Vec<Lying>,
+    /// Who is asked to look at what is left once it has ended.
+    look_soon: LookSoon,
 }
 
 impl fmt::Display for Letters {
@@ -110,6 +113,7 @@ impl Letters {
         conduct: Conduct,
         table: &Table,
         now: Timestamp,
+        look_soon: LookSoon,
     ) -> Self {
         let covered = table.stores().filter(|it| choice.covers(it));
         let lying = covered.map(|it| Lying {
@@ -127,6 +131,7 @@ impl Letters {
             choice,
             conduct,
             parked_until: now,
+            look_soon,
         }
     }
 
@@ -141,13 +146,19 @@ impl Letters {
         self,
         id: &str,
         progress: &Progress,
-        mut halt: Halt,
+        halt: Halt,
     ) -> Result<(), Ended> {
+        let ended = self.end_those(id, progress, halt).await;
+        self.look_soon.ask();
+        ended
+    }
+
+    async fn end_those(&self, id: &str, progress: &Progress, mut halt: Halt) -> Result<(), Ended> {
         let mut run = Run {
             unseen: self.lying.iter().map(|it| it.parked).sum(),
             pace: Pace::new(self.conduct.per_second.filter(|_| !self.conduct.dry_run)),
             left_to_do: self.conduct.limit.unwrap_or(u64::MAX),
-            letters: &self,
+            letters: self,
             id,
             progress,
         };

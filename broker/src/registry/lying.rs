@@ -11,17 +11,20 @@ use std::time::Duration;
 
 use sluicegate_channels::{Channel, Timestamp};
 use sluicegate_resources::ObjectName;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::too_old::{Hearer, TooOld, age_max, ages};
 use super::{Registry, RunningBroker, Standing, TriggerStore};
 
 /// From one look to the next.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
-/// The same while letters that are too old keep a broker from taking events, which should end soon
-/// after someone has acted.
+/// The same while letters that are too old keep a broker from taking events. Whoever acts by command
+/// need not wait for it: see [`LookSoon`].
 const LOOK_EVERY_UNATTENDED: Duration = Duration::from_secs(2);
+/// The least between two looks, however often one is asked for.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// Letters that lie longer are worth a line in the log.
 const ALARM_AFTER: Duration = Duration::from_secs(300);
 
@@ -43,20 +46,40 @@ impl LyingOf {
     }
 }
 
+/// Asks for a look as soon as commands have ended letters: while a broker refuses events for them, nobody
+/// should have to wait for the next one.
+#[derive(Clone, Debug, Default)]
+pub struct LookSoon(Arc<Notify>);
+
+impl LookSoon {
+    /// There may be fewer letters than at the last look.
+    pub fn ask(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits until somebody asks, and `at_most` so long.
+    async fn asked(&self, at_most: Duration) {
+        let _asked = timeout(at_most, self.0.notified()).await;
+        sleep(LOOK_PAUSE).await;
+    }
+}
+
 /// Looks again and again, for as long as there is a registry.
 pub async fn watch(registry: Weak<Registry>) {
     let began = Instant::now();
     let mut watched = Watched::default();
     loop {
-        let wait = {
+        let (wait, look_soon) = {
             let Some(registry) = registry.upgrade() else {
                 return;
             };
-            registry
-                .look_at_letters(&mut watched, began.elapsed())
-                .await
+            let look = registry.look_at_letters(&mut watched, began.elapsed());
+            (look.await, registry.look_soon.clone())
         };
-        sleep(wait).await;
+        match wait {
+            LOOK_EVERY_UNATTENDED => look_soon.asked(wait).await,
+            wait => sleep(wait).await,
+        }
     }
 }
 
@@ -147,6 +170,11 @@ impl Registry {
             }
         }
         wait
+    }
+
+    /// By which commands that end letters ask for a look.
+    pub fn look_soon(&self) -> LookSoon {
+        self.look_soon.clone()
     }
 
     /// How long the oldest event in the dead-letter store of a trigger has been parked, as of the last

@@ -163,7 +163,7 @@ fn why(too_old: &[TooOld], age_max: Duration) -> Why {
         detail,
         hint: format!(
             "`sluicegate dead ls {first}` shows them, `sluicegate dead redrive --trigger {first}` \
-             sends them again and `sluicegate dead discard --trigger {first}` ends them; \
+             sends them again and `sluicegate dead discard --trigger {first} --yes` ends them; \
              `deadLetters` of the BrokerConfig says how long they may lie"
         ),
     }

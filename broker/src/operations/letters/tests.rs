@@ -25,6 +25,7 @@ fn letters(store: &Store, end: End, filter: LetterFilter, names: &[&str]) -> Let
         conduct: Conduct::default(),
         parked_until: now,
         lying: lying.collect(),
+        look_soon: LookSoon::default(),
     }
 }
 

@@ -102,6 +102,27 @@ async fn letters_that_are_too_old_keep_new_events_out_until_someone_acts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_broker_takes_events_again_as_soon_as_a_discard_of_what_is_too_old_has_ended() {
+    use crate::operations::choice::LetterChoice;
+    use crate::operations::letters::{End, Letters};
+    use crate::operations::{Operations, Work};
+    let (bench, watching) = lying(WhenExpired::Refuse).await;
+    pass(20 * DAY_MS + 60_000).await;
+    assert!(bench.refused().is_some());
+    let (table, now) = (bench.registry.table(), bench.registry.clock().now());
+    let all = crate::api::LetterFilter::default();
+    let choice = LetterChoice::read(&all, now).unwrap();
+    let (conduct, look_soon) = (Default::default(), bench.registry.look_soon());
+    let letters = Letters::new(End::Discard, choice, conduct, &table, now, look_soon);
+    let operations = Operations::new(bench.registry.clock());
+    operations.begin(Work::Letters(letters)).unwrap();
+    pass(200).await;
+    assert_eq!(bench.books("b").discarded, 2);
+    assert_eq!(bench.refused(), None, "before another look is due");
+    watching.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn letters_that_are_too_old_are_discarded_where_that_is_asked_for_and_told() {
     let (bench, watching) = lying(WhenExpired::Discard).await;
     pass(20 * DAY_MS - 60_000).await;
