@@ -142,12 +142,7 @@ impl Letters {
         }
     }
 
-    pub(super) async fn run(
-        self,
-        id: &str,
-        progress: &Progress,
-        halt: Halt,
-    ) -> Result<(), Ended> {
+    pub(super) async fn run(self, id: &str, progress: &Progress, halt: Halt) -> Result<(), Ended> {
         let ended = self.end_those(id, progress, halt).await;
         self.look_soon.ask();
         ended

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::too_old::{Hearer, TooOld, age_max, ages};
+use super::too_old::{AskedFor, Hearer, TooOld, ages};
 use super::{Registry, RunningBroker, Standing, TriggerStore};
 
 /// From one look to the next.
@@ -67,7 +67,11 @@ impl LookSoon {
 /// Looks again and again, for as long as there is a registry.
 pub async fn watch(registry: Weak<Registry>) {
     let began = Instant::now();
-    let mut watched = Watched::default();
+    let mut watched = Watched {
+        registry: Weak::clone(&registry),
+        told: HashSet::new(),
+        errands: HashMap::new(),
+    };
     loop {
         let (wait, look_soon) = {
             let Some(registry) = registry.upgrade() else {
@@ -84,8 +88,9 @@ pub async fn watch(registry: Weak<Registry>) {
 }
 
 /// What is remembered from one look to the next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Watched {
+    registry: Weak<Registry>,
     /// The triggers of which the log says already that their letters lie for long.
     told: HashSet<ObjectName>,
     /// What is being done for each broker.
@@ -105,8 +110,12 @@ impl Watched {
         if errand.is_empty() || self.is_busy(&broker.name) {
             return;
         }
-        let age_max = age_max(broker.dead_letters).unwrap_or_default();
-        let errand = tokio::spawn(errand.run(age_max));
+        let asked = AskedFor {
+            registry: Weak::clone(&self.registry),
+            broker: broker.name.clone(),
+            dead_letters: broker.dead_letters,
+        };
+        let errand = tokio::spawn(errand.run(asked));
         self.errands.insert(broker.name.clone(), errand);
     }
 }
@@ -123,12 +132,12 @@ impl Errand {
         self.alarms.is_empty() && self.too_old.is_empty()
     }
 
-    async fn run(self, age_max: Duration) {
+    async fn run(self, asked: AskedFor) {
         for alarm in self.alarms {
             alarm.tell().await;
         }
         for too_old in self.too_old {
-            too_old.discard_all(age_max).await;
+            too_old.discard_all(&asked).await;
         }
     }
 }

@@ -10,7 +10,7 @@
 //! new events are taken all the same. Nor is a letter discarded whose event was not read, so that
 //! each that goes is told.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -23,7 +23,7 @@ use sluicegate_resources::{DeadLetters, ObjectName, WhenExpired};
 use tokio::task::yield_now;
 
 use super::letters::letters_after;
-use super::{RunningBroker, TriggerObserver};
+use super::{Registry, RunningBroker, TriggerObserver};
 use crate::history::History;
 use crate::ingress::unattended::Why;
 use crate::problem::Problem;
@@ -87,6 +87,27 @@ pub(super) struct TooOld {
     /// Those that were parked by then.
     pub(super) before: Timestamp,
     pub(super) ages: Ages,
+}
+
+/// The configuration that a discarding goes by. A store may be waited for so long that somebody has
+/// asked for something else since.
+#[derive(Debug)]
+pub(super) struct AskedFor {
+    pub(super) registry: Weak<Registry>,
+    pub(super) broker: ObjectName,
+    pub(super) dead_letters: DeadLetters,
+}
+
+impl AskedFor {
+    /// Whether the broker is there, and is still to do the same.
+    fn is_still(&self) -> bool {
+        let registry = self.registry.upgrade();
+        registry.is_some_and(|registry| {
+            let table = registry.table();
+            let broker = table.brokers.get(&self.broker);
+            broker.is_some_and(|it| it.dead_letters == self.dead_letters)
+        })
+    }
 }
 
 /// Who is told of a letter that is discarded.
@@ -172,8 +193,8 @@ fn why(too_old: &[TooOld], age_max: Duration) -> Why {
 impl TooOld {
     /// Discards the first of them; the others come with the next look, and so does what cannot be
     /// read now.
-    pub(super) async fn discard_all(&self, age_max: Duration) {
-        let age_max = show_duration(age_max);
+    pub(super) async fn discard_all(&self, asked: &AskedFor) {
+        let age_max = show_duration(age_max(asked.dead_letters).unwrap_or_default());
         let reason = ParkReason {
             kind: BY_AGE,
             detail: format!("it lay in the dead-letter store for longer than {age_max}").into(),
@@ -190,6 +211,9 @@ impl TooOld {
             let Some(last) = last.filter(|last| last >= first) else {
                 break;
             };
+            if !asked.is_still() {
+                break;
+            }
             discarded += self.discard(letters, &reason).await;
             left = &left[left.partition_point(|at| *at <= last)..];
         }

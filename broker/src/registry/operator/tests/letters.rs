@@ -231,6 +231,37 @@ async fn a_store_that_does_not_answer_holds_up_no_other_broker() {
     watching.abort();
 }
 
+/// A store that does not answer is waited for while somebody changes the configuration.
+#[tokio::test(start_paused = true)]
+async fn a_discarding_that_stands_does_not_go_on_by_what_is_asked_for_no_more() {
+    for is_changed in [false, true] {
+        let mut bench = Bench::with(
+            old_after_30_days(WhenExpired::Discard),
+            Identities::in_memory(),
+        );
+        bench.subscribers.react("a", Reaction::Answer(400));
+        bench.apply(&[&broker("orders"), &trigger("a")]).await;
+        for id in 0..5 {
+            bench.send("orders", &id.to_string()).await.unwrap();
+        }
+        let stuck = bench.reluctant("orders");
+        stuck.page_max.store(2, Ordering::Relaxed);
+        stuck.is_stuck.store(true, Ordering::Relaxed);
+        let watching = tokio::spawn(lying::watch(Arc::downgrade(&bench.registry)));
+        pass(31 * DAY_MS).await;
+        if is_changed {
+            let letters = old_after_30_days(WhenExpired::Refuse).dead_letters;
+            bench.reconfigure("orders", letters);
+        }
+        stuck.is_stuck.store(false, Ordering::Relaxed);
+        pass(60_000).await;
+        // The first two had been given to the store.
+        let left = if is_changed { 3 } else { 0 };
+        assert_eq!(bench.books("a").parked, left, "changed: {is_changed}");
+        watching.abort();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn letters_of_a_trigger_without_a_valid_manifest_get_too_old_as_well() {
     for when_expired in [WhenExpired::Refuse, WhenExpired::Discard] {

@@ -14,7 +14,7 @@ pub(super) struct Reluctant {
     channel: Arc<dyn Channel>,
     /// How many letters a page has at most; with none it is as if they could not be read.
     pub(super) page_max: AtomicUsize,
-    /// Whether the end of a letter is never answered.
+    /// Whether the end of a letter is not answered for now.
     pub(super) is_stuck: AtomicBool,
 }
 
@@ -41,6 +41,24 @@ impl Bench {
         table.brokers.insert(name, Arc::new(running));
         self.registry.swap(table);
         reluctant
+    }
+
+    /// From now on the configuration says this of the letters of a broker.
+    pub(super) fn reconfigure(&self, broker: &str, dead_letters: DeadLetters) {
+        let mut table = self.copied();
+        let name = name(broker);
+        let running = &table.brokers[&name];
+        let running = RunningBroker {
+            name: name.clone(),
+            channel: Arc::clone(&running.channel),
+            channel_kind: running.channel_kind,
+            matcher: Arc::clone(&running.matcher),
+            history: running.history.clone(),
+            dead_letters,
+            entry: Arc::clone(&running.entry),
+        };
+        table.brokers.insert(name, Arc::new(running));
+        self.registry.swap(table);
     }
 
     /// What runs, to be swapped for something like it.
@@ -127,10 +145,13 @@ impl Channel for Reluctant {
     }
 
     fn discard_by_age(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
-        if self.is_stuck.load(Ordering::Relaxed) {
-            return Box::pin(std::future::pending());
-        }
-        self.channel.discard_by_age(key)
+        let key = key.clone();
+        Box::pin(async move {
+            while self.is_stuck.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            self.channel.discard_by_age(&key).await
+        })
     }
 
     fn describe(&self) -> ChannelStatus {
