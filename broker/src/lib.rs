@@ -6,6 +6,7 @@ mod causes;
 pub mod cli;
 pub mod config;
 pub mod disposable;
+mod durable;
 mod filter_lines;
 pub mod history;
 pub mod identities;

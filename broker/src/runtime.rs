@@ -15,10 +15,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sluicegate_channels::Clock;
-use sluicegate_resources::{Broker, ChannelConfig, ObjectName};
+use sluicegate_resources::{Broker, ObjectName};
 use tokio::time::Instant;
 
-use crate::config::{Config, Profile};
+use crate::config::Config;
+use crate::durable;
 use crate::identities::DataError;
 use crate::manifests::{Objects, Review};
 
@@ -80,9 +81,9 @@ pub enum StartError {
     },
     /// Brokers would keep events in memory only, and the server is for production.
     #[error(
-        "`profile` is `production`, and {} in memory only, where what is accepted is lost with the \
-         process: {}",
+        "`profile` is `production`, and {} {}: {}",
         if .brokers.len() == 1 { "a broker keeps events" } else { "brokers keep events" },
+        durable::WHY,
         names(.brokers)
     )]
     NotDurable {
@@ -155,16 +156,10 @@ pub async fn review(config: &Config) -> Result<Review, StartError> {
 
 /// The brokers that a server for production must not have.
 fn in_memory_only(config: &Config, objects: &Objects) -> Vec<ObjectName> {
-    if config.profile != Profile::Production {
-        return Vec::new();
-    }
     let is_in_memory = |broker: &&Broker| {
-        let named = broker.config.as_ref().map(|reference| ObjectName {
-            namespace: reference.namespace.clone(),
-            name: reference.name.clone(),
-        });
-        let configured = named.and_then(|name| objects.broker_configs.get(&name));
-        configured.is_some_and(|it| matches!(it.channel, ChannelConfig::Memory(_)))
+        durable::is_refused(config.profile, broker, |name| {
+            objects.broker_configs.get(name)
+        })
     };
     let brokers = objects.brokers.values().filter(is_in_memory);
     brokers.map(|it| it.metadata.name.clone()).collect()

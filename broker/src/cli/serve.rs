@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure, after_no_listener};
 use super::run::{Overrides, ServeRequest};
 use crate::api::Version;
 use crate::config::{Config, ConfigError};
+use crate::durable;
 use crate::identities::DataError;
 use crate::runtime::{self, Addresses, End, Settings, StartError};
 
@@ -224,7 +225,7 @@ fn not_started(error: StartError) -> Failure {
         ),
         StartError::NotDurable { .. } => (
             Exit::BadConfiguration,
-            "put them on disk with a BrokerConfig, or leave `profile` out of the settings".to_owned(),
+            durable::REMEDY.to_owned(),
         ),
         StartError::System { .. } => (Exit::Failed, "try again".to_owned()),
     };

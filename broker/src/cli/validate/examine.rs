@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use sluicegate_resources::{
-    CrossFinding, Diagnostic, Located, Manifest, Object, Parsed, Severity, check_references,
-    check_resolution, codes, parse,
+    CrossFinding, Diagnostic, Located, Manifest, Object, ObjectName, Parsed, Severity,
+    check_references, check_resolution, codes, parse,
 };
 
 use crate::api::FoundIn;
 use crate::config::Config;
+use crate::durable;
 use crate::manifests::folder::Contents;
 
 /// One file.
@@ -101,7 +102,10 @@ pub(in crate::cli) fn examine(sources: &[Source], config: Option<&Config>) -> Re
     }
     let mut cross = check_references(&located);
     match config {
-        Some(config) => cross.extend(check_resolution(&located, &config.resolve)),
+        Some(config) => {
+            cross.extend(check_resolution(&located, &config.resolve));
+            cross.extend(not_durable(&located, config));
+        }
         None => {
             let before = cross.len();
             cross.retain(|found| !names_dev_broker(&found.diagnostic));
@@ -126,6 +130,33 @@ pub(in crate::cli) fn examine(sources: &[Source], config: Option<&Config>) -> Re
         report.findings.extend(diagnostics.into_iter().map(finding));
     }
     report
+}
+
+/// The brokers with which a server that has these settings does not start.
+fn not_durable(manifests: &[Located<'_>], config: &Config) -> Vec<CrossFinding> {
+    let objects = || manifests.iter().map(|it| it.manifest.object.as_ref());
+    let config_of = |name: &ObjectName| {
+        objects().find_map(|object| match object {
+            Some(Object::BrokerConfig(found)) if found.metadata.name == *name => Some(found),
+            _ => None,
+        })
+    };
+    let found = objects().enumerate().filter_map(|(index, object)| {
+        let Some(Object::Broker(broker)) = object else {
+            return None;
+        };
+        durable::is_refused(config.profile, broker, config_of).then(|| {
+            let message = format!(
+                "`profile` is `production`, and this broker keeps events {}",
+                durable::WHY
+            );
+            let mut diagnostic =
+                Diagnostic::error(codes::NOT_ALLOWED, message).help(durable::REMEDY);
+            diagnostic.span = manifests[index].manifest.places.of("spec.config");
+            CrossFinding { index, diagnostic }
+        })
+    });
+    found.collect()
 }
 
 impl Report {

@@ -248,3 +248,44 @@ fn settings_may_name_a_folder_that_is_still_to_come() {
     let (done, out) = validated(&files, &["--config", "{dir}/s.conf"]);
     assert_eq!(done, Ok(()), "{out}");
 }
+
+/// What `run` does not start with.
+#[test]
+fn a_broker_in_memory_is_no_broker_for_production() {
+    let config = "apiVersion: sluicegate.dev/v1alpha1
+kind: BrokerConfig
+metadata: {name: small, namespace: shop}
+spec: {channel: {memory: {}}}
+";
+    let broker = format!(
+        "{BROKER}spec: {{config: {{apiVersion: sluicegate.dev/v1alpha1, kind: BrokerConfig, name: small}}}}\n"
+    );
+    for (profile, disk, exit) in [
+        ("profile: production\n", false, Some(Exit::InvalidManifests)),
+        ("profile: production\n", true, None),
+        ("", false, None),
+    ] {
+        let config = match disk {
+            true => config.replace("memory: {}", "disk: {}"),
+            false => config.to_owned(),
+        };
+        let settings = format!("manifests: ./m\ndata: ./data\n{profile}");
+        let objects = format!("{broker}---\n{config}");
+        let files = [
+            ("settings.txt", settings.as_str()),
+            ("a.yaml", objects.as_str()),
+        ];
+        let (done, out) = validated(&files, &["--config", "{dir}/settings.txt", "{dir}"]);
+        assert_eq!(
+            done.err().map(|it| it.exit()),
+            exit,
+            "{profile}{disk}: {out}"
+        );
+        assert_eq!(
+            out.contains("keeps events in memory only"),
+            exit.is_some(),
+            "{out}"
+        );
+        assert!(exit.is_none() || out.contains("a.yaml:4:"), "{out}");
+    }
+}
