@@ -106,6 +106,19 @@ impl Identities {
         })
     }
 
+    /// The same, and waits up to 3 s for a process that is being ended to let go of the folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Identities::open`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing is held before it is open.
+    pub async fn open_once_free(folder: &Path) -> Result<Self, DataError> {
+        lock::open_once_free(folder).await
+    }
+
     /// Each trigger that has a uid.
     pub fn names(&self) -> impl Iterator<Item = ObjectName> + '_ {
         let named = self.uids.iter().filter(|(_, uid)| uid.is_some());

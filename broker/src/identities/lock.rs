@@ -3,8 +3,43 @@
 use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
-use super::DataError;
+use tokio::time::{Instant, sleep};
+
+use super::{DataError, Identities};
+
+/// How long a process that was killed may take to let go of its folder: the system ends it after whoever
+/// killed it has gone on.
+const FREED_WITHIN: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Opens the folder, once whoever holds it has let go of it within a few seconds: a start right behind a
+/// kill meets the lock of the process that is being ended.
+///
+/// # Errors
+///
+/// As [`Identities::open`].
+///
+/// # Cancel safety
+///
+/// Cancel safe: nothing is held before it is open.
+pub(super) async fn open_once_free(folder: &Path) -> Result<Identities, DataError> {
+    let until = Instant::now() + FREED_WITHIN;
+    let mut is_told = false;
+    loop {
+        match Identities::open(folder) {
+            Err(held @ DataError::Locked { .. }) if Instant::now() < until => {
+                if !is_told {
+                    tracing::warn!("{held}: waiting up to 3 s for it to let go");
+                    is_told = true;
+                }
+                sleep(LOOK_EVERY).await;
+            }
+            opened => return opened,
+        }
+    }
+}
 
 /// Takes the lock, which is held for as long as the file is open.
 pub(super) fn lock(folder: &Path) -> Result<File, DataError> {

@@ -111,6 +111,28 @@ fn a_folder_in_use_is_refused_and_the_refusal_names_the_process() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_is_let_go_of_within_seconds_is_waited_for() {
+    let dir = TempDir::new();
+    for (held_for_ms, is_opened) in [(0, true), (2_500, true), (60_000, false)] {
+        let held = Identities::open(dir.path()).unwrap();
+        let holder = tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(held_for_ms)).await;
+            drop(held);
+        });
+        let began = tokio::time::Instant::now();
+        let opened = Identities::open_once_free(dir.path()).await;
+        assert_eq!(opened.is_ok(), is_opened, "{held_for_ms} ms: {opened:?}");
+        assert!(
+            began.elapsed().as_millis() <= 3_100,
+            "{:?}",
+            began.elapsed()
+        );
+        drop(opened);
+        holder.await.unwrap();
+    }
+}
+
 #[test]
 fn a_damaged_file_is_reported_not_overwritten() {
     let dir = TempDir::new();

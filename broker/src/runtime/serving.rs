@@ -48,7 +48,7 @@ impl Server {
     pub(super) async fn start(settings: Settings) -> Result<Server, StartError> {
         let Settings { config, strict } = settings;
         let identities = match &config.data {
-            Some(folder) => Identities::open(folder)?,
+            Some(folder) => Identities::open_once_free(folder).await?,
             None => Identities::in_memory(),
         };
         let (mut manifests, review) = ManifestLoop::new(&config.manifests, clock()).await;

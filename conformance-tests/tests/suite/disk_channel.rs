@@ -224,3 +224,26 @@ async fn a_folder_in_use_is_named_and_refused_with_78() {
     assert!(log.contains("in use"), "{log}");
     std::fs::remove_dir_all(data).ok();
 }
+
+/// As where a supervisor starts the next process right behind a kill.
+#[tokio::test]
+async fn a_start_waits_for_a_process_that_is_being_killed_to_let_go_of_its_folder() {
+    let data = scratch_folder("data").expect("tests have a folder of their own");
+    let first = Server::start(on(&data, SMALL)).await;
+    let second = Server::spawn(on(&data, SMALL)).expect("the binary is there");
+    let says = async |word: &str| {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !second.log().contains(word) {
+            assert!(
+                second.is_running() && tokio::time::Instant::now() < deadline,
+                "{word}: {}",
+                second.log()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    says("waiting up to 3 s").await;
+    first.kill();
+    says("sluicegate.start").await;
+    std::fs::remove_dir_all(data).ok();
+}
