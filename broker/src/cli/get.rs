@@ -3,15 +3,18 @@
 //! Columns of the tables and members of the JSON are API; a table is for people, `-o json` for
 //! programs. What it leaves out: following (a list is what is there now) and changing anything.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::arguments::{ServerArgs, dns_label, dns_name};
+use super::arguments::{ServerArgs, dns_label};
 use super::client::AdminClient;
 use super::console::Console;
 use super::exit::{Exit, Failure};
 use super::table::Table;
+use super::triggers::{GivenName, given_name};
 use super::yaml;
 
 mod brokers;
@@ -23,6 +26,7 @@ const EXAMPLES: &str = "\
 Examples:
   sluicegate get triggers                      what each trigger does, and how deliveries go
   sluicegate get triggers -n shop -o wide      with every term of the books
+  sluicegate get triggers shop/billing
   sluicegate get brokers -o json
   sluicegate get deadletters --trigger billing
   sluicegate get triggers --server http://10.0.0.7:8081";
@@ -73,12 +77,15 @@ pub enum Noun {
     Operations(operations::OperationArgs),
 }
 
+/// Of how many namespaces is told where the one that was asked for has nothing.
+const NAMESPACES_MAX: usize = 10;
+
 /// What every list can be asked.
 #[derive(Clone, Debug, Args)]
 pub struct ListArgs {
     /// Only the one of this name
-    #[arg(value_name = "NAME", value_parser = dns_name)]
-    pub name: Option<String>,
+    #[arg(value_name = "[NAMESPACE/]NAME", value_parser = given_name)]
+    pub name: Option<GivenName>,
     /// How to list, and where from
     #[command(flatten)]
     pub listing: Listing,
@@ -160,24 +167,52 @@ async fn list_all<T: Listed + serde::de::DeserializeOwned>(
     let client = AdminClient::new(&args.listing.server.server)?;
     let mut list: crate::api::List<T> = client.get(path).await?;
     let namespace = args.listing.namespace.as_deref();
+    let wanted = args.name.as_ref().map(|it| it.within(namespace));
+    let elsewhere = namespaces(&list.items);
     list.items.retain(|item| {
         let (of, name) = item.name();
-        namespace.is_none_or(|wanted| wanted == of)
-            && args.name.as_deref().is_none_or(|wanted| wanted == name)
+        match &wanted {
+            Some(wanted) => wanted.is_of(of, name),
+            None => namespace.is_none_or(|namespace| namespace == of),
+        }
     });
-    if let (true, Some(name)) = (list.items.is_empty(), &args.name) {
-        return Err(nothing_named(name, T::PLURAL, namespace));
+    if let (true, Some(wanted)) = (list.items.is_empty(), &wanted) {
+        return Err(nothing_named(wanted, T::PLURAL));
+    }
+    let is_elsewhere = list.items.is_empty() && !elsewhere.is_empty();
+    if let (true, Some(namespace), Output::Table | Output::Wide) =
+        (is_elsewhere, namespace, args.listing.output)
+    {
+        console.say(none_there(T::PLURAL, namespace, &elsewhere));
+        return Ok(());
     }
     print(&list, args.listing.output, console)
 }
 
-fn nothing_named(name: &str, plural: &str, namespace: Option<&str>) -> Failure {
-    let place = namespace
-        .map(|it| format!(" in namespace {it}"))
-        .unwrap_or_default();
+/// The namespaces that have any.
+fn namespaces<T: Listed>(items: &[T]) -> BTreeSet<String> {
+    items.iter().map(|it| it.name().0.to_owned()).collect()
+}
+
+/// That a namespace has none, and which have.
+fn none_there(plural: &str, namespace: &str, elsewhere: &BTreeSet<String>) -> String {
+    let first = elsewhere.iter().take(NAMESPACES_MAX).map(String::as_str);
+    let mut told: Vec<&str> = first.collect();
+    if elsewhere.len() > NAMESPACES_MAX {
+        told.push("…");
+    }
+    let noun = match elsewhere.len() {
+        1 => "the namespace",
+        _ => "the namespaces",
+    };
+    let told = told.join(", ");
+    format!("no {plural} in namespace {namespace}; there are some in {noun} {told}")
+}
+
+fn nothing_named(name: &impl std::fmt::Display, plural: &str) -> Failure {
     Failure::new(
         Exit::Failed,
-        format!("the server has nothing named {name} among its {plural}{place}"),
+        format!("the server has nothing named {name} among its {plural}"),
         format!("list them all with `sluicegate get {plural}`"),
     )
 }

@@ -18,7 +18,7 @@ fn triggers() -> List<Trigger> {
             "filter": "type=refund.*", "subscriber": "http://refunds/",
             "subscriberUri": "http://refunds/", "ready": true, "delivering": delivering,
             "paused": false, "filterErrors": errors, "waiting": lag, "deferred": 0, "inFlight": 0, "lag": lag,
-            "books": {"accepted": 5014 + lag, "filtered": 1, "delivered": 4101, "deadLettered": 900,
+            "books": {"accepted": 5004 + lag, "replayed": 10, "filtered": 1, "delivered": 4101, "deadLettered": 900,
                 "parked": 12, "cancelled": 0, "expired": 0, "discarded": 0, "pending": lag},
             "delivery": {"retries": 10, "backoffPolicy": "exponential", "backoffDelayMs": 200,
                 "backoffMaxMs": 600_000, "timeoutMs": 30_000, "retryAfterMaxMs": 600_000}})
@@ -42,6 +42,50 @@ shop       refunds  orders  type=refund.* (1,025 failed)  http://refunds/  True 
 "
     );
     assert_eq!(talk, "");
+}
+
+/// G0: the columns sum up, as the README says.
+#[test]
+fn what_was_accepted_and_replayed_is_the_sum_of_the_columns_behind_it() {
+    let (out, _) = printed(&triggers(), Output::Wide);
+    let mut lines = out.lines().map(|line| {
+        let cells = line.split("  ").map(str::trim).filter(|it| !it.is_empty());
+        cells.collect::<Vec<_>>()
+    });
+    let columns = lines.next().unwrap();
+    for row in lines {
+        let sum = |names: &[&str]| {
+            let cells = columns
+                .iter()
+                .zip(&row)
+                .filter(|(it, _)| names.contains(it));
+            let numbers = cells.map(|(_, it)| it.replace(',', "").parse::<u64>().unwrap());
+            numbers.sum::<u64>()
+        };
+        let ends = [
+            "FILTERED",
+            "DELIVERED",
+            "DEAD-LETTERED",
+            "PARKED",
+            "CANCELLED",
+            "EXPIRED",
+            "DISCARDED",
+            "PENDING",
+        ];
+        assert_eq!(sum(&["ACCEPTED", "REPLAYED"]), sum(&ends), "{row:?}");
+        assert_eq!(sum(&["REPLAYED"]), 10);
+    }
+}
+
+#[test]
+fn a_namespace_without_any_is_told_with_those_that_have_some() {
+    let others = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
+    assert_eq!(
+        none_there("triggers", "nix", &others(&["shop"])),
+        "no triggers in namespace nix; there are some in the namespace shop"
+    );
+    let two = none_there("brokers", "nix", &others(&["default", "shop"]));
+    assert!(two.ends_with("in the namespaces default, shop"), "{two}");
 }
 
 #[test]

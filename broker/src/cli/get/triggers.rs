@@ -22,6 +22,7 @@ impl Listed for Trigger {
     ];
     const MORE_COLUMNS: &'static [&'static str] = &[
         "ACCEPTED",
+        "REPLAYED",
         "FILTERED",
         "FILTER ERRORS",
         "DELIVERED",
@@ -62,6 +63,7 @@ impl Listed for Trigger {
         let books = &self.books;
         let numbers = [
             books.accepted,
+            books.replayed,
             books.filtered,
             self.filter_errors,
             books.delivered,
