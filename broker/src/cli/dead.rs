@@ -13,6 +13,7 @@ use super::console::Console;
 use super::exit::Failure;
 use super::get::dead_letters::{DeadLetterArgs, LetterFilterArgs, list};
 use super::operation::{self, ConductArgs, Told};
+use super::triggers::given_name;
 use crate::api::{self, LettersRequest, OperationRequest};
 
 mod show;
@@ -95,8 +96,7 @@ pub struct ShowArgs {
 pub struct EndArgs {
     /// Which, as `dead ls -o name` names them; or a filter
     #[arg(value_name = "NAMESPACE/TRIGGER/POSITION", value_parser = letter,
-        conflicts_with_all = ["trigger", "broker", "reason", "since", "expression", "all", "rate",
-            "limit", "dry_run", "detach"])]
+        conflicts_with_all = ["trigger", "broker", "reason", "since", "expression", "all"])]
     pub letters: Vec<Letter>,
     /// Which, by what they are
     #[command(flatten)]
@@ -136,7 +136,10 @@ pub struct Letter {
 fn letter(text: &str) -> Result<Letter, String> {
     let must = "must be NAMESPACE/TRIGGER/POSITION, as `sluicegate dead ls -o name` lists it";
     let [namespace, name, position] = *text.split('/').collect::<Vec<_>>() else {
-        return Err(must.to_owned());
+        return Err(match given_name(text) {
+            Ok(trigger) => format!("{must}; for the letters of a trigger say --trigger {trigger}"),
+            Err(_) => must.to_owned(),
+        });
     };
     if crate::operations::choice::position(position).is_none() {
         return Err(format!("{must}; {position:?} is no position"));
@@ -220,6 +223,18 @@ fn request(args: &EndArgs) -> Result<LettersRequest, Failure> {
     })
 }
 
+/// The flag that says how to go about what a filter chooses, where letters are named instead.
+fn of_filters_only(conduct: &ConductArgs) -> Option<&'static str> {
+    let flags = [
+        ("--dry-run", conduct.dry_run),
+        ("--limit", conduct.limit.is_some()),
+        ("--rate", conduct.rate.is_some()),
+        ("--detach", conduct.detach),
+    ];
+    let mut given = flags.into_iter().filter(|(_, is_given)| *is_given);
+    given.next().map(|(flag, _)| flag)
+}
+
 /// One after another; the first that is not there ends it.
 async fn each(
     args: &EndArgs,
@@ -228,6 +243,14 @@ async fn each(
     client: &AdminClient,
     console: &mut Console,
 ) -> Result<(), Failure> {
+    if let Some(flag) = of_filters_only(&args.conduct) {
+        return Err(Failure::usage(
+            format!("{flag} is for letters that flags choose, and these are named"),
+            format!(
+                "leave {flag} out, or choose with --trigger, --broker, --reason, --since or --match"
+            ),
+        ));
+    }
     for letter in &args.letters {
         let named = api::DeadLetterRef {
             namespace: letter.trigger.namespace.clone(),

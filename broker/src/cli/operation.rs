@@ -138,7 +138,9 @@ pub(super) async fn run(
     console.progress("");
     let (ended, is_interrupted) = followed?;
     tell(&ended, args.output, words::outcome(&ended), console)?;
-    words::remarks(&ended).iter().for_each(|it| console.say(it));
+    words::remarks(&ended, last_position(request))
+        .iter()
+        .for_each(|it| console.say(it));
     match ended.state {
         _ if is_interrupted => Err(Failure::already_told(Exit::Interrupted)),
         OperationState::Failed => Err(Failure::new(
@@ -155,6 +157,14 @@ pub(super) async fn run(
             "what it did stays done; run the same command again for the rest",
         )),
         OperationState::Done | OperationState::Running | OperationState::Unknown => Ok(()),
+    }
+}
+
+/// Where a replay is to end, if somewhere.
+fn last_position(request: &OperationRequest) -> Option<&str> {
+    match request {
+        OperationRequest::Replay(replay) => replay.events.last_position.as_deref(),
+        OperationRequest::Redrive(_) | OperationRequest::Discard(_) => None,
     }
 }
 

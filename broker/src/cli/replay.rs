@@ -19,7 +19,8 @@ Examples:
   sluicegate replay --to shop/billing --since 1h --dry-run
   sluicegate replay --to billing --since 2026-01-05T12:00:00Z --until 2026-01-05T13:00:00Z
   sluicegate replay --to billing --position 1200..1300
-  sluicegate replay --all-triggers --broker shop/orders --match \"type = 'order.paid'\" --rate 50/s";
+  sluicegate replay --all-triggers --broker shop/orders --match \"type = 'order.paid'\" --rate 50/s
+  sluicegate replay --all-triggers --broker shop/orders --all";
 
 /// Arguments of `replay`.
 #[derive(Clone, Debug, Args)]
@@ -32,6 +33,12 @@ pub struct ReplayArgs {
     /// To every trigger of the broker
     #[arg(long)]
     pub all_triggers: bool,
+    /// All events that are retained, where nothing else says which
+    #[arg(long, conflicts_with_all = ["since", "until", "position", "expression"])]
+    pub all: bool,
+    /// What is not named by a flag
+    #[arg(hide = true, value_name = "TRIGGER", value_parser = misplaced)]
+    pub misplaced: Vec<String>,
     /// Events of this broker; that of the triggers, or the server's only one, when not given
     #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = given_name)]
     pub broker: Option<GivenName>,
@@ -58,11 +65,27 @@ pub struct ReplayArgs {
     pub server: ServerArgs,
 }
 
+impl ReplayArgs {
+    /// Whether everything that is retained would go to everybody, and nobody said so.
+    fn is_everything_by_accident(&self) -> bool {
+        let is_narrowed = self.since.is_some()
+            || self.until.is_some()
+            || self.position.is_some()
+            || self.expression.is_some();
+        self.all_triggers && !self.all && !is_narrowed && !self.conduct.dry_run
+    }
+}
+
 /// A range of positions, as they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Positions {
     first: Option<String>,
     last: Option<String>,
+}
+
+/// A trigger without its flag.
+fn misplaced(text: &str) -> Result<String, String> {
+    Err(format!("name the trigger by a flag: --to {text}"))
 }
 
 fn positions(text: &str) -> Result<Positions, String> {
@@ -85,6 +108,13 @@ fn positions(text: &str) -> Result<Positions, String> {
 ///
 /// When the server does not answer, has no such trigger or broker, or could not go on.
 pub async fn execute(args: &ReplayArgs, console: &mut Console) -> Result<(), Failure> {
+    if args.is_everything_by_accident() {
+        return Err(Failure::usage(
+            "nothing says which events are to be replayed to every trigger",
+            "narrow them down with --since, --until, --position or --match, see how many they are with \
+             --dry-run, or say --all",
+        ));
+    }
     let client = AdminClient::new(&args.server.server)?;
     let (broker, triggers) = match args.all_triggers {
         true => (only_broker(args, &client).await?, None),
@@ -205,5 +235,31 @@ mod tests {
             let must = positions(text).unwrap_err();
             assert!(must.contains("1200..1300"), "{text}: {must}");
         }
+    }
+
+    #[test]
+    fn everything_goes_to_everybody_only_where_that_is_said() {
+        use clap::Parser as _;
+        let read = |words: &str| {
+            let words = ["sluicegate", "replay"].into_iter().chain(words.split(' '));
+            crate::cli::Cli::try_parse_from(words).map(|it| it.verb)
+        };
+        for (words, is_refused) in [
+            ("--all-triggers", true),
+            ("--all-triggers --limit 5 --rate 5/s", true),
+            ("--all-triggers --all", false),
+            ("--all-triggers --since 1h", false),
+            ("--all-triggers --position 7..", false),
+            ("--all-triggers --dry-run", false),
+            ("--to shop/billing", false),
+        ] {
+            let Ok(crate::cli::Verb::Replay(args)) = read(words) else {
+                panic!("{words}")
+            };
+            assert_eq!(args.is_everything_by_accident(), is_refused, "{words}");
+        }
+        assert!(read("--all-triggers --all --since 1h").is_err());
+        let refused = read("shop/billing --since 1h").unwrap_err().to_string();
+        assert!(refused.contains("--to shop/billing"), "{refused}");
     }
 }

@@ -231,13 +231,10 @@ impl Walks<'_> {
             let next = page.next.filter(|_| !is_last);
             for (place, chosen) in wanted {
                 self.hand_out(place, chosen, next, halt).await?;
-                if self.left_to_do == 0 {
-                    return Ok(());
-                }
             }
-            self.tell_standing(page.next);
+            self.tell_standing(next);
             match next {
-                Some(next) if self.has_takers() => from = Start::At(next),
+                Some(next) if self.left_to_do > 0 && self.has_takers() => from = Start::At(next),
                 Some(_) | None => return Ok(()),
             }
             tokio::task::yield_now().await;
@@ -331,14 +328,21 @@ impl Walks<'_> {
             self.note(&replayed);
             left = left.split_at(replayed.dealt_with.min(allowed)).1;
             if replayed.dealt_with < allowed {
-                self.stand(place, Standing::Behind(next));
-                if let Some(receiver) = self.receivers.get_mut(place) {
-                    receiver.held = left.to_vec();
-                }
-                return Ok(());
+                break;
             }
         }
+        if !left.is_empty() {
+            self.hold(place, left.to_vec(), next);
+        }
         Ok(())
+    }
+
+    /// It takes no more for now, or is to get no more.
+    fn hold(&mut self, place: usize, left: Vec<Chosen>, next: Option<Position>) {
+        self.stand(place, Standing::Behind(next));
+        if let Some(receiver) = self.receivers.get_mut(place) {
+            receiver.held = left;
+        }
     }
 
     /// Gives everybody who is behind what is held for it; who has had all of that goes on.
@@ -441,7 +445,8 @@ impl Walks<'_> {
             .filter_map(|it| Some((&it.trigger, it.held.first()?.0)))
             .collect();
         let reached = behind.iter().map(|(_, at)| *at).chain(next).min();
-        let named = behind.iter().take(HELD_UP_MAX);
+        let is_over = self.left_to_do == 0;
+        let named = behind.iter().filter(|_| !is_over).take(HELD_UP_MAX);
         self.progress.note(|progress| {
             progress.reached = reached.map(|it| it.to_string());
             progress.held_up_by = named.map(|(trigger, _)| trigger.to_string()).collect();

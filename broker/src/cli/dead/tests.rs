@@ -84,7 +84,6 @@ fn a_name_and_a_filter_exclude_each_other() {
     for words in [
         &["redrive", name, "--all"][..],
         &["redrive", name, "--reason", "loop"],
-        &["discard", name, "--dry-run"],
         &["redrive", "--all", "--since", "1h"],
         &["redrive", "--reason", "odd"],
         &["redrive", "--since", "yesterday", "--all"],
@@ -100,5 +99,33 @@ fn a_name_and_a_filter_exclude_each_other() {
         &["discard", name, "-o", "json"],
     ] {
         assert!(parse(words).is_ok(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_trigger_in_place_of_a_letter_is_told_its_flag() {
+    for text in ["billing", "shop/billing"] {
+        let told = letter(text).unwrap_err();
+        assert!(told.ends_with(&format!("say --trigger {text}")), "{told}");
+    }
+    for text in ["", "17/", "shop/billing/1/2"] {
+        assert!(!letter(text).unwrap_err().contains("--trigger"), "{text}");
+    }
+}
+
+#[test]
+fn how_to_go_about_it_is_for_what_flags_choose() {
+    let name = "shop/billing/17";
+    for (words, told) in [
+        (&["redrive", name, "--dry-run"][..], Some("--dry-run")),
+        (&["redrive", name, "--rate", "5"], Some("--rate")),
+        (&["redrive", name, "--limit", "5"], Some("--limit")),
+        (&["redrive", name, "--detach"], Some("--detach")),
+        (&["redrive", name], None),
+    ] {
+        let DeadVerb::Redrive(args) = parse(words).unwrap() else {
+            panic!("{words:?}")
+        };
+        assert_eq!(of_filters_only(&args.conduct), told, "{words:?}");
     }
 }

@@ -64,8 +64,8 @@ pub(super) fn progress(operation: &Operation) -> String {
     format!("{}{left}{held_up}   (Ctrl-C cancels)", counts(operation))
 }
 
-/// What else is worth saying in the end.
-pub(super) fn remarks(operation: &Operation) -> Vec<String> {
+/// What else is worth saying in the end. `last` is where a replay was to end.
+pub(super) fn remarks(operation: &Operation, last: Option<&str>) -> Vec<String> {
     let mut remarks = Vec::new();
     let progress = &operation.progress;
     if progress.undecided > 0 {
@@ -74,10 +74,15 @@ pub(super) fn remarks(operation: &Operation) -> Vec<String> {
             count(progress.undecided)
         ));
     }
-    if let (true, Some(reached)) = (operation.state != OperationState::Done, &progress.reached) {
+    // One that is done has met its limit there.
+    if let Some(reached) = &progress.reached
+        && !operation.conduct.dry_run
+    {
         let reached = visible(reached, 64);
+        let last = last.unwrap_or_default();
         remarks.push(format!(
-            "everything before position {reached} is dealt with: --position {reached}.. does the rest"
+            "everything before position {reached} is dealt with: --position {reached}..{last} does the \
+             rest"
         ));
     }
     if operation.kind == OperationKind::Replay && progress.looked_at == 0 {
@@ -116,11 +121,21 @@ mod tests {
             "1,024 handed out again   3 skipped   1 gone   cancelled   events of shop/orders"
         );
         assert_eq!(
-            remarks(&cancelled),
+            remarks(&cancelled, None),
             [
                 "the expression of --match failed on 2 of those skipped",
                 "everything before position 17 is dealt with: --position 17.. does the rest",
             ]
+        );
+        let mut limited = operation("done", counts.clone());
+        assert_eq!(
+            remarks(&limited, Some("20"))[1],
+            "everything before position 17 is dealt with: --position 17..20 does the rest"
+        );
+        limited.conduct.dry_run = true;
+        assert_eq!(
+            remarks(&limited, None)[1],
+            "nothing was done: that was a dry run"
         );
         assert_eq!(
             progress(&operation("running", counts)),
@@ -139,7 +154,7 @@ mod tests {
             outcome(&empty),
             "0 would be handed out again   events of shop/orders"
         );
-        let said = remarks(&empty);
+        let said = remarks(&empty, None);
         assert!(
             said[0].starts_with("the broker retains no such event"),
             "{said:?}"
