@@ -5,9 +5,9 @@
 //! passed over: what lay there counts as damage. Whatever else the system says tells nothing of what is
 //! on the disk, and nothing is passed over for it.
 //!
-//! A device can be away for longer than three tries. So at an opening, where a whole segment could be
-//! given up for it, nothing is passed over before the device has written and synced something else;
-//! while it cannot, the opening fails, and whoever asked for it asks again.
+//! A device can be away for longer than three tries. So nothing is passed over before the device has
+//! written and synced something else. While it cannot, an opening fails, and whoever asked for it asks
+//! again; whoever reads for deliveries begins its tries anew.
 //!
 //! Between two tries some time must go by. How it is waited for is left to whoever reads: a thread that
 //! has other work does that first.
@@ -56,6 +56,22 @@ impl Patience {
         }
     }
 
+    /// After a failure, for whoever goes on trying for as long as the device is away: whether it `answers`
+    /// is asked only before something is passed over.
+    pub(super) fn failed_on(
+        &mut self,
+        error: &io::Error,
+        answers: impl FnOnce() -> bool,
+    ) -> Advice {
+        match self.failed(error) {
+            Advice::PassOver if !answers() => {
+                self.succeeded();
+                Advice::TryAgain
+            }
+            advice => advice,
+        }
+    }
+
     /// The next place has all its tries.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
@@ -84,6 +100,19 @@ mod tests {
         for other in [Errno::NOSPC, Errno::ACCESS, Errno::NFILE] {
             let other = io::Error::from(other);
             assert_eq!(Patience::default().failed(&other), Advice::GiveUp);
+        }
+    }
+
+    #[test]
+    fn while_the_device_is_away_nothing_is_passed_over_or_given_up() {
+        let broken = io::Error::from(Errno::IO);
+        let mut patience = Patience::default();
+        for _ in 0..10 * TRIES_MAX {
+            assert_eq!(patience.failed_on(&broken, || false), Advice::TryAgain);
+        }
+        patience.succeeded();
+        for expected in [Advice::TryAgain, Advice::TryAgain, Advice::PassOver] {
+            assert_eq!(patience.failed_on(&broken, || true), expected);
         }
     }
 }

@@ -157,7 +157,8 @@ impl Fetcher {
             self.failures.clear();
         }
         let patience = self.failures.entry(plan.from).or_default();
-        if patience.failed(&error.source) == Advice::PassOver {
+        let advice = patience.failed_on(&error.source, || reader.device_answers());
+        if advice == Advice::PassOver {
             self.failures.remove(&plan.from);
             reader.pass_over();
             self.readers.push(reader);

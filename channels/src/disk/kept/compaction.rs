@@ -88,7 +88,8 @@ impl Kept {
         drop(index);
         let compacting = &mut self.compacting;
         let next = next.map_err(|error| {
-            let advice = compacting.patience.failed(&error.source);
+            let answers = || reader.device_answers();
+            let advice = compacting.patience.failed_on(&error.source, answers);
             compacting.passes_over = advice == Advice::PassOver;
             in_log(error)
         })?;

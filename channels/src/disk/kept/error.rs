@@ -45,9 +45,13 @@ pub enum KeptReadError {
 impl KeptReadError {
     /// What to do about it, by the [patience](super::super::patience) that was had so far. What a later
     /// program wrote is never passed over.
-    pub(in super::super) fn advice(&self, patience: &mut Patience) -> Advice {
+    pub(in super::super) fn advice(
+        &self,
+        patience: &mut Patience,
+        answers: impl FnOnce() -> bool,
+    ) -> Advice {
         match self {
-            KeptReadError::Read(error) => patience.failed(&error.source),
+            KeptReadError::Read(error) => patience.failed_on(&error.source, answers),
             KeptReadError::Event(_) => Advice::GiveUp,
         }
     }

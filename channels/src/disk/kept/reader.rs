@@ -56,6 +56,11 @@ impl KeptReader {
         }
     }
 
+    /// Whether the device does anything at all, or is away.
+    pub(in super::super) fn device_answers(&self) -> bool {
+        self.readers.device_answers()
+    }
+
     /// Why an event is parked; `None` if it is not, or if damage has taken the reason.
     ///
     /// # Errors

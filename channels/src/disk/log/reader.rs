@@ -65,6 +65,11 @@ impl Readers {
         &self.shared.dir
     }
 
+    /// Whether the device does anything at all, or is away.
+    pub(in super::super) fn device_answers(&self) -> bool {
+        self.shared.device_answers().is_ok()
+    }
+
     /// All segments in order, as far as they are synced.
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentInfo> {
@@ -197,10 +202,15 @@ impl Reader {
     ) -> Result<(), ReadError> {
         match patience.failed(&error.source) {
             Advice::TryAgain => self.shared.files.pause(MOMENT),
-            Advice::PassOver if self.shared.device_answers().is_ok() => self.pass_over(),
+            Advice::PassOver if self.device_answers() => self.pass_over(),
             Advice::PassOver | Advice::GiveUp => return Err(error),
         }
         Ok(())
+    }
+
+    /// Whether the device does anything at all, or is away.
+    pub(in super::super) fn device_answers(&self) -> bool {
+        self.shared.device_answers().is_ok()
     }
 
     /// Ends with a segment, and with what was allowed for it.

@@ -45,7 +45,7 @@ impl Fetcher {
             Ok((None, _)) => Ok(None),
             Err(error) => {
                 telemetry::cannot_read(&error, fetch.key.offset);
-                match error.advice(&mut fetch.patience) {
+                match error.advice(&mut fetch.patience, || kept.device_answers()) {
                     Advice::PassOver => Ok(None),
                     Advice::TryAgain | Advice::GiveUp => Err(()),
                 }
@@ -71,7 +71,8 @@ impl Fetcher {
                 Ok(item) => item,
                 Err(error) => {
                     telemetry::cannot_read(&error, offset);
-                    match fetch.patience.failed(&error.source) {
+                    let answers = || reader.device_answers();
+                    match fetch.patience.failed_on(&error.source, answers) {
                         Advice::PassOver => reader.pass_over(),
                         Advice::TryAgain | Advice::GiveUp => return Err(()),
                     }

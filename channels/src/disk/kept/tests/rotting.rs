@@ -57,7 +57,7 @@ fn what_lies_near_a_bad_sector_is_read_all_the_same() {
     apply(&mut kept, &puts);
     disk.break_reads(&segments(&disk)[0], 8_192..8_704);
     let error = kept.reader().event(0).expect_err("it is not lost yet");
-    let advice = error.advice(&mut Patience::default());
+    let advice = error.advice(&mut Patience::default(), || true);
     assert_eq!(advice, Advice::TryAgain, "{error}");
     assert!(has_event(&kept, 1, 9_000) && has_event(&kept, 2, 9_000));
 }
@@ -70,7 +70,7 @@ fn what_cannot_be_read_for_another_reason_is_no_damage() {
     keep(&mut kept, 1, 0);
     disk.fail(Some(Call::Open), 1, Effect::NoSpace);
     let error = kept.reader().event(0).expect_err("the file is not open");
-    let advice = error.advice(&mut Patience::default());
+    let advice = error.advice(&mut Patience::default(), || true);
     assert_eq!(advice, Advice::GiveUp, "{error}");
     assert!(has_event(&kept, 0, 100));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::{Item, Log, LogError, LogOptions, ReadError};
 use super::support::{self, DIR, put};
-use crate::disk::patience::Patience;
+use crate::disk::patience::{Advice, Patience};
 use crate::disk::simulated::SimulatedDisk;
 
 /// How many calls in a row fail at most: more than any place is tried, and than passing it over takes.
@@ -86,4 +86,40 @@ fn a_device_that_is_away_during_an_opening_costs_nothing_however_long() {
         }
     }
     assert!(refused > 0, "an outage outlasts an opening");
+}
+
+/// As for those who are behind, who wait for as long as it takes.
+#[test]
+fn a_device_that_is_away_while_a_reader_goes_on_costs_nothing_however_long() {
+    let mut outages = 0;
+    for nth in 1..=8 {
+        for calls in 1..=CALLS_MAX {
+            let (disk, offsets) = three_and_three(true);
+            let (log, _) = support::open(&disk);
+            disk.goes_away(nth, calls);
+            let mut reader = log.readers().reader(0);
+            let mut patience = Patience::default();
+            let mut found = Vec::new();
+            loop {
+                let failed = match reader.read() {
+                    Ok(None) => break,
+                    Ok(Some(Item::Record(record))) => {
+                        found.push(record.offset);
+                        patience.succeeded();
+                        continue;
+                    }
+                    Ok(Some(Item::Damaged(damage))) => panic!("{nth} {calls}: {damage:?}"),
+                    Err(error) => error,
+                };
+                outages += 1;
+                let advice = patience.failed_on(&failed.source, || reader.device_answers());
+                assert_ne!(advice, Advice::GiveUp, "{nth} {calls}");
+                if advice == Advice::PassOver {
+                    reader.pass_over();
+                }
+            }
+            assert_eq!(found, offsets, "away for {calls} calls from {nth} on");
+        }
+    }
+    assert!(outages > 100, "readers meet them: {outages}");
 }
