@@ -92,8 +92,8 @@ use sluicegate_event::Event;
 
 pub use self::appending::{Admission, AppendError, Position, StoreError};
 pub use self::dead_letter::{
-    BY_AGE, BY_THE_OPERATOR, DeadLetter, DeadLetterKey, KINDS, KINDS_FOR_SINK, ParkReason,
-    ParkedSince,
+    BY_AGE, BY_THE_LEASE, BY_THE_OPERATOR, DeadLetter, DeadLetterKey, KINDS, KINDS_FOR_SINK,
+    ParkReason, ParkedSince,
 };
 pub use self::interest::{Interest, Wanted, Wish};
 pub use self::lease::{Lease, LeaseControl, LeasePurpose, Settled};

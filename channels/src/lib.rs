@@ -34,11 +34,11 @@ mod telemetry;
 pub use books::Books;
 pub use clock::{Clock, Timestamp};
 pub use contract::{
-    Admission, AppendError, BY_AGE, BY_THE_OPERATOR, BoxFuture, Channel, ChannelStatus, Claim,
-    DeadLetter, DeadLetterKey, DiskStatus, DurabilityClass, Exhausted, Interest, KINDS,
-    KINDS_FOR_SINK, Lease, LeaseControl, LeasePurpose, LostEvents, Matcher, NextLimit, ParkReason,
-    ParkedSince, Position, Refuses, Replayed, Retained, RetainedPage, SeekError, Settled, Start,
-    StoreError, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
-    SubscriptionStatus, Wanted, Wish,
+    Admission, AppendError, BY_AGE, BY_THE_LEASE, BY_THE_OPERATOR, BoxFuture, Channel,
+    ChannelStatus, Claim, DeadLetter, DeadLetterKey, DiskStatus, DurabilityClass, Exhausted,
+    Interest, KINDS, KINDS_FOR_SINK, Lease, LeaseControl, LeasePurpose, LostEvents, Matcher,
+    NextLimit, ParkReason, ParkedSince, Position, Refuses, Replayed, Retained, RetainedPage,
+    SeekError, Settled, Start, StoreError, SubscribeError, Subscription, SubscriptionKey,
+    SubscriptionSpec, SubscriptionStatus, Wanted, Wish,
 };
 pub use memory::{MemoryChannel, MemoryOptions, WhenFull};

@@ -51,6 +51,8 @@ pub const KINDS: [&str; 7] = [
 /// event in a loop would make another round, and a poisonous one do its harm again.
 pub const KINDS_FOR_SINK: [&str; 4] = ["exhausted", "refused", "reply", "overdue"];
 
+/// The reason that an event is counted by which the holder of its lease discarded.
+pub const BY_THE_LEASE: &str = "lease";
 /// The reason that a dead letter is counted by which an operator discarded.
 pub const BY_THE_OPERATOR: &str = "operator";
 /// And one that had lain for too long.

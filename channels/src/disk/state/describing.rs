@@ -9,8 +9,8 @@ use super::held::Parked;
 use super::subscribed::Subscribed;
 use crate::reading::position;
 use crate::{
-    BY_AGE, BY_THE_OPERATOR, DeadLetterKey, LostEvents, SubscriptionKey, SubscriptionStatus,
-    Timestamp, queues,
+    BY_AGE, BY_THE_LEASE, BY_THE_OPERATOR, DeadLetterKey, LostEvents, SubscriptionKey,
+    SubscriptionStatus, Timestamp, queues,
 };
 
 /// A dead letter, but for what is read from the disk.
@@ -138,7 +138,7 @@ impl Subscribed {
 
 /// The reasons that there are, as the contract has them.
 fn known_reason(reason: &str) -> Option<&'static str> {
-    [BY_THE_OPERATOR, BY_AGE, "lease", "shed"]
+    [BY_THE_OPERATOR, BY_AGE, BY_THE_LEASE, "shed"]
         .into_iter()
         .find(|known| *known == reason)
 }

@@ -15,7 +15,7 @@ use super::held::Ticket;
 use super::subscribed::Subscribed;
 use crate::queues::{Duty, ParkedAgain, Why};
 use crate::reading::{LeaseId, SubscriptionId};
-use crate::{Settled, Timestamp};
+use crate::{BY_THE_LEASE, Settled, Timestamp};
 
 /// What the holder of a lease did with it.
 #[derive(Debug)]
@@ -24,9 +24,6 @@ pub(in super::super) enum Ending {
     Deferred { until: Timestamp, sends: u32 },
     Dropped,
 }
-
-/// The label of what the holder of a lease discarded.
-const BY_THE_LEASE: &str = "lease";
 
 /// What waits longer is moved.
 const SHORT_WAIT: Duration = Duration::from_secs(30);

@@ -16,7 +16,7 @@ use super::shedding::SHED;
 use super::{State, wake};
 use crate::load::Load;
 use crate::reading::{LeaseId, SubscriptionId};
-use crate::{ParkReason, Settled, Timestamp};
+use crate::{BY_THE_LEASE, ParkReason, Settled, Timestamp};
 
 /// What the holder of a lease did with it.
 #[derive(Debug)]
@@ -33,9 +33,6 @@ pub(in super::super) enum Ending {
     },
     Dropped,
 }
-
-/// The label of what the holder of a lease discarded.
-const BY_THE_LEASE: &str = "lease";
 
 impl State {
     /// Ends a lease. One that something else has ended already (the subscription was deleted, an

@@ -11,7 +11,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 
 use crate::nats::fields::{FieldError, Fields, FieldsText};
-use crate::{BY_AGE, BY_THE_OPERATOR};
+use crate::{BY_AGE, BY_THE_LEASE, BY_THE_OPERATOR};
 
 const TALLY: &str = "Sluicegate-Tally";
 
@@ -20,7 +20,7 @@ const DISCARDS: [(&str, &str); 4] = [
     ("shed", "discarded-shed"),
     (BY_THE_OPERATOR, "discarded-operator"),
     (BY_AGE, "discarded-age"),
-    ("lease", "discarded-lease"),
+    (BY_THE_LEASE, "discarded-lease"),
 ];
 
 /// See the [module](self). Cancelled events are those of a deleted subscription, which has no tally.

@@ -10,15 +10,12 @@ use super::todo::ToDo;
 use crate::nats::control::record::Record;
 use crate::nats::control::tally::Tally;
 use crate::reading::SubscriptionId;
-use crate::{Exhausted, Settled, SubscriptionKey, Timestamp};
+use crate::{BY_THE_LEASE, Exhausted, Settled, SubscriptionKey, Timestamp};
 
 use super::counting::Figures;
 
 /// So many that were settled are known again if the server has not heard of it.
 const SETTLED_MAX: usize = 1_024;
-
-/// The label of what the holder of a lease discarded.
-const BY_THE_LEASE: &str = "lease";
 
 #[derive(Debug)]
 pub(super) struct Subscribed {
