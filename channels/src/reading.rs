@@ -50,6 +50,18 @@ pub(crate) enum Next {
     Over,
 }
 
+impl Next {
+    /// Nothing is ready: `kept` is whom to wake from now on, and `due` when something may be ready by
+    /// itself. A waker that is kept already is not cloned once more.
+    pub(crate) fn wait(kept: &mut Option<Waker>, waker: &Waker, due: Option<Timestamp>) -> Self {
+        match kept {
+            Some(kept) => kept.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        Next::Wait(due)
+    }
+}
+
 /// A store with one partition, as its reading ends see it.
 pub(crate) trait Store: fmt::Debug + Send + Sync + 'static {
     /// Hands out what is ready within `limit`, or keeps `waker` to be woken when that may have

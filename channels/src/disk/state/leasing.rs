@@ -41,12 +41,8 @@ impl State {
         let Some(subscribed) = self.subscribed(id) else {
             return Next::Over;
         };
-        match &mut subscribed.waker {
-            Some(kept) => kept.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
         let due = subscribed.queues.next_due(now, for_sink);
-        Next::Wait(due.filter(|_| !is_held_back))
+        Next::wait(&mut subscribed.waker, waker, due.filter(|_| !is_held_back))
     }
 
     fn hand_out(&mut self, id: SubscriptionId, limit: NextLimit, now: Timestamp) -> Vec<HandedOut> {

@@ -32,12 +32,9 @@ impl State {
         let Some(subscribed) = self.subscribed(id) else {
             return Next::Over;
         };
-        match &mut subscribed.waker {
-            Some(kept) => kept.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
         let due = subscribed.queues.next_due(now, limit.dead_letters_max > 0);
-        Next::Wait(due.filter(|_| !subscribed.paused))
+        let due = due.filter(|_| !subscribed.paused);
+        Next::wait(&mut subscribed.waker, waker, due)
     }
 
     fn hand_out(&mut self, id: SubscriptionId, limit: NextLimit, now: Timestamp) -> Vec<HandedOut> {

@@ -117,12 +117,9 @@ impl State {
         let Some(subscribed) = self.subscribed(id) else {
             return Next::Over;
         };
-        match &mut subscribed.waker {
-            Some(kept) => kept.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
         let due = subscribed.queues.next_due(now, limit.dead_letters_max > 0);
-        Next::Wait(due.filter(|_| !subscribed.is_paused))
+        let due = due.filter(|_| !subscribed.is_paused);
+        Next::wait(&mut subscribed.waker, waker, due)
     }
 
     /// The pull is over, whatever it brought.
