@@ -46,6 +46,9 @@ const AT_ONCE: Timestamp = Timestamp(0);
 
 const ON_AGENDA: &str = "what is on the agenda comes up again or is parked";
 
+/// With so many replayed or redriven events of a subscription waiting, no more are replayed to it.
+pub(crate) const REPLAYED_MAX: usize = 1_000;
+
 /// A queue that was long and is empty gives its memory back.
 const KEPT_CAPACITY: usize = 1_024;
 

@@ -6,15 +6,12 @@ use std::sync::Arc;
 use super::super::queues::{Parked, Ticket, Why};
 use super::super::slots::Holder;
 use super::{NAMED, State, Subscribed, wake};
-use crate::queues;
+use crate::queues::{self, REPLAYED_MAX};
 use crate::reading::{PARTITION, position};
 use crate::{
     BY_THE_OPERATOR, ChannelStatus, DeadLetter, DeadLetterKey, DurabilityClass, Exhausted,
     Position, Replayed, Retained, RetainedPage, SeekError, Start, SubscriptionStatus, Timestamp,
 };
-
-/// With so many events waiting, no more are replayed.
-const REPLAYED_MAX: usize = 1_000;
 
 impl State {
     pub(in super::super) fn pause(&mut self, name: &str, paused: bool, now: Timestamp) {

@@ -9,12 +9,9 @@ use super::super::super::progress::{Exception, Standing};
 use super::super::Counts;
 use super::super::subscribed::{Subscribed, count_discarded};
 use super::{Command, Way, What};
-use crate::queues::Why;
+use crate::queues::{REPLAYED_MAX, Why};
 use crate::reading::PARTITION;
 use crate::{BY_THE_OPERATOR, Position, Replayed};
-
-/// With so many replayed or redriven events waiting, no more are replayed.
-const REPLAYED_MAX: usize = 1_000;
 
 impl Command {
     /// What is to be stored of the subscription: as if it were carried out now.
