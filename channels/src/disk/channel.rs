@@ -323,7 +323,7 @@ impl Channel for DiskChannel {
         let (subscriptions, (events, appended)) = self
             .shared
             .apply(|state, _| (state.statuses(&accepted_at), state.events()));
-        let disk = self.shared.disk_status();
+        let disk = self.shared.disk_status(&segments);
         ChannelStatus {
             class: DurabilityClass::Disk,
             events,

@@ -149,8 +149,7 @@ impl Shared {
 
     // ---- what is shown ----
 
-    pub(super) fn disk_status(&self) -> DiskStatus {
-        let segments = self.appender().segments();
+    pub(super) fn disk_status(&self, segments: &[SegmentInfo]) -> DiskStatus {
         let damage = segments.iter().flat_map(|segment| &segment.damage);
         let lost: LostEvents = damage.map(Damage::lost).sum();
         let oldest = segments.iter().find_map(|segment| segment.timestamps_ms);
