@@ -65,7 +65,7 @@ fn reply(reply: &StoryReply, accepted_at: Option<Time>) -> AttemptLine {
     AttemptLine {
         tone: Tone::Faint,
         text: format!(
-            "{}  answered with an event, stored at offset {}{}{more}",
+            "{}  answered with an event, stored at position {}{}{more}",
             when(reply.at, accepted_at),
             visible(&reply.position, SHOWN_BYTES_MAX),
             id.unwrap_or_default()

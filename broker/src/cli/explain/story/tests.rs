@@ -82,14 +82,14 @@ fn a_story_is_told_from_arrival_to_the_end() {
         out,
         "\
 event    order.paid  from /shop  id e1  at 2026-01-05T12:01:07.198Z  (1,234 B, application/json)
-broker   shop/orders   stored in 41 µs, offset 2
+broker   shop/orders   stored in 41 µs, position 2
 
 trigger  audit    no      exact source=\"/other\"   event has \"/shop\"
 trigger  billing  MATCH   prefix type=\"order.\"
          1-2 12:01:07.199 .. 12:01:08.300  connection refused (2 times)   → retry in 4 s
          3   12:01:14.312  503  1.1 ms   → retry in 8 s
          4   12:01:22.398  200  1.0 ms   delivered, 15.2 s after arrival
-         12:01:22.399  answered with an event, stored at offset 3, id r1
+         12:01:22.399  answered with an event, stored at position 3, id r1
 trigger  later    MATCH   (as recorded)
          nothing was sent yet, by the filter in force now
 "
@@ -127,7 +127,7 @@ fn a_dead_letter_says_why_and_what_is_tried_next() {
             "retained": true, "triggersLeftOut": 0, "gaps": false, "triggers": [billing]});
         let (out, _) = shown(story, reach(json!([])));
         assert_eq!(out.lines().last().unwrap().trim(), told);
-        assert!(out.contains("offset 2, a reply"), "{out}");
+        assert!(out.contains("position 2, a reply"), "{out}");
     }
 }
 

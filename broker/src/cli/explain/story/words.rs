@@ -62,7 +62,7 @@ fn show_story(id: &str, story: &Story, console: &mut Console) -> Result<(), Fail
         remarks.push_str(", stored before what the history has");
     }
     console.print(format_args!(
-        "broker   {}   {stored}offset {}{remarks}",
+        "broker   {}   {stored}position {}{remarks}",
         shown(&story.broker),
         shown(&story.position)
     ))?;
