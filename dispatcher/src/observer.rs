@@ -84,6 +84,13 @@ pub enum BreakerReport<'a> {
         target: &'a Target,
         /// From one probe to the next.
         probe_every: Duration,
+        /// When the first is due, from now.
+        probe_in: Duration,
+    },
+    /// A probe begins, and nobody has answered yet.
+    Probed {
+        /// When the next is due, from now, unless somebody answers.
+        probe_in: Duration,
     },
     /// Somebody answers again.
     Closed {

@@ -3,8 +3,9 @@
 //! Told of an event wherever somebody asks for one, so that nobody takes one that waits for one that
 //! was not wanted. What it leaves out: events that wait for their turn, or for their next attempt.
 
-use sluicegate_channels::SubscriptionStatus;
+use sluicegate_channels::{SubscriptionStatus, Timestamp};
 
+use super::observer::REFUSING;
 use super::{Condition, KeptTrigger, TriggerView};
 
 /// Who stopped it says that.
@@ -17,6 +18,8 @@ pub struct Hold {
     pub reason: &'static str,
     /// A sentence for people, with what ends it.
     pub detail: String,
+    /// When something is tried in spite of it.
+    pub until: Option<Timestamp>,
     /// Whether nobody can tell yet whether the trigger wants the event.
     pub is_undecided: bool,
 }
@@ -37,12 +40,29 @@ impl Hold {
         } else if status.is_some_and(|it| it.paused) {
             format!("it was paused by command; `sluicegate resume trigger {name}` lets it go on")
         } else {
-            return None;
+            return Self::of_breaker(view);
         };
         let reason = PAUSED;
         Some(Hold {
             reason,
             detail,
+            until: None,
+            is_undecided: false,
+        })
+    }
+
+    fn of_breaker(view: &TriggerView) -> Option<Self> {
+        let service = view.service.as_ref()?;
+        let probe_at = service.observer.probe_at()?;
+        let target = service.plan.subscriber.as_ref()?;
+        Some(Hold {
+            reason: REFUSING,
+            detail: format!(
+                "nobody answers at {}; one event at a time is sent as a probe, and all go on once somebody \
+                 does",
+                target.uri
+            ),
+            until: Some(probe_at),
             is_undecided: false,
         })
     }
@@ -62,6 +82,7 @@ impl Hold {
             Condition::NotReady { reason, message } => Some(Hold {
                 reason,
                 detail: message.clone(),
+                until: None,
                 is_undecided: false,
             }),
         }

@@ -5,7 +5,7 @@
 //! for a day writes a line, not a flood.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -28,7 +28,7 @@ pub(crate) use memory::words;
 use memory::{LastAttempt, LogGate};
 
 /// Why a trigger does not deliver while its breaker is open.
-const REFUSING: &str = "SubscriberRefusing";
+pub(crate) const REFUSING: &str = "SubscriberRefusing";
 
 /// The observer of one trigger.
 #[derive(Debug)]
@@ -40,7 +40,8 @@ pub struct TriggerObserver {
     clock: Clock,
     history: Option<Arc<History>>,
     last: LastAttempt,
-    is_breaker_open: AtomicBool,
+    /// When the next probe is due, in milliseconds of the clock; 0 while the breaker is closed.
+    probe_at_ms: AtomicU64,
     gates: Gates,
 }
 
@@ -64,7 +65,7 @@ impl TriggerObserver {
             clock,
             history,
             last,
-            is_breaker_open: AtomicBool::new(false),
+            probe_at_ms: AtomicU64::new(0),
             gates,
         }
     }
@@ -80,7 +81,13 @@ impl TriggerObserver {
 
     /// Whether nobody answers, so that events wait and only probes are sent.
     pub fn is_breaker_open(&self) -> bool {
-        self.is_breaker_open.load(Ordering::Relaxed)
+        self.probe_at().is_some()
+    }
+
+    /// When the next probe is due, while nobody answers.
+    pub fn probe_at(&self) -> Option<Timestamp> {
+        let at = self.probe_at_ms.load(Ordering::Relaxed);
+        (at > 0).then_some(Timestamp(at))
     }
 
     /// Counts an event once, however often its sink is tried.
@@ -237,13 +244,20 @@ impl Observer for TriggerObserver {
     }
 
     fn breaker_changed(&self, change: &BreakerReport<'_>) {
-        let is_open = matches!(change, BreakerReport::Opened { .. });
-        self.is_breaker_open.store(is_open, Ordering::Relaxed);
+        let probe_at_ms = match change {
+            BreakerReport::Opened { probe_in, .. } | BreakerReport::Probed { probe_in } => {
+                (self.clock.now() + *probe_in).0.max(1)
+            }
+            BreakerReport::Closed { .. } | BreakerReport::Replaced => 0,
+        };
+        self.probe_at_ms.store(probe_at_ms, Ordering::Relaxed);
         let (namespace, trigger) = (&*self.trigger.namespace, &*self.trigger.name);
         match change {
+            BreakerReport::Probed { .. } => {}
             BreakerReport::Opened {
                 target,
                 probe_every,
+                ..
             } => tracing::warn!(
                 code = "W023",
                 namespace,

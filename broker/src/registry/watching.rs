@@ -58,7 +58,9 @@ impl Accepted for Watching {
         let wanting = triggers.iter().filter(|view| is_one_of(view, &wanted));
         let wanting = wanting.map(|view| {
             let status = subscriptions.iter().find(|it| Some(it.key) == view.key());
-            (view.trigger.metadata.name.clone(), Hold::of(view, status))
+            // One that waits for a probe may itself be the probe.
+            let hold = Hold::of(view, status).filter(|it| it.until.is_none());
+            (view.trigger.metadata.name.clone(), hold)
         });
         let kept = table.kept_of(&self.broker);
         let kept: Vec<_> = kept

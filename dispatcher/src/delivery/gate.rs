@@ -138,7 +138,11 @@ impl Delivery {
                 let is_given_up_on =
                     self.is_exhausted(job, lease, lease.sends) || self.is_overdue(job, lease);
                 if !is_given_up_on {
-                    gate.breaker.sent(Instant::now(), self.probe_in());
+                    let probe_in = self.probe_in();
+                    gate.breaker.sent(Instant::now(), probe_in);
+                    drop(gate);
+                    let report = BreakerReport::Probed { probe_in };
+                    self.observer.breaker_changed(&report);
                 }
                 Pass::Go(None)
             }
@@ -180,13 +184,14 @@ impl Delivery {
     ) {
         let Some(sign) = sign(outcome) else { return };
         let full = job.plan.in_flight_max.get();
+        let probe_in = self.probe_in();
         let change = {
             let mut gate = self.gate.0.lock();
             if !gate.guards(job) {
                 return;
             }
             let breaker = &mut gate.breaker;
-            let change = breaker.hear(sign, event, full, Instant::now(), self.probe_in());
+            let change = breaker.hear(sign, event, full, Instant::now(), probe_in);
             if let Some(Change::Closed { .. }) = change {
                 gate.ramp = Arc::default();
             }
@@ -200,6 +205,7 @@ impl Delivery {
                 let report = BreakerReport::Opened {
                     target,
                     probe_every,
+                    probe_in,
                 };
                 self.observer.breaker_changed(&report);
             }

@@ -197,6 +197,7 @@ impl TriggerStory {
         if matches!(self.state, Some(StoryState::Waiting | StoryState::Retrying)) {
             self.reason = Some(hold.reason.to_owned());
             self.detail = Some(hold.detail);
+            self.next_at = hold.until.map(Time).or(self.next_at);
         }
     }
 }

@@ -178,9 +178,12 @@ async fn an_open_breaker_is_shown_until_somebody_answers_or_the_trigger_is_edite
     let opened = BreakerReport::Opened {
         target,
         probe_every: after,
+        probe_in: SOON.unwrap_or_default(),
     };
+    let probed = BreakerReport::Probed { probe_in: after };
     for (change, reason) in [
         (opened, Some("SubscriberRefusing")),
+        (probed, Some("SubscriberRefusing")),
         (BreakerReport::Closed { target, after }, None),
         (opened, Some("SubscriberRefusing")),
         (BreakerReport::Replaced, None),
@@ -191,6 +194,14 @@ async fn an_open_breaker_is_shown_until_somebody_answers_or_the_trigger_is_edite
         assert_eq!(delivering.reason.as_deref(), reason);
         assert_eq!(delivering.detail.as_deref(), Some("503"));
         assert_eq!(bench.observer.is_breaker_open(), reason.is_some());
+        let probe_in = match change {
+            BreakerReport::Opened { probe_in, .. } | BreakerReport::Probed { probe_in } => {
+                Some(probe_in)
+            }
+            BreakerReport::Closed { .. } | BreakerReport::Replaced => None,
+        };
+        let probe_at = probe_in.map(|it| bench.observer.clock.now() + it);
+        assert_eq!(bench.observer.probe_at(), probe_at);
     }
 }
 

@@ -213,11 +213,13 @@ impl Observer for Ear {
     }
 
     fn breaker_changed(&self, change: &BreakerReport<'_>) {
-        self.0.lock().breaker.push(match change {
+        let word = match change {
+            BreakerReport::Probed { .. } => return,
             BreakerReport::Opened { .. } => "opened",
             BreakerReport::Closed { .. } => "closed",
             BreakerReport::Replaced => "replaced",
-        });
+        };
+        self.0.lock().breaker.push(word);
     }
 
     fn replied(&self, _cause: &Event, reply: &ReplyReport<'_>) {

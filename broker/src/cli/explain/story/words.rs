@@ -13,6 +13,7 @@ use crate::cli::table::count;
 use crate::filter_lines::Line;
 use crate::logging::visible;
 use crate::reasons::SHOWN_BYTES_MAX;
+use crate::registry::observer::REFUSING;
 use sluicegate_filter::Outcome;
 
 /// How much of a sentence from the server is shown, in bytes.
@@ -172,7 +173,10 @@ fn standing(trigger: &TriggerStory, day: Option<Time>) -> Option<(Tone, String)>
         .unwrap_or_default();
     match trigger.state {
         Some(StoryState::Waiting | StoryState::Retrying) if trigger.reason.is_some() => {
-            Some((Tone::Warning, format!("waits ({reason}): {detail}")))
+            let probe = trigger.next_at.filter(|_| reason_is_refusing(trigger));
+            let probe = probe.map(|at| format!("; the next probe is due at {}", when(at, day)));
+            let probe = probe.unwrap_or_default();
+            Some((Tone::Warning, format!("waits ({reason}): {detail}{probe}")))
         }
         Some(StoryState::Waiting) if trigger.recorded => {
             let commanded = !trigger.commands.is_empty();
@@ -214,6 +218,11 @@ fn standing(trigger: &TriggerStory, day: Option<Time>) -> Option<(Tone, String)>
         )),
         None => None,
     }
+}
+
+/// Whether what it waits for is a probe of its subscriber.
+fn reason_is_refusing(trigger: &TriggerStory) -> bool {
+    trigger.reason.as_deref() == Some(REFUSING)
 }
 
 fn line_of(part: &FilterPart) -> Line {
