@@ -54,6 +54,8 @@ pub struct Admin {
     pub watches: Arc<WatchList>,
     /// Where the door is reached, without a trailing slash.
     pub ingress_url: Arc<str>,
+    /// The folder of manifests, absolute.
+    pub manifests: Arc<str>,
 }
 
 impl Admin {

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{FromArgMatches, Parser, Subcommand};
 
 pub mod arguments;
+pub mod called;
 pub mod client;
 pub mod completion;
 pub mod console;

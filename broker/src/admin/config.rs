@@ -10,6 +10,7 @@ use crate::manifests;
 pub(super) async fn show(State(admin): State<Admin>) -> Json<Config> {
     let findings = admin.readiness.findings();
     Json(Config {
+        folder: Some(admin.manifests.to_string()),
         valid: !findings.iter().any(|found| found.diagnostic.is_error()),
         findings: findings.iter().map(finding).collect(),
     })

@@ -9,6 +9,9 @@ use sluicegate_resources::{Diagnostic, Severity};
 pub struct Config {
     /// Whether nothing in them is an error.
     pub valid: bool,
+    /// The folder of manifests, absolute, on the server's machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// Errors and warnings, in order of file and place.
     pub findings: Vec<Finding>,
 }

@@ -15,6 +15,7 @@ use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
 
 use super::arguments::{ServerArgs, dns_label, duration, http_url, key_value, rate};
+use super::called::Called;
 use super::client::Client;
 use super::console::Console;
 use super::exit::Failure;
@@ -187,9 +188,8 @@ async fn one(
         // Nothing more will happen to it, so nothing is waited for.
         console.say(format_args!(
             "an event of this id and source was stored before, and is not stored again; see what became \
-             of it with: sluicegate explain {} --source {}",
-            crate::logging::visible(event.id(), 256),
-            crate::logging::visible(event.source(), 256),
+             of it with: {}",
+            follow::story_of(&event, &Called::now(&args.server.server)),
         ));
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! Everything that runs, from the first listener to the last.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +81,7 @@ impl Server {
                 operations: Arc::clone(&operations),
                 watches: Arc::clone(&watches),
                 ingress_url: addresses.ingress.as_str().into(),
+                manifests: absolute(&config.manifests).into(),
             },
             &config,
         );
@@ -166,6 +168,12 @@ impl Server {
         self.admin.stop().await;
         tracing::info!("sluicegate.stop: done");
     }
+}
+
+/// As whoever asks from another folder has to name it.
+fn absolute(path: &Path) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    whole.display().to_string()
 }
 
 fn addresses(

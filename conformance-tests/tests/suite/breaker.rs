@@ -66,6 +66,12 @@ async fn who_is_down_is_probed_and_gets_everything_on_its_return() {
     assert_eq!(reason(&scene, "down").await, "SubscriberRefusing");
     assert_eq!(reason(&scene, "up").await, Value::Null);
     assert!(scene.server.log().contains("W023"));
+    let story = crate::history::told(&scene, "49").await;
+    let triggers = story["events"][0]["triggers"].as_array().expect("a list");
+    let held = triggers.iter().find(|it| it["name"] == "down");
+    let held = held.expect("it is to get the event");
+    assert_eq!(held["reason"], "SubscriberRefusing", "{held}");
+    assert!(held["nextAt"].is_string(), "{held}");
     scene.await_count("up", 50).await;
 
     // Those that were under way when it opened have ended long before the second probe.

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::target::Target;
 use super::{SendArgs, WaitFor};
 use crate::api::{self, Watch, WatchReport, WatchRequest, WatchedState, WatchedTrigger};
+use crate::cli::called::{Called, quoted};
 use crate::cli::client::AdminClient;
 use crate::cli::console::{Console, Tone};
 use crate::cli::exit::{Exit, Failure};
@@ -63,7 +64,7 @@ pub(super) async fn tell(
 ) -> Result<(), Failure> {
     let Some(wait) = args.waits_for() else {
         return match watching.until(|report| report.seen, SEEN_WAIT_MAX).await {
-            Ok((report, true)) => tell_matches(&report, event, console),
+            Ok((report, true)) => watching.tell_matches(&report, event, args, console).await,
             // It was accepted, which is what was asked for; more is a courtesy.
             Ok((_, false)) | Err(_) => Ok(()),
         };
@@ -74,7 +75,7 @@ pub(super) async fn tell(
     };
     let (report, is_done) = watching.until(is_enough, args.timeout).await?;
     if report.triggers.is_empty() {
-        return tell_matches(&report, event, console);
+        return watching.tell_matches(&report, event, args, console).await;
     }
     let namespace = report
         .broker
@@ -89,7 +90,7 @@ pub(super) async fn tell(
         };
         console.print(format_args!("  {} {mark} {}", line.name, line.story))?;
     }
-    tell_failures(&report, console)?;
+    tell_failures(&report, event, args, console)?;
     if report
         .triggers
         .iter()
@@ -97,7 +98,13 @@ pub(super) async fn tell(
     {
         return Ok(());
     }
-    console.say(words::hint(&report.triggers, is_done, args.timeout));
+    let called = Called::now(&args.server.server);
+    console.say(words::hint(
+        &report.triggers,
+        is_done,
+        args.timeout,
+        &called,
+    ));
     Err(Failure::already_told(Exit::Failed))
 }
 
@@ -106,50 +113,85 @@ fn was_tried(trigger: &WatchedTrigger) -> bool {
     !trigger.attempts.is_empty() || trigger.is_settled() || trigger.state == WatchedState::Waiting
 }
 
-fn tell_matches(report: &WatchReport, event: &Event, console: &mut Console) -> Result<(), Failure> {
-    let (kept, matched): (Vec<_>, Vec<_>) = report.triggers.iter().partition(|it| it.undecided);
-    let names: Vec<String> = matched
-        .iter()
-        .map(|it| crate::logging::visible(&it.name, 253).to_string())
-        .collect();
-    match names.len() {
-        0 => console.print(format_args!(
-            "no trigger matched (0 of {})",
-            report.triggers_total
-        ))?,
-        number => console.print(format_args!(
-            "matched {number} of {} triggers: {}",
-            report.triggers_total,
-            names.join(", ")
-        ))?,
-    }
-    for trigger in &kept {
-        console.print(words::undecided(trigger))?;
-    }
-    // One that failed, or is not in force, is most likely the one that was meant.
-    if report.triggers.is_empty() && report.failed_total == 0 {
-        console.say(format_args!(
-            "to route it:\n  {}",
-            words::routing(
-                event.ty(),
-                report.broker.as_deref().unwrap_or("default/default")
-            )
-        ));
-    }
-    tell_failures(report, console)
-}
-
 /// Names the triggers that could not say whether they want the event.
-fn tell_failures(report: &WatchReport, console: &mut Console) -> Result<(), Failure> {
+fn tell_failures(
+    report: &WatchReport,
+    event: &Event,
+    args: &SendArgs,
+    console: &mut Console,
+) -> Result<(), Failure> {
     let Some(told) = words::failures(report.failed_total, &report.failed) else {
         return Ok(());
     };
     console.print(told)?;
-    console.say("see why:  sluicegate explain --event FILE");
+    let called = Called::now(&args.server.server);
+    console.say(format_args!("see why:  {}", story_of(event, &called)));
     Ok(())
 }
 
+/// The command that tells what became of the event.
+pub(super) fn story_of(event: &Event, called: &Called) -> String {
+    let shown = |text| quoted(&crate::logging::visible(text, 256).to_string());
+    called.asking(&format!(
+        "explain {} --source {}",
+        shown(event.id()),
+        shown(event.source())
+    ))
+}
+
 impl Watching {
+    async fn tell_matches(
+        &self,
+        report: &WatchReport,
+        event: &Event,
+        args: &SendArgs,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        let (kept, matched): (Vec<_>, Vec<_>) = report.triggers.iter().partition(|it| it.undecided);
+        let names: Vec<String> = matched
+            .iter()
+            .map(|it| crate::logging::visible(&it.name, 253).to_string())
+            .collect();
+        match names.len() {
+            0 => console.print(format_args!(
+                "no trigger matched (0 of {})",
+                report.triggers_total
+            ))?,
+            number => console.print(format_args!(
+                "matched {number} of {} triggers: {}",
+                report.triggers_total,
+                names.join(", ")
+            ))?,
+        }
+        for trigger in &kept {
+            console.print(words::undecided(trigger))?;
+        }
+        // One that failed, or is not in force, is most likely the one that was meant.
+        if report.triggers.is_empty() && report.failed_total == 0 {
+            let folder = self.folder().await;
+            let called = Called::now(&args.server.server);
+            console.say(format_args!(
+                "to route it:\n  {}",
+                words::routing(
+                    event.ty(),
+                    report.broker.as_deref().unwrap_or("default/default"),
+                    folder.as_deref(),
+                    &called
+                )
+            ));
+        }
+        tell_failures(report, event, args, console)
+    }
+
+    /// The server's folder of manifests, where it is another than `new` writes into here.
+    async fn folder(&self) -> Option<String> {
+        let config: api::Config = self.admin.get(api::CONFIG).await.ok()?;
+        let here = std::path::absolute("sluicegate").ok()?;
+        config
+            .folder
+            .filter(|it| here.as_path() != std::path::Path::new(it))
+    }
+
     /// Looks until the report is enough, which the second value says, or the time is over.
     async fn until(
         &self,

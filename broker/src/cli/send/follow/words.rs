@@ -6,6 +6,7 @@ use http::Uri;
 
 use crate::api::{WatchAttempt, WatchedFailure, WatchedState, WatchedTrigger};
 use crate::cli::arguments::spoken;
+use crate::cli::called::{Called, quoted};
 use crate::logging::visible;
 
 /// Names are padded to at least this, so that single lines of several calls stand below each other.
@@ -187,7 +188,12 @@ fn shown_url(url: &str) -> String {
 }
 
 /// The one next step for an event that was not delivered.
-pub(super) fn hint(triggers: &[WatchedTrigger], is_done: bool, waited: Duration) -> String {
+pub(super) fn hint(
+    triggers: &[WatchedTrigger],
+    is_done: bool,
+    waited: Duration,
+    called: &Called,
+) -> String {
     let refused = triggers
         .iter()
         .filter_map(|it| it.attempts.last())
@@ -196,27 +202,27 @@ pub(super) fn hint(triggers: &[WatchedTrigger], is_done: bool, waited: Duration)
     if let Some((authority, port)) = refused {
         return format!(
             "nothing is listening on {authority}. A receiver to play with:  \
-             sluicegate sink --port {port}"
+             {}",
+            called.alone(&format!("sink --port {port}"))
         );
     }
     if let Some(parked) = triggers.iter().find(|it| it.state == WatchedState::Parked) {
         let name = visible(&parked.name, SHOWN_BYTES_MAX);
+        let see = called.asking(&format!("get deadletters {name}"));
         if !is_done && parked.sink_retry_in_ms.is_some() {
             return format!(
                 "not done after {}: its dead-letter sink has not taken it; see why:  \
-                 sluicegate get deadletters {name}",
+                 {see}",
                 spoken(waited)
             );
         }
-        return format!("see why:  sluicegate get deadletters {name}");
+        return format!("see why:  {see}");
     }
+    let see = called.asking("get triggers");
     if is_done {
-        "see how deliveries go:  sluicegate get triggers".to_owned()
+        format!("see how deliveries go:  {see}")
     } else {
-        format!(
-            "not done after {}; see how it goes:  sluicegate get triggers",
-            spoken(waited)
-        )
+        format!("not done after {}; see how it goes:  {see}", spoken(waited))
     }
 }
 
@@ -230,29 +236,25 @@ fn local_authority(url: &str) -> Option<(String, u16)> {
 }
 
 /// The command that routes events of this type to a trigger of `broker`, which is `namespace/name`.
-/// The type's last part makes a name, where it can.
-pub(super) fn routing(ty: &str, broker: &str) -> String {
+/// The type's last part makes a name, where it can. `folder` is where manifests belong, where that is
+/// not the folder that is written into anyway.
+pub(super) fn routing(ty: &str, broker: &str, folder: Option<&str>, called: &Called) -> String {
     let last = ty.rsplit('.').next().unwrap_or_default();
     let name = crate::cli::arguments::dns_name(last).unwrap_or_else(|_| "my-trigger".to_owned());
     let ty = visible(ty, SHOWN_BYTES_MAX).to_string();
-    let bare = ty
-        .chars()
-        .all(|it| it.is_ascii_alphanumeric() || "._-/:".contains(it));
-    let ty = if bare {
-        ty
-    } else {
-        format!("'{}'", ty.replace('\'', r"'\''"))
-    };
+    let ty = quoted(&ty);
     let (namespace, broker) = broker.split_once('/').unwrap_or(("default", broker));
     let flag = |flag: &str, value: &str| match value {
         "default" => String::new(),
         value => format!(" --{flag} {}", visible(value, SHOWN_BYTES_MAX)),
     };
-    format!(
-        "sluicegate new trigger {name} --type {ty}{}{} --to http://localhost:3000",
+    let folder = folder.map(|it| format!(" --dir {}", quoted(it)));
+    called.alone(&format!(
+        "new trigger {name} --type {ty}{}{}{} --to http://localhost:3000",
         flag("namespace", namespace),
-        flag("broker", broker)
-    )
+        flag("broker", broker),
+        folder.unwrap_or_default()
+    ))
 }
 
 #[cfg(test)]
@@ -273,6 +275,11 @@ mod tests {
             duration_ms: 2,
             next_in_ms,
         }
+    }
+
+    fn called() -> Called {
+        let args = crate::cli::arguments::DEFAULT_SERVER.parse().unwrap();
+        Called::by(None, &args)
     }
 
     fn trigger(state: WatchedState, attempts: Vec<WatchAttempt>) -> WatchedTrigger {
@@ -308,7 +315,7 @@ mod tests {
         }
         parked.sink_retry_in_ms = Some(4_000);
         assert_eq!(
-            hint(&[parked], false, Duration::from_secs(60)),
+            hint(&[parked], false, Duration::from_secs(60), &called()),
             "not done after 1 min: its dead-letter sink has not taken it; see why:  \
              sluicegate get deadletters hello"
         );
@@ -441,7 +448,10 @@ mod tests {
                 "not done after 1 min; see how it goes:  sluicegate get triggers",
             ),
         ] {
-            assert_eq!(hint(&[trigger(state, attempts)], is_done, wait), hinted);
+            assert_eq!(
+                hint(&[trigger(state, attempts)], is_done, wait, &called()),
+                hinted
+            );
         }
     }
 
@@ -455,7 +465,7 @@ mod tests {
                 r"new trigger my-trigger --type 'it'\''s $odd' --to",
             ),
         ] {
-            let routing = routing(ty, "default/default");
+            let routing = routing(ty, "default/default", None, &called());
             assert!(routing.contains(command), "{routing}");
         }
         for (broker, flags) in [
@@ -467,8 +477,18 @@ mod tests {
                 "demo.hello --namespace shop --broker orders --to",
             ),
         ] {
-            let routing = routing("demo.hello", broker);
+            let routing = routing("demo.hello", broker, None, &called());
             assert!(routing.contains(flags), "{routing}");
         }
+        let elsewhere = routing(
+            "demo.hello",
+            "default/default",
+            Some("/srv/my own"),
+            &called(),
+        );
+        assert!(
+            elsewhere.contains(" --dir '/srv/my own' --to"),
+            "{elsewhere}"
+        );
     }
 }
