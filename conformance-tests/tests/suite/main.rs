@@ -13,6 +13,7 @@ mod cloudevents_http;
 mod cloudevents_json;
 mod command;
 mod control_plane;
+mod damage;
 mod data_plane;
 mod dead_letter;
 mod deduplication;
