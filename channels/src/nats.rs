@@ -16,6 +16,8 @@
 //!   control.rs    subscriptions and what became of their events, as all processes agree on it
 //!   asking.rs     what servers are asked; pulling.rs what their consumers hand out; stored.rs single
 //!                 messages, from any server
+//!   consumers.rs  where subscriptions read; enrolling.rs how they begin, go elsewhere and end
+//!   survey.rs     how streams and consumers stand
 //!   state.rs      the subscriptions as a process has them, and what may happen to them
 //!   shared.rs     the state under one mutex, for readers, leases and tasks; lease.rs how leases end
 //!   fields.rs, percent.rs, schedule.rs    how headers say things
@@ -23,9 +25,11 @@
 
 pub mod asking;
 pub mod class;
+pub mod consumers;
 pub mod control;
 #[expect(dead_code, reason = "the channel that stands on it is being built")]
 mod due;
+pub mod enrolling;
 pub mod entry;
 pub mod fields;
 pub mod index;
@@ -60,5 +64,6 @@ pub mod steps;
 mod stored;
 pub mod streams;
 pub mod subjects;
+pub mod survey;
 #[expect(dead_code, reason = "the channel that stands on it is being built")]
 mod watch;

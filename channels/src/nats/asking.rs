@@ -45,6 +45,11 @@ pub enum AskError {
     Busy(String),
 }
 
+/// The number of the error when there is no such consumer.
+const NO_CONSUMER: u64 = 10_014;
+/// And when there is one of that name that is to stay as it is.
+const ANOTHER_CONSUMER: [u64; 2] = [10_012, 10_148];
+
 /// Which message of a stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Which<'a> {
@@ -52,9 +57,21 @@ pub(super) enum Which<'a> {
     NewestOf(&'a str),
     /// The one of that sequence.
     At(u64),
+    /// The first of these subjects that has that sequence or a later one.
+    From(u64, &'a str),
 }
 
 impl AskError {
+    /// Whether what was asked about is not there.
+    pub(super) fn is_no_consumer(&self) -> bool {
+        matches!(self, AskError::Refused { code, .. } if *code == NO_CONSUMER)
+    }
+
+    /// Whether there is one already, which is another.
+    pub(super) fn is_another_consumer(&self) -> bool {
+        matches!(self, AskError::Refused { code, .. } if ANOTHER_CONSUMER.contains(code))
+    }
+
     pub(super) fn unreadable(call: &str, why: impl std::fmt::Display) -> Self {
         AskError::Unreadable {
             call: call.to_owned(),
@@ -126,6 +143,9 @@ impl Link {
             let builder = match which {
                 Which::NewestOf(subject) => builder.last_by_subject(subject),
                 Which::At(sequence) => builder.sequence(sequence),
+                Which::From(sequence, subjects) => {
+                    builder.sequence(sequence).next_by_subject(subjects)
+                }
             };
             let error = match builder.send().await {
                 Ok(message) => return Ok(Some(message)),

@@ -97,6 +97,11 @@ impl Names {
         format!("{}.c", self.root)
     }
 
+    /// What no event is published at: all that is handed out to whoever wants nothing.
+    pub fn no_events(&self) -> String {
+        format!("{}.e.none", self.root)
+    }
+
     /// Where the event of `position` is kept whole, once for all who need it.
     pub fn body(&self, position: u64) -> String {
         format!("{}.k.b.{position}", self.root)
@@ -116,6 +121,11 @@ impl Names {
     /// All that is due for the subscription of that number.
     pub fn all_due(&self, number: u64) -> String {
         format!("{}.k.d.{number}.*", self.root)
+    }
+
+    /// All that is kept apart for the subscription of that number.
+    pub fn all_kept(&self, number: u64) -> String {
+        format!("{}.k.*.{number}.*", self.root)
     }
 
     /// What a subject of the stream of what is kept apart stands for.
@@ -174,6 +184,42 @@ pub fn consumer(number: u64, epoch: u64) -> String {
 /// The consumer of what is due for a subscription.
 pub fn due_consumer(number: u64) -> String {
     format!("t{number}-due")
+}
+
+/// What a consumer of that name hands out of a broker's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsumerName {
+    /// The events of a subscription.
+    Events {
+        /// The subscription's.
+        number: u64,
+        /// Its place.
+        epoch: u64,
+    },
+    /// What is due for a subscription.
+    Due {
+        /// The subscription's.
+        number: u64,
+    },
+}
+
+/// Whose consumer it is; none where it is no subscription's.
+pub fn read_consumer(name: &str) -> Option<ConsumerName> {
+    let (number, which) = name.strip_prefix('t')?.split_once('-')?;
+    let number = number.parse().ok()?;
+    let found = match which {
+        "due" => ConsumerName::Due { number },
+        epoch => ConsumerName::Events {
+            number,
+            epoch: epoch.parse().ok()?,
+        },
+    };
+    // Not one that is only read alike.
+    let is_ours = match found {
+        ConsumerName::Events { number, epoch } => consumer(number, epoch) == name,
+        ConsumerName::Due { number } => due_consumer(number) == name,
+    };
+    is_ours.then_some(found)
 }
 
 /// `text` as one token of a subject, and as part of a stream's name. Different texts have different
@@ -249,6 +295,20 @@ mod tests {
         let adopted = Names::new("sluicegate", "default", "orders", Some("ORDERS"));
         assert_eq!(adopted.events_stream(), "ORDERS");
         assert_eq!(adopted.kept_stream(), "ORDERS_kept");
+    }
+
+    #[test]
+    fn a_consumer_is_known_by_its_name() {
+        let (number, epoch) = (7, 2);
+        let events = ConsumerName::Events { number, epoch };
+        assert_eq!(read_consumer(&consumer(number, epoch)), Some(events));
+        let due = ConsumerName::Due { number };
+        assert_eq!(read_consumer(&due_consumer(number)), Some(due));
+        for other in [
+            "t7", "t7-", "t-2", "t07-2", "t7-02", "t7-2-3", "x7-2", "tail-1", "",
+        ] {
+            assert_eq!(read_consumer(other), None);
+        }
     }
 
     #[test]

@@ -49,7 +49,6 @@ use std::task::Waker;
 use self::answers::Known;
 pub(super) use self::answers::{MessageId, Verdict};
 pub(super) use self::arriving::{Arrival, Due};
-pub(super) use self::counting::Figures;
 pub(super) use self::ending::Ending;
 pub(super) use self::held::Reply;
 pub(super) use self::leasing::PullEnd;
@@ -58,6 +57,8 @@ use self::stepping::Retries;
 use self::subscribed::Subscribed;
 pub(super) use self::todo::{Consumer, ToDo, ToStep};
 use super::index::Index;
+#[cfg(test)]
+pub(super) use super::survey::Figures;
 use crate::SubscriptionKey;
 use crate::reading::SubscriptionId;
 use crate::slab::Slab;

@@ -3,6 +3,7 @@
 //!
 //! The server is fetched by the first test that starts one: see `scripts/nats-server`.
 
+mod consumers;
 mod control;
 mod features;
 mod link;

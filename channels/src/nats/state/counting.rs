@@ -14,19 +14,7 @@ use super::State;
 use super::subscribed::Subscribed;
 use crate::Books;
 use crate::nats::control::tally::Tally;
-
-/// What a server says of the consumer of a subscription.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::nats) struct Figures {
-    /// The last sequence of the first stream that it handed out.
-    pub(in crate::nats) delivered: u64,
-    /// How many events it has not handed out yet.
-    pub(in crate::nats) pending: u64,
-    /// How many it has handed out to somebody and heard nothing of.
-    pub(in crate::nats) unacknowledged: u64,
-    /// The last sequence of the stream, asked for before the rest.
-    pub(in crate::nats) last: u64,
-}
+use crate::nats::survey::Figures;
 
 impl State {
     /// What a server says of the consumer of that epoch.

@@ -9,10 +9,9 @@ use super::leasing::Pulls;
 use super::todo::ToDo;
 use crate::nats::control::record::Record;
 use crate::nats::control::tally::Tally;
+use crate::nats::survey::Figures;
 use crate::reading::SubscriptionId;
 use crate::{BY_THE_LEASE, Exhausted, Settled, SubscriptionKey, Timestamp};
-
-use super::counting::Figures;
 
 /// So many that were settled are known again if the server has not heard of it.
 const SETTLED_MAX: usize = 1_024;
