@@ -18,6 +18,8 @@
 //!                 messages, from any server
 //!   consumers.rs  where subscriptions read; enrolling.rs how they begin, go elsewhere and end
 //!   survey.rs     how streams and consumers stand
+//!   overseeing.rs what is looked at all the time; room.rs how much of the streams may be used
+//!   retained.rs   the events that are still there
 //!   state.rs      the subscriptions as a process has them, and what may happen to them
 //!   shared.rs     the state under one mutex, for readers, leases and tasks; lease.rs how leases end
 //!   fields.rs, percent.rs, schedule.rs    how headers say things
@@ -43,11 +45,14 @@ pub mod message;
 pub mod monitoring;
 pub mod names;
 pub mod options;
+pub mod overseeing;
 mod percent;
 pub mod publishing;
 pub mod pulling;
 #[expect(dead_code, reason = "the channel that stands on it is being built")]
 mod replay;
+pub mod retained;
+pub mod room;
 pub mod schedule;
 #[cfg_attr(
     not(test),

@@ -9,6 +9,7 @@ mod features;
 mod link;
 mod monitoring;
 mod publishing;
+mod room;
 mod secrets;
 mod servers;
 mod stored;
