@@ -183,7 +183,7 @@ impl Operations {
         });
         tracing::info!(
             operation = entry.id,
-            kind = ?entry.kind,
+            kind = entry.kind.as_str(),
             what = entry.what,
             dry_run = entry.conduct.dry_run,
             "an operation begins, by command"

@@ -187,7 +187,30 @@ pub enum OperationState {
     Unknown,
 }
 
+impl OperationKind {
+    /// As people read it, in lists and in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OperationKind::Redrive => "redrive",
+            OperationKind::Discard => "discard",
+            OperationKind::Replay => "replay",
+            OperationKind::Unknown => "unknown",
+        }
+    }
+}
+
 impl OperationState {
+    /// As people read it, in lists and in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OperationState::Running => "running",
+            OperationState::Done => "done",
+            OperationState::Cancelled => "cancelled",
+            OperationState::Failed => "failed",
+            OperationState::Unknown => "unknown",
+        }
+    }
+
     /// Whether nothing follows.
     pub fn is_final(self) -> bool {
         match self {

@@ -29,12 +29,12 @@ impl Entry {
     /// As it is shown to whoever asks.
     pub(super) fn show(&self) -> Operation {
         let ended = self.ended.lock().clone();
-        let (state, failure) = match &ended {
-            None => (OperationState::Running, None),
-            Some((_, Ok(()))) => (OperationState::Done, None),
-            Some((_, Err(Ended::Halted))) => (OperationState::Cancelled, None),
-            Some((_, Err(Ended::Failed(why)))) => (OperationState::Failed, Some(why.clone())),
-        };
+        let state = ended
+            .as_ref()
+            .map_or(OperationState::Running, |(_, how)| state_after(how));
+        let failure = ended
+            .as_ref()
+            .and_then(|(_, how)| failure(how).map(str::to_owned));
         Operation {
             id: self.id.clone(),
             kind: self.kind,
@@ -54,11 +54,27 @@ impl Entry {
         tracing::info!(
             operation = self.id,
             what = self.what,
-            how = ?how,
+            state = state_after(&how).as_str(),
+            failure = failure(&how),
             looked_at = progress.looked_at,
             done = progress.done,
             "an operation has ended"
         );
         *self.ended.lock() = Some((at, how));
+    }
+}
+
+fn state_after(how: &Result<(), Ended>) -> OperationState {
+    match how {
+        Ok(()) => OperationState::Done,
+        Err(Ended::Halted) => OperationState::Cancelled,
+        Err(Ended::Failed(_)) => OperationState::Failed,
+    }
+}
+
+fn failure(how: &Result<(), Ended>) -> Option<&str> {
+    match how {
+        Err(Ended::Failed(why)) => Some(why),
+        Ok(()) | Err(Ended::Halted) => None,
     }
 }

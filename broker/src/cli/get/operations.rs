@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Listed, Output, nothing_named, print};
-use crate::api::{self, List, Operation, OperationKind, OperationState};
+use crate::api::{self, List, Operation};
 use crate::cli::arguments::ServerArgs;
 use crate::cli::client::AdminClient;
 use crate::cli::console::Console;
@@ -55,7 +55,7 @@ impl Listed for Operation {
         vec![
             self.id.clone(),
             kind(self).to_owned(),
-            state(self.state).to_owned(),
+            self.state.as_str().to_owned(),
             count(progress.done),
             count(progress.skipped),
             count(progress.gone),
@@ -86,26 +86,13 @@ impl Listed for Operation {
     }
 }
 
-fn kind(operation: &Operation) -> &'static str {
-    match (operation.kind, operation.conduct.dry_run) {
-        (OperationKind::Redrive, false) => "redrive",
-        (OperationKind::Redrive, true) => "redrive (dry run)",
-        (OperationKind::Discard, false) => "discard",
-        (OperationKind::Discard, true) => "discard (dry run)",
-        (OperationKind::Replay, false) => "replay",
-        (OperationKind::Replay, true) => "replay (dry run)",
-        (OperationKind::Unknown, _) => "unknown",
-    }
-}
-
-fn state(state: OperationState) -> &'static str {
-    match state {
-        OperationState::Running => "running",
-        OperationState::Done => "done",
-        OperationState::Cancelled => "cancelled",
-        OperationState::Failed => "failed",
-        OperationState::Unknown => "unknown",
-    }
+fn kind(operation: &Operation) -> String {
+    let dry_run = if operation.conduct.dry_run {
+        " (dry run)"
+    } else {
+        ""
+    };
+    format!("{}{dry_run}", operation.kind.as_str())
 }
 
 /// Lists operations.
