@@ -17,6 +17,9 @@ use crate::cli::client::AdminClient;
 use crate::cli::console::{Console, Tone};
 use crate::cli::exit::{Exit, Failure};
 
+mod next_step;
+#[cfg(test)]
+mod tests;
 mod words;
 
 /// How long an accepted event may take to appear in its watch when nobody waits for it.
@@ -99,7 +102,7 @@ pub(super) async fn tell(
         return Ok(());
     }
     let called = Called::now(&args.server.server);
-    console.say(words::hint(
+    console.say(next_step::hint(
         &report.triggers,
         is_done,
         args.timeout,
@@ -172,7 +175,7 @@ impl Watching {
             let called = Called::now(&args.server.server);
             console.say(format_args!(
                 "to route it:\n  {}",
-                words::routing(
+                next_step::routing(
                     event.ty(),
                     report.broker.as_deref().unwrap_or("default/default"),
                     folder.as_deref(),
