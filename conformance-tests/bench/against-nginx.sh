@@ -15,8 +15,8 @@
 #   cargo build --release -p sluicegate -p sluicegate-conformance --bins
 #
 # They are taken from target/release, or from the folder that BIN names. CHANNEL says where events
-# are kept: memory (the default) or disk; a history is kept with either. Without nginx it measures
-# sluicegate alone and says so. Everything listens on loopback, and ends with the script.
+# are kept: memory (the default) or disk; a history is kept with either unless HISTORY=off. Without nginx
+# it measures sluicegate alone and says so. Everything listens on loopback, and ends with the script.
 set -euo pipefail
 # Where Debian keeps servers, which is in nobody's path but root's.
 PATH=$PATH:/usr/sbin
@@ -24,6 +24,8 @@ PATH=$PATH:/usr/sbin
 rounds=${1:-3}
 seconds=${SECONDS_EACH:-5}
 bin=${BIN:-target/release}
+history=true
+if [ "${HISTORY:-on}" = off ]; then history=false; fi
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 door=127.0.0.1:$((base + 1)) admin=127.0.0.1:$((base + 2)) proxy=127.0.0.1:$((base + 3))
@@ -47,6 +49,7 @@ admin: {listen: $admin}
 manifests: ./manifests
 data: ./data
 defaultChannel: ${CHANNEL:-memory}
+history: {enabled: $history}
 YAML
     cat > "$folder/manifests/bench.yaml" <<YAML
 apiVersion: eventing.knative.dev/v1
