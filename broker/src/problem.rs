@@ -52,6 +52,8 @@ pub enum Problem {
     Busy,
     /// Dead letters lie for longer than they may.
     Unattended,
+    /// The store takes one event at a time, and the batch has several.
+    NotAtomic,
 }
 
 /// One row of the table.
@@ -86,6 +88,7 @@ impl Problem {
         Problem::Manifest,
         Problem::Busy,
         Problem::Unattended,
+        Problem::NotAtomic,
     ];
 
     const fn row(self) -> Row {
@@ -232,6 +235,13 @@ impl Problem {
                 "Events have lain in the broker's dead-letter store for longer than they may, so it \
                  takes no new ones until someone sends those again or discards them.",
             ),
+            Problem::NotAtomic => (
+                "W056",
+                StatusCode::NOT_IMPLEMENTED,
+                "not_atomic",
+                "one event at a time",
+                "The broker's store cannot store a batch whole, so it takes one event at a time.",
+            ),
             Problem::Manifest => (
                 "W053",
                 StatusCode::CONFLICT,
@@ -284,7 +294,8 @@ mod tests {
     fn a_reason_names_one_kind_and_a_code_at_most_one_status_of_events() {
         for (index, problem) in Problem::ALL.iter().enumerate() {
             let may_come_again = matches!(problem.status().as_u16(), 503 | 507);
-            assert!(problem.status().is_client_error() || may_come_again);
+            let is_final = problem.status().is_client_error() || *problem == Problem::NotAtomic;
+            assert!(is_final || may_come_again);
             for other in &Problem::ALL[..index] {
                 assert_ne!(problem.reason(), other.reason());
                 assert!(problem.code() != other.code() || problem.code() == "W049");

@@ -194,6 +194,17 @@ pub(super) fn not_appended(entry: &Entry, error: &AppendError) -> Refusal {
             "its store has failed, and is opened anew when the server is started again",
         )
         .retry_after(RETRY_AFTER_BROKEN),
+        // Where the store is and how it fails is for the log as well.
+        AppendError::Unreachable { retry_after, .. } => not_ready(
+            &entry.full_name(),
+            "its store cannot be reached, and nobody knows whether the event was stored",
+        )
+        .retry_after(*retry_after),
+        AppendError::NotAtomic { remedy, .. } => {
+            Refusal::new(Problem::NotAtomic, error.to_string()).hint(format!(
+                "send the events one by one, or have this done: {remedy}"
+            ))
+        }
         // Whatever else a store may fail with, nothing is acknowledged and trying again is safe.
         AppendError::Closed | _ => not_ready(&entry.full_name(), &error.to_string()),
     }

@@ -256,6 +256,7 @@ async fn subscribe(channel: &dyn sluicegate_channels::Channel) {
         start: Start::Latest,
         exhausted: Exhausted::Discard,
         deferred_max: 1_000.try_into().unwrap(),
+        interest: sluicegate_channels::Interest::Everything,
     };
     drop(channel.subscribe(spec).await.unwrap());
 }
@@ -321,6 +322,34 @@ async fn a_store_on_disk_that_takes_nothing_says_why_and_when_to_come_back() {
         assert_eq!(answer.header("retry-after"), Some(comes_back));
         let detail = answer.json()["detail"].to_string();
         assert!(!detail.contains("00.log"), "{detail}");
+        assert!(door.accepted.take().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_store_elsewhere_that_does_not_answer_is_503_and_one_without_batches_501() {
+    let unreachable = AppendError::Unreachable {
+        retry_after: Duration::from_millis(1_500),
+        why: "10.0.0.7:4222: connection refused".into(),
+    };
+    let not_atomic = AppendError::NotAtomic {
+        events: 2,
+        remedy: "set allow_atomic on stream orders".into(),
+    };
+    for (error, status, code, says, comes_back) in [
+        (unreachable, 503, "W047", "cannot be reached", Some("2")),
+        (not_atomic, 501, "W056", "2 events as one", None),
+    ] {
+        let door = TestDoor::start(Setup {
+            channel: Arc::new(StuckChannel::refusing(error)),
+            ..Setup::default()
+        })
+        .await;
+        let answer = door.ask(event("", "")).await;
+        assert_refused(&answer, status, code, says);
+        assert_eq!(answer.header("retry-after"), comes_back);
+        let detail = answer.json()["detail"].to_string();
+        assert!(!detail.contains("10.0.0.7"), "{detail}");
         assert!(door.accepted.take().is_empty());
     }
 }

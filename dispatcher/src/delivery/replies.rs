@@ -54,12 +54,16 @@ impl Delivery {
         self.reject(cause, &detail);
         let trouble = Trouble::of_reply(detail);
         match fault {
-            Some(AppendError::TooLarge { .. } | AppendError::TooMany { .. }) => {
-                Conclusion::GiveUp(trouble, kind::REPLY)
-            }
-            Some(AppendError::Full { retry_after } | AppendError::NoSpace { retry_after }) => {
-                Conclusion::Again(trouble, Some(RetryAfter::In(retry_after)))
-            }
+            Some(
+                AppendError::TooLarge { .. }
+                | AppendError::TooMany { .. }
+                | AppendError::NotAtomic { .. },
+            ) => Conclusion::GiveUp(trouble, kind::REPLY),
+            Some(
+                AppendError::Full { retry_after }
+                | AppendError::NoSpace { retry_after }
+                | AppendError::Unreachable { retry_after, .. },
+            ) => Conclusion::Again(trouble, Some(RetryAfter::In(retry_after))),
             _ => Conclusion::Again(trouble, None),
         }
     }
