@@ -217,6 +217,7 @@ async fn drain(channel: &DiskChannel) -> Result<Draining, Failure> {
         start: Start::Latest,
         exhausted: Exhausted::Discard,
         deferred_max: 1_000.try_into()?,
+        interest: sluicegate_channels::Interest::Everything,
     };
     let limit = NextLimit {
         items_max: 64.try_into()?,

@@ -53,6 +53,7 @@ async fn cost(subscriptions: u64, at_a_time: usize) -> Result<Duration, Failure>
             start: Start::Latest,
             exhausted: Exhausted::Discard,
             deferred_max: 1_000.try_into()?,
+            interest: sluicegate_channels::Interest::Everything,
         };
         ends.push(channel.subscribe(spec).await?);
     }

@@ -98,6 +98,7 @@ async fn park(channel: &Arc<DiskChannel>, letters: u64) -> Result<(), Failure> {
             start: Start::Latest,
             exhausted: Exhausted::Discard,
             deferred_max: 1_000.try_into()?,
+            interest: sluicegate_channels::Interest::Everything,
         })
         .await?;
     let limit = NextLimit {

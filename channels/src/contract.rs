@@ -140,6 +140,13 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// ignored.
     fn set_exhausted(&self, name: &str, exhausted: Exhausted) -> BoxFuture<'_, ()>;
 
+    /// Changes what the subscription can possibly want; unknown names are ignored. A store that hands
+    /// out by the matcher alone has nothing to do.
+    fn set_interest(&self, name: &str, interest: Interest) -> BoxFuture<'_, ()> {
+        drop((name, interest));
+        Box::pin(async {})
+    }
+
     /// Ends the subscription and everything it still held (P31); gives how it stood in the end.
     fn delete(&self, name: &str) -> BoxFuture<'_, Option<SubscriptionStatus>>;
 

@@ -104,7 +104,7 @@ impl Default for MemoryOptions {
 ///
 /// use sluicegate_channels::{
 ///     Admission, Channel, Clock, Exhausted, Claim, Matcher, MemoryChannel, MemoryOptions, NextLimit,
-///     Settled, Start, SubscriptionKey, SubscriptionSpec,
+///     Settled, Start, SubscriptionKey, SubscriptionSpec, Interest,
 /// };
 /// use sluicegate_event::Event;
 ///
@@ -125,6 +125,7 @@ impl Default for MemoryOptions {
 ///     start: Start::Latest,
 ///     exhausted: Exhausted::Discard,
 ///     deferred_max: 1_000.try_into()?,
+///     interest: Interest::Everything,
 /// };
 /// let mut subscription = channel.subscribe(spec).await?;
 ///

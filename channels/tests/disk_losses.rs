@@ -51,6 +51,7 @@ async fn pass(dir: &Path, run: usize) {
         start: Start::Latest,
         exhausted: Exhausted::Discard,
         deferred_max: NonZeroUsize::MAX,
+        interest: sluicegate_channels::Interest::Everything,
     };
     let mut subscription = channel.subscribe(spec).await.expect("it is new or closed");
     let ids: Vec<String> = (0..ALL).map(|at| format!("{run}-{at}")).collect();

@@ -83,6 +83,7 @@ fn spec(name: &str, key: u64, exhausted: Exhausted) -> SubscriptionSpec {
         start: Start::Latest,
         exhausted,
         deferred_max: 2_000.try_into().expect("not zero"),
+        interest: sluicegate_channels::Interest::Everything,
     }
 }
 

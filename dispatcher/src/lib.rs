@@ -11,6 +11,7 @@ pub mod dead_letter;
 mod delivery;
 pub mod hops;
 pub mod http_sender;
+mod interest;
 pub mod matcher;
 pub mod observer;
 pub mod plan;
@@ -21,6 +22,7 @@ pub mod verdict;
 pub mod worker;
 
 pub use http_sender::{HttpSender, HttpSenderOptions};
+pub use interest::interest;
 pub use matcher::{FilterFailures, TriggerMatcher};
 pub use observer::{AttemptReport, BreakerReport, Ending, Observer, ReplyReport, Silent};
 pub use plan::{Plan, Target};

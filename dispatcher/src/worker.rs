@@ -86,7 +86,7 @@ pub struct Stopped {
 ///
 /// use sluicegate_channels::{
 ///     Channel, Clock, Exhausted, MemoryChannel, MemoryOptions, Start, SubscriptionKey,
-///     SubscriptionSpec,
+///     SubscriptionSpec, Interest,
 /// };
 /// use sluicegate_dispatcher::{
 ///     HttpSender, HttpSenderOptions, Order, Plan, Silent, Target, TriggerMatcher, Worker,
@@ -105,6 +105,7 @@ pub struct Stopped {
 ///     start: Start::Latest,
 ///     exhausted: Exhausted::Discard,
 ///     deferred_max: 1_000.try_into()?,
+///     interest: Interest::Everything,
 /// };
 /// let plan = Plan {
 ///     trigger: ObjectName { namespace: "shop".into(), name: "billing".into() },

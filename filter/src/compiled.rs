@@ -20,7 +20,7 @@ use sluicegate_event::Event;
 
 use crate::cesql::Expression;
 use crate::check::check;
-use crate::guard::Guard;
+use crate::guard::{Guard, Need};
 use crate::spec::{FilterError, FilterSpec};
 
 mod condition;
@@ -148,6 +148,22 @@ impl Filter {
     }
 
     /// What an event must meet for this filter to say anything but [`Outcome::NoMatch`].
+    /// What the type and the source of every event are that the filter wants, or cannot tell of: one of
+    /// these holds. None where that says nothing.
+    ///
+    /// ```
+    /// use sluicegate_filter::{Filter, FilterSpec, Need, Text};
+    ///
+    /// let orders = FilterSpec::Exact(vec![("type".to_owned(), "order".to_owned())]);
+    /// let needs = Filter::compile(&[orders])?.needs().expect("it asks for a type");
+    /// assert_eq!(needs[0].ty, Some(Text::Equals("order".into())));
+    /// assert_eq!(Filter::compile(&[])?.needs(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn needs(&self) -> Option<Vec<Need>> {
+        self.0.guard.needs()
+    }
+
     pub(crate) fn guard(&self) -> &Guard {
         &self.0.guard
     }

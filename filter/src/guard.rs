@@ -22,6 +22,9 @@ use sluicegate_event::Event;
 use crate::spec::FilterSpec;
 
 mod expression;
+mod needs;
+
+pub use needs::{Need, Text};
 
 /// How many anchors one clause may have. A clause that would need more is left out, which is never
 /// wrong and only finds more candidates.

@@ -26,6 +26,7 @@ mod testing;
 
 pub use compiled::{Filter, Outcome};
 pub use explain::{Explanation, explain};
+pub use guard::{Need, Text};
 pub use nearest::nearest;
 pub use set::FilterSet;
 pub use spec::{FilterError, FilterSpec};

@@ -20,7 +20,7 @@ use storing::{Late, Storing};
 
 use sluicegate_channels::{
     Admission, AppendError, BoxFuture, Channel, ChannelStatus, Claim, DeadLetter, DeadLetterKey,
-    Exhausted, Matcher, ParkedSince, Position, Replayed, RetainedPage, SeekError, Start,
+    Exhausted, Interest, Matcher, ParkedSince, Position, Replayed, RetainedPage, SeekError, Start,
     StoreError, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
     SubscriptionStatus,
 };
@@ -139,6 +139,10 @@ impl Channel for Recorder {
 
     fn set_exhausted(&self, name: &str, exhausted: Exhausted) -> BoxFuture<'_, ()> {
         self.channel.set_exhausted(name, exhausted)
+    }
+
+    fn set_interest(&self, name: &str, interest: Interest) -> BoxFuture<'_, ()> {
+        self.channel.set_interest(name, interest)
     }
 
     fn delete(&self, name: &str) -> BoxFuture<'_, Option<SubscriptionStatus>> {

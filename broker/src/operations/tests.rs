@@ -49,6 +49,7 @@ impl Store {
             start: Start::Latest,
             exhausted: Exhausted::Discard,
             deferred_max: NonZeroUsize::new(100_000).unwrap(),
+            interest: sluicegate_channels::Interest::Everything,
         };
         self.channel.subscribe(spec).await.unwrap()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sluicegate_event::Event;
 
-use super::{Position, StoreError};
+use super::{Interest, Position, StoreError};
 use crate::Timestamp;
 
 /// A small number that stands for a subscription within one process; given by whoever subscribes,
@@ -69,6 +69,9 @@ pub struct SubscriptionSpec {
     pub exhausted: Exhausted,
     /// Past this many deferred events, `next` hands out no fresh ones.
     pub deferred_max: NonZeroUsize,
+    /// What it can possibly want, for a store whose server looks at what it hands out. The
+    /// [`Matcher`] decides; what it would not want of this is never asked for.
+    pub interest: Interest,
 }
 
 /// Why a subscription could not be made.

@@ -295,5 +295,6 @@ pub(super) fn spec(name: &str, key: u64) -> SubscriptionSpec {
         start: Start::Latest,
         exhausted: Exhausted::Discard,
         deferred_max: NonZeroUsize::MAX,
+        interest: crate::Interest::Everything,
     }
 }

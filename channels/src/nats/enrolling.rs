@@ -79,6 +79,21 @@ impl Enrolling {
         Err(AskError::Busy(name.to_owned()))
     }
 
+    /// Has the subscription of that name be handed what it may want from now on. False where there is
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// When it may be handed what it was before.
+    pub async fn want(&self, name: &str, interest: &Interest) -> Result<bool, AskError> {
+        let Some(record) = self.control.record(name).await? else {
+            return Ok(false);
+        };
+        self.mend(&record, &self.consumers.subjects(interest))
+            .await?;
+        Ok(true)
+    }
+
     /// Has the subscription of that name go to `start`; none where there is none. What it wants stays as
     /// it is.
     ///

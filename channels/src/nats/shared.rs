@@ -122,6 +122,7 @@ mod tests {
             start: crate::Start::Latest,
             exhausted: Exhausted::Discard,
             deferred_max: 10.try_into().expect("not zero"),
+            interest: crate::Interest::Everything,
         };
         let id = shared.apply(|state, now| {
             state.recorded(&record, now);

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
 use sluicegate_channels::{
-    Channel, Exhausted, Start, SubscribeError, Subscription, SubscriptionKey, SubscriptionSpec,
-    Timestamp,
+    Channel, Exhausted, Interest, Start, SubscribeError, Subscription, SubscriptionKey,
+    SubscriptionSpec, Timestamp,
 };
-use sluicegate_dispatcher::{Order, Plan, Stopped, TriggerMatcher, Worker, WorkerParts};
+use sluicegate_dispatcher::{Order, Plan, Stopped, TriggerMatcher, Worker, WorkerParts, interest};
 use sluicegate_filter::{Filter, FilterError};
 use sluicegate_resources::{ObjectName, StartAt, Trigger};
 use tokio::sync::watch;
@@ -49,6 +49,7 @@ struct Fresh<'a> {
     plan: Plan,
     uid: String,
     key: SubscriptionKey,
+    interest: Interest,
 }
 
 impl Fresh<'_> {
@@ -59,6 +60,7 @@ impl Fresh<'_> {
             start: start(self.trigger.settings.start),
             exhausted: exhausted(&self.plan),
             deferred_max: DEFERRED_MAX,
+            interest: self.interest.clone(),
         };
         let subscribed = self.broker.channel.subscribe(spec).await;
         (self, subscribed)
@@ -189,6 +191,7 @@ impl Operator {
             }
             let broker = Arc::clone(&broker.running);
             let key = self.new_key();
+            let interest = interest(&filter);
             edits.add(broker_name, &broker.matcher, key, filter);
             prepared.push(Fresh {
                 trigger,
@@ -196,6 +199,7 @@ impl Operator {
                 plan,
                 uid,
                 key,
+                interest,
             });
         }
         prepared
@@ -208,6 +212,7 @@ impl Operator {
             plan,
             uid,
             key,
+            interest: _,
         } = fresh;
         let name = &trigger.metadata.name;
         let channel = Arc::clone(&broker.channel);
@@ -287,6 +292,9 @@ impl TriggerState {
     ) -> Result<(), FilterError> {
         if self.trigger.filters != trigger.filters {
             let filter = Filter::compile(&trigger.filters)?;
+            let name = &self.service.subscription;
+            // Whether before the filter or after it: what the store hands out, the filter judges.
+            self.channel.set_interest(name, interest(&filter)).await;
             edits.add(broker_of(trigger), &self.matcher, self.service.key, filter);
         }
         let name = &self.service.subscription;

@@ -327,6 +327,7 @@ fn spec() -> SubscriptionSpec {
         start: Start::Latest,
         exhausted: Exhausted::Discard,
         deferred_max: NonZeroUsize::new(10_000).unwrap(),
+        interest: sluicegate_channels::Interest::Everything,
     }
 }
 

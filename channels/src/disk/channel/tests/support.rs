@@ -113,6 +113,7 @@ impl Bench {
             start,
             exhausted: Exhausted::Discard,
             deferred_max: NonZeroUsize::MAX,
+            interest: crate::Interest::Everything,
         };
         let opened = self.channel.subscribe(spec).await;
         opened.unwrap_or_else(|error| panic!("{name}: {error}"))

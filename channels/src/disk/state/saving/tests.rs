@@ -28,6 +28,7 @@ fn spec(name: &str, key: u64) -> SubscriptionSpec {
         start: Start::Latest,
         exhausted: Exhausted::Discard,
         deferred_max: 1_000.try_into().expect("it is more than none"),
+        interest: crate::Interest::Everything,
     }
 }
 

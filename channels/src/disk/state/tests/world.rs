@@ -262,6 +262,7 @@ impl World {
             start,
             exhausted: Exhausted::Discard,
             deferred_max: std::num::NonZeroUsize::MAX,
+            interest: crate::Interest::Everything,
         };
         let from = match start {
             Start::Latest => None,

@@ -32,6 +32,7 @@ fn subscribe(state: &mut State, key: u64, deferred_max: usize) -> SubscriptionId
         start: Start::Latest,
         exhausted: Exhausted::HandOver,
         deferred_max: deferred_max.try_into().expect("not zero"),
+        interest: crate::Interest::Everything,
     };
     state.subscribe(&spec).expect("the name is free").0
 }

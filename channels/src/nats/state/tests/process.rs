@@ -69,6 +69,7 @@ impl Process {
                 start: crate::Start::Latest,
                 exhausted: Exhausted::Discard,
                 deferred_max: 40.try_into().expect("not zero"),
+                interest: crate::Interest::Everything,
             };
             let id = process.state.subscribe(&spec).expect("it is not open");
             process.ids.insert(number, id.expect("it is recorded"));

@@ -23,6 +23,7 @@ impl Run {
             start: Start::Latest,
             exhausted,
             deferred_max: self.rng.usize(1..5).try_into().expect("not zero"),
+            interest: crate::Interest::Everything,
         };
         let opened = self.state.subscribe(&spec);
         match self.model.readers.get_mut(name) {
