@@ -1,5 +1,5 @@
-//! The NATS channel: a broker's events in JetStream, shared by any number of processes. Being built:
-//! see `docs/decisions/0016-nats-channel.md` for the whole of it.
+//! The NATS channel: a broker's events in JetStream, shared by any number of processes. See
+//! `docs/decisions/0016-nats-channel.md` for the whole of it.
 //!
 //! ```text
 //!   names.rs      what a broker's streams and subjects are called
@@ -21,24 +21,23 @@
 //!   overseeing.rs what is looked at all the time; room.rs how much of the streams may be used
 //!   retained.rs   the events that are still there
 //!   state.rs      the subscriptions as a process has them, and what may happen to them
+//!   channel.rs    all of it as a channel
 //!   shared.rs     the state under one mutex, for readers, leases and tasks; lease.rs how leases end
 //!   fields.rs, percent.rs, schedule.rs    how headers say things
 //! ```
 
 pub mod asking;
+pub mod channel;
 pub mod class;
 pub mod consumers;
 pub mod control;
-#[expect(dead_code, reason = "the channel that stands on it is being built")]
 mod due;
 pub mod enrolling;
 pub mod entry;
 pub mod fields;
 pub mod index;
-#[expect(dead_code, reason = "the channel that stands on it is being built")]
 mod kept;
 mod lease;
-#[expect(dead_code, reason = "the channel that stands on it is being built")]
 mod letters;
 pub mod link;
 pub mod message;
@@ -49,26 +48,15 @@ pub mod overseeing;
 mod percent;
 pub mod publishing;
 pub mod pulling;
-#[expect(dead_code, reason = "the channel that stands on it is being built")]
 mod replay;
 pub mod retained;
 pub mod room;
 pub mod schedule;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the channel that stands on it is being built")
-)]
 mod shared;
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "the channel that stands on it is being built"
-)]
 mod state;
 pub mod steps;
 mod stored;
 pub mod streams;
 pub mod subjects;
 pub mod survey;
-#[expect(dead_code, reason = "the channel that stands on it is being built")]
 mod watch;

@@ -34,7 +34,10 @@ pub(super) async fn p10_what_is_accepted_after_subscribing_arrives(fixture: &dyn
         })
         .await;
     bench.append(vec![event("a", 5)]).await;
-    let leases = bench.next(&mut past, MANY).await;
+    let mut leases = bench.next(&mut past, MANY).await;
+    while leases.last().is_some_and(|last| last.event.id() != "5") {
+        leases.extend(bench.next(&mut past, MANY).await);
+    }
     assert!(ids(&leases).ends_with(&["3".into(), "4".into(), "5".into()]));
     assert!(bench.books("past").balance());
     drop(out);
@@ -73,6 +76,7 @@ pub(super) async fn p11_each_event_is_handed_out_once_at_a_time_in_order_and_wit
     }
     drop(first);
     bench.append(events("a", 4..7)).await;
+    bench.until_read("a").await;
     let all = ids(&bench.next_count(&mut end, 7).await);
     assert_eq!(all[0], "0");
     let of = |wanted: [&str; 3]| -> Vec<usize> {
@@ -231,11 +235,14 @@ pub(super) async fn p17_what_is_for_the_sink_is_limited_apart(fixture: &dyn Fixt
     let nothing = timeout(fixture.quiet(), end.next(none)).await;
     assert!(nothing.is_err(), "only the sink's are ready");
     bench.append(events("a", 4..7)).await;
-    let fresh = bench.next(&mut end, none).await;
+    // A store may have to fetch them, and then hands out what it has.
+    let mut fresh = Vec::new();
+    while fresh.len() < 3 {
+        fresh.extend(bench.next(&mut end, none).await);
+    }
     assert_eq!(ids(&fresh), ["4", "5", "6"]);
     settle_all(fresh);
 
-    // A store may have to fetch them, and then hands out what it has.
     let mut for_sink = Vec::new();
     while for_sink.len() < 2 {
         let limit = NextLimit {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::support::{Bench, MANY, event, events, ids, items, reason, settle_all, spec};
+use super::support::{Bench, MANY, event, events, ids, reason, settle_all, spec};
 use super::{Bounds, Fixture};
 use crate::{
     Admission, AppendError, Books, DeadLetter, DeadLetterKey, SeekError, Settled, Start,
@@ -252,7 +252,7 @@ pub(super) async fn p36_closing_refuses_and_wakes(fixture: &dyn Fixture) {
     let mut end = bench.subscribe("a", 1).await;
     let mut waiting = bench.subscribe("b", 2).await;
     bench.append(events("a", 0..3)).await;
-    let out = bench.next(&mut end, items(2)).await;
+    let out = bench.next_count(&mut end, 2).await;
     let ((), over) = tokio::join!(
         async {
             tokio::task::yield_now().await;

@@ -252,6 +252,16 @@ impl<'a> Bench<'a> {
         self.status(name).books
     }
 
+    /// Waits until nothing that was appended is still to be read for `name`. A store that fetches what
+    /// it hands out hands out what it has until then.
+    pub(super) async fn until_read(&self, name: &str) {
+        let deadline = Instant::now() + self.fixture.patience();
+        while self.status(name).unread > 0 {
+            assert!(Instant::now() < deadline, "{:?}", self.status(name));
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Waits until the books of `name` are these. Whatever they pass through, they balance.
     pub(super) async fn expect_books(&self, name: &str, expected: Books) {
         assert!(

@@ -89,6 +89,11 @@ impl Dues {
             .apply(|state, _| state.pull_ended(asked.id, asked.pull, PullEnd::Done));
     }
 
+    /// The subscription is gone, and its consumer with it.
+    pub(super) fn forget(&self, number: u64) {
+        self.made.lock().remove(&number);
+    }
+
     async fn made(&self, number: u64) -> Result<(), StoreError> {
         if !self.made.lock().contains(&number) {
             self.make(number).await?;

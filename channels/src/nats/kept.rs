@@ -115,7 +115,7 @@ impl Kept {
     ) -> Result<(), StoreError> {
         let _turn = self.turns.acquire().await;
         let messages = entries.into_iter().flat_map(|(position, entry)| {
-            Step::Give { entry }.messages(&self.names, number, position)
+            Step::Give { entry, from: None }.messages(&self.names, number, position)
         });
         self.store(messages.collect()).await.map(drop)
     }

@@ -92,22 +92,29 @@ impl Kept {
         let lying = self
             .shared
             .apply(|state, _| state.set_exhausted(name, exhausted));
-        let sending = stream::iter(lying).map(|position| async move {
-            let standing = self
-                .shared
-                .apply(|state, _| state.letter_at(name, position));
-            let Some(letter) = standing else { return };
-            match self.whole(&letter).await {
-                Ok(Some(whole)) => self.shared.apply(|state, now| {
-                    state.send_to_sink(name, position, (whole, letter.sequence), now);
-                }),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(position, %error, "a dead letter stays where it lies for now");
-                }
+        // One after the other, so that the oldest is handed out first.
+        for position in lying {
+            if let Err(error) = self.send_to_sink(name, position).await {
+                tracing::warn!(position, %error, "a dead letter stays where it lies for now");
             }
+        }
+    }
+
+    async fn send_to_sink(&self, name: &str, position: u64) -> Result<(), StoreError> {
+        let standing = self
+            .shared
+            .apply(|state, _| state.letter_at(name, position));
+        let Some(letter) = standing else {
+            return Ok(());
+        };
+        let Some(whole) = self.whole(&letter).await? else {
+            return Ok(());
+        };
+        let (answer, answered) = oneshot::channel();
+        self.shared.apply(|state, now| {
+            state.send_to_sink(name, position, (whole, letter.sequence), now, answer);
         });
-        sending.buffer_unordered(READS_MAX).collect::<()>().await;
+        answered_to(answered).await.map(drop)
     }
 
     /// Has something done to a letter as it stands; where another process was first, to the letter as
@@ -123,8 +130,7 @@ impl Kept {
         for _ in 0..LOOKS_MAX {
             let (answer, answered) = oneshot::channel();
             begin(self, answer);
-            let closed = |_| Err(StoreError("the channel is closed".to_owned()));
-            if answered.await.unwrap_or_else(closed)? {
+            if answered_to(answered).await? {
                 return Ok(true);
             }
             let name = &key.subscription;
@@ -184,6 +190,14 @@ impl Kept {
             Some(entry::Kept::Ended | entry::Kept::Back) | None => None,
         })
     }
+}
+
+/// What comes of a step; without the tasks of the channel nothing does any more.
+async fn answered_to(
+    answered: oneshot::Receiver<Result<bool, StoreError>>,
+) -> Result<bool, StoreError> {
+    let closed = |_| Err(StoreError("the channel is closed".to_owned()));
+    answered.await.unwrap_or_else(closed)
 }
 
 fn key(letter: &Letter) -> DeadLetterKey {

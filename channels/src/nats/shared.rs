@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use parking_lot::Mutex;
@@ -20,6 +21,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// There is something to be done with the server.
     has_to_do: Notify,
+    /// Nobody does it any more.
+    is_abandoned: AtomicBool,
 }
 
 impl fmt::Debug for Shared {
@@ -34,7 +37,14 @@ impl Shared {
             clock,
             state: Mutex::new(State::new()),
             has_to_do: Notify::new(),
+            is_abandoned: AtomicBool::new(false),
         }
+    }
+
+    /// Nobody does what is left to be done from now on; whoever waits for it is told so.
+    pub(super) fn abandon(&self) {
+        self.is_abandoned.store(true, Ordering::Release);
+        self.apply(|state, _| state.close());
     }
 
     /// Does something to the state, and then, without holding it, wakes whom that concerns.
@@ -42,6 +52,9 @@ impl Shared {
         let (result, woken, has_to_do) = {
             let mut state = self.state.lock();
             let result = transition(&mut state, self.clock.now());
+            if self.is_abandoned.load(Ordering::Acquire) {
+                state.abandon();
+            }
             (result, state.take_woken(), state.has_to_do())
         };
         if has_to_do {

@@ -13,7 +13,7 @@
 //!   noting         what is learnt of entries, and who loses an event by it
 //!   dead_letters   what operators do to what is parked
 //!   ticking        what time alone does: progress, pauses, tallies, steps once more
-//!   subscribing    how subscriptions begin, change and go
+//!   subscribing    how subscriptions begin, change and go; moving: to other places
 //!   counting       books and figures; describing: what is shown; listing: what is looked up
 //! ```
 //!
@@ -33,6 +33,7 @@ mod ending;
 mod held;
 mod leasing;
 mod listing;
+mod moving;
 mod noting;
 mod stepping;
 mod subscribed;
@@ -47,12 +48,13 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use self::answers::Known;
-pub(super) use self::answers::{MessageId, Verdict};
+pub(super) use self::answers::MessageId;
 pub(super) use self::arriving::{Arrival, Due};
 pub(super) use self::ending::Ending;
 pub(super) use self::held::Reply;
 pub(super) use self::leasing::PullEnd;
 pub(super) use self::listing::{Letter, Past};
+pub(super) use self::moving::Left;
 use self::stepping::Retries;
 use self::subscribed::Subscribed;
 pub(super) use self::todo::{Consumer, ToDo, ToStep};
@@ -121,6 +123,17 @@ impl State {
         for subscribed in self.subscriptions.iter_mut() {
             self.woken.extend(subscribed.waker.take());
         }
+    }
+
+    /// Whether it was closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Forgets what is left to be done: whoever waits for it learns that it never will be.
+    pub(super) fn abandon(&mut self) {
+        self.to_do.clear();
+        self.retries = Retries::default();
     }
 
     fn serial(&mut self) -> u64 {

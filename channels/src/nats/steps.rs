@@ -53,12 +53,15 @@ pub enum Step {
         /// The entry.
         entry: Entry,
     },
-    /// It is due from the first, and so handed out at once.
+    /// It is due at once: replayed, redriven, or put on its way to the sink. In the order in which such
+    /// steps are stored they are handed out, as they wait for no schedule.
     Give {
-        /// The entry.
+        /// As it is from then on.
         entry: Entry,
+        /// Where its message is now and the sequence of that, where it has one.
+        from: Option<(Place, u64)>,
     },
-    /// It goes back to wait: deferred again, parked, redriven, or put on its way to the sink.
+    /// It goes back to wait: deferred again, or parked.
     Again {
         /// The event, where it was not kept until now.
         event: Option<Arc<Event>>,
@@ -95,7 +98,17 @@ impl Step {
                 let entry = Outgoing::new(waiting, entry.write(&due));
                 body(event.as_ref()).chain([entry]).collect()
             }
-            Step::Give { entry } => vec![Outgoing::new(due, entry.write_due())],
+            Step::Give { entry, from } => {
+                let given = Outgoing::new(due, entry.write_due());
+                match from {
+                    None => vec![given],
+                    Some((Place::Due, sequence)) => vec![given.expecting(*sequence)],
+                    Some((Place::Waiting, sequence)) => {
+                        let ended = Outgoing::new(waiting, entry::write_ended());
+                        vec![given, ended.expecting(*sequence)]
+                    }
+                }
+            }
             Step::Again {
                 event,
                 entry,
@@ -129,7 +142,8 @@ impl Step {
     /// The message that has to stand when it is done: its place and its sequence.
     pub fn expected(&self) -> Option<(Place, u64)> {
         match self {
-            Step::Keep { .. } | Step::Give { .. } => None,
+            Step::Keep { .. } => None,
+            Step::Give { from, .. } => *from,
             Step::Again {
                 place, sequence, ..
             }
@@ -189,11 +203,22 @@ mod tests {
 
     #[test]
     fn what_is_given_is_due_and_waits_for_no_schedule() {
-        let given = Step::Give { entry: entry() };
-        let due = (".d.7.1234".to_owned(), Some(Kept::Entry(entry())), None);
-        assert_eq!(said(&given), [due]);
+        let given = |from| Step::Give {
+            entry: entry(),
+            from,
+        };
+        let due = |expected| {
+            let subject = ".d.7.1234".to_owned();
+            (subject, Some(Kept::Entry(entry())), expected)
+        };
+        let nine = || Some("9".to_owned());
+        assert_eq!(said(&given(None)), [due(None)]);
+        assert_eq!(said(&given(Some((Place::Due, 9)))), [due(nine())]);
+        let ended = (".w.7.1234".to_owned(), Some(Kept::Ended), nine());
+        let from_waiting = said(&given(Some((Place::Waiting, 9))));
+        assert_eq!(from_waiting, [due(None), ended]);
         let names = Names::new("s", "default", "orders", None);
-        let messages = given.messages(&names, NUMBER, POSITION);
+        let messages = given(None).messages(&names, NUMBER, POSITION);
         assert!(messages[0].headers.get("Nats-Schedule").is_none());
     }
 

@@ -4,10 +4,12 @@
 //! The server is fetched by the first test that starts one: see `scripts/nats-server`.
 
 mod consumers;
+mod contract;
 mod control;
 mod features;
 mod link;
 mod monitoring;
+mod processes;
 mod publishing;
 mod room;
 mod secrets;

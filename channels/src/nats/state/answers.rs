@@ -77,17 +77,19 @@ impl Known {
         }
     }
 
-    /// Of the events behind `after`, how many the subscription wants, and of how many this is known.
+    /// Of the events behind `after` and up to `to`, how many the subscription wants, and of how many this is known.
     /// Those at `until` and before it are counted apart.
     pub(super) fn count(
         &self,
         after: u64,
         until: u64,
+        to: u64,
         key: Option<SubscriptionKey>,
         keyed_in: u64,
     ) -> Counted {
         let mut counted = Counted::default();
-        for (position, said) in self.by_position.range(after.saturating_add(1)..) {
+        let behind = self.by_position.range(after.saturating_add(1)..);
+        for (position, said) in behind.take_while(|(position, _)| **position <= to) {
             let Some(key) = key.filter(|_| said.keys_epoch >= keyed_in) else {
                 continue;
             };

@@ -125,6 +125,9 @@ impl State {
                 after: Duration::ZERO,
             }),
             Verdict::Wanted => {
+                if arrival.times == 1 && arrival.position <= subscribed.again_to {
+                    subscribed.ended.replayed += 1;
+                }
                 subscribed.hold(arrival, now);
                 None
             }

@@ -11,10 +11,24 @@
 //! known: the books balance at every moment, and are exact when all is quiet.
 
 use super::State;
+use super::moving::Left;
 use super::subscribed::Subscribed;
 use crate::Books;
+use crate::SubscriptionKey;
 use crate::nats::control::tally::Tally;
 use crate::nats::survey::Figures;
+
+/// What is known of what was not handed out to anybody yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unread {
+    /// What lies below, or here, was.
+    from: u64,
+    figures: Figures,
+    key: Option<SubscriptionKey>,
+    keyed_in: u64,
+    /// The last event that was heard of.
+    highest: u64,
+}
 
 impl State {
     /// What a server says of the consumer of that epoch.
@@ -27,22 +41,46 @@ impl State {
         }
     }
 
-    /// The highest sequence of the first stream that was heard of.
-    pub(in crate::nats) fn heard_of(&mut self, sequence: u64) {
-        self.highest = self.highest.max(sequence);
-    }
-
     /// How many of its events were not handed out to anybody yet.
     pub(super) fn unread(&self, subscribed: &Subscribed) -> u64 {
-        let from = subscribed.handed_to.max(subscribed.began);
-        let Some(all) = self.highest.checked_sub(from) else {
+        self.count_unread(&self.unread_of(subscribed), self.highest)
+    }
+
+    /// What decides that.
+    pub(super) fn unread_of(&self, subscribed: &Subscribed) -> Unread {
+        Unread {
+            from: subscribed.handed_to,
+            figures: subscribed.figures.unwrap_or_default(),
+            key: subscribed.key,
+            keyed_in: subscribed.keyed_in,
+            highest: self.highest,
+        }
+    }
+
+    /// How many of those it had passed over that nobody had been handed, as it went on to `first`.
+    pub(super) fn unread_below(&self, number: u64, first: u64, left: &Left) -> u64 {
+        match self.by_number.contains_key(&number) {
+            true => {
+                let to = left.unread.highest.min(first.saturating_sub(1));
+                self.count_unread(&left.unread, to)
+            }
+            false => 0,
+        }
+    }
+
+    fn count_unread(&self, unread: &Unread, to: u64) -> u64 {
+        let Unread {
+            from,
+            figures,
+            key,
+            keyed_in,
+            ..
+        } = *unread;
+        let Some(all) = to.checked_sub(from) else {
             return 0;
         };
-        let figures = subscribed.figures.unwrap_or_default();
-        let until = figures.last.clamp(from, self.highest);
-        let counted = self
-            .known
-            .count(from, until, subscribed.key, subscribed.keyed_in);
+        let until = figures.last.clamp(from, to);
+        let counted = self.known.count(from, until, to, key, keyed_in);
         let unknown_until = (until - from).saturating_sub(counted.known_until);
         let unknown_later = (all - (until - from)).saturating_sub(counted.known_later);
         let maybe_wanted = figures.pending.saturating_sub(counted.wanted_until);

@@ -32,7 +32,7 @@ impl State {
             },
             ..(*letter.entry).clone()
         };
-        let step = letter.again(entry);
+        let step = letter.give(entry);
         self.step((number, position), step, Then::Nothing, Some(answer));
     }
 
@@ -80,25 +80,26 @@ impl State {
     }
 
     /// Puts a dead letter that lies on its way to its sink. `whole` is the entry with its reason's
-    /// data, and its message's sequence; nothing is done if another stands by now.
+    /// data, and its message's sequence; answers false if another stands by now.
     pub(in crate::nats) fn send_to_sink(
         &mut self,
         name: &str,
         position: u64,
         (mut whole, sequence): (Entry, u64),
         now: Timestamp,
+        answer: Answer,
     ) {
         let Some((_, number, letter)) = self.parked(name, position) else {
-            return;
+            return say(Some(answer), Ok(false));
         };
         if letter.sequence != sequence || !letter.entry.lies_for_sink() {
-            return;
+            return say(Some(answer), Ok(false));
         }
         if let EntryState::Parked { retry_at, .. } = &mut whole.state {
             *retry_at = Some(now);
         }
-        let step = letter.again(whole);
-        self.step((number, position), step, Then::Nothing, None);
+        let step = letter.give(whole);
+        self.step((number, position), step, Then::Nothing, Some(answer));
     }
 
     /// The dead letter of that subscription and position.
@@ -113,12 +114,10 @@ impl State {
 }
 
 impl Standing {
-    fn again(&self, entry: Entry) -> Step {
-        Step::Again {
-            event: None,
+    fn give(&self, entry: Entry) -> Step {
+        Step::Give {
             entry,
-            place: self.place,
-            sequence: self.sequence,
+            from: Some((self.place, self.sequence)),
         }
     }
 }

@@ -75,6 +75,10 @@ impl Pulls {
         items_max: usize,
     ) -> Option<(usize, Option<u64>)> {
         let asked = self.asked(consumer);
+        if asked.events > 0 {
+            // A server hands out to its pulls by turns, so that of two neither would be in order.
+            return None;
+        }
         let ahead_events = usize::try_from(ahead.events + asked.events).unwrap_or(usize::MAX);
         let target = items_max.saturating_mul(2).min(AHEAD_EVENTS);
         let most = items_max.min(PULL_EVENTS);

@@ -45,6 +45,9 @@ pub(super) struct Subscribed {
     pub(super) pulls: Pulls,
     /// What lies below, or here, was handed out to some process if it was to be at all.
     pub(super) handed_to: u64,
+    /// What lies there or below, and is handed out for the first time, was handed out before the
+    /// subscription went back.
+    pub(super) again_to: u64,
     pub(super) figures: Option<Figures>,
     /// What other processes hold of the first stream, as far as is known.
     pub(super) others: u64,
@@ -79,7 +82,12 @@ impl Subscribed {
             held: AllHeld::new(),
             settled: VecDeque::new(),
             pulls: Pulls::default(),
-            handed_to: 0,
+            handed_to: match record.epoch {
+                0 => record.began,
+                // It may have gone back.
+                _ => 0,
+            },
+            again_to: 0,
             figures: None,
             others: 0,
             acknowledged: 0,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::moving::Left;
 use super::subscribed::Subscribed;
 use super::{NAMED, State};
 use crate::nats::control::record::Record;
@@ -13,13 +14,16 @@ use crate::{Exhausted, SubscribeError, SubscriptionSpec, SubscriptionStatus, Tim
 const NOT_OPEN_DEFERRED_MAX: usize = usize::MAX;
 
 impl State {
-    /// A record was read or written. Gives how many events waited here that are let go of because
-    /// the subscription went to another place; what is leased stays leased.
-    pub(in crate::nats) fn recorded(&mut self, record: &Record, now: Timestamp) -> u64 {
+    /// A record was read or written. Gives what is let go of because the subscription went to another
+    /// place, where it did; what is leased stays leased.
+    pub(in crate::nats) fn recorded(&mut self, record: &Record, now: Timestamp) -> Option<Left> {
         let Some(place) = self.by_name.get(&record.name).copied() else {
             self.insert(Subscribed::new(record, NOT_OPEN_DEFERRED_MAX, now));
-            return 0;
+            return None;
         };
+        let known = self.subscriptions.get(place).expect(NAMED);
+        let handed_to = known.handed_to;
+        let unread = (known.epoch < record.epoch).then(|| self.unread_of(known));
         let subscribed = self.subscriptions.get_mut(place).expect(NAMED);
         if subscribed.number != record.number {
             // It was deleted and made again before anybody looked.
@@ -33,14 +37,26 @@ impl State {
             (true, false) => subscribed.ages_from = now,
             (false, false) | (true, true) => {}
         }
-        let mut let_go = 0;
-        if subscribed.epoch < record.epoch {
+        let left = unread.map(|unread| {
             subscribed.epoch = record.epoch;
             subscribed.ages_from = now;
-            let_go = subscribed.leave_place();
-        }
+            Left {
+                let_go: subscribed.leave_place(),
+                handed_to,
+                unread,
+            }
+        });
         self.woken.extend(subscribed.waker.take());
-        let_go
+        left
+    }
+
+    /// The age of events counts from now on at the earliest.
+    pub(in crate::nats) fn ages_anew(&mut self, name: &str, now: Timestamp) {
+        if let Some(place) = self.by_name.get(name)
+            && let Some(subscribed) = self.subscriptions.get_mut(*place)
+        {
+            subscribed.ages_from = now;
+        }
     }
 
     /// Opens the subscription of that name; none where no record of it has been told of. Whoever opens
@@ -144,8 +160,9 @@ impl State {
 }
 
 impl Subscribed {
-    /// Forgets what waits of the first stream: another consumer hands out what is to come again.
-    fn leave_place(&mut self) -> u64 {
+    /// Forgets what waits of the first stream, and gives where that stood: another consumer hands out
+    /// what is to come again.
+    fn leave_place(&mut self) -> Vec<u64> {
         let queues = &self.queues;
         let waits = self.held.iter().filter(|(position, held)| {
             held.is_of_events() && !queues.leased.contains_key(position)
@@ -157,10 +174,9 @@ impl Subscribed {
         }
         self.pulls.clear();
         self.settled.clear();
-        self.handed_to = 0;
         self.figures = None;
         self.others = 0;
         self.acknowledged = 0;
-        waits.len() as u64
+        waits
     }
 }

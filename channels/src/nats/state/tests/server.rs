@@ -152,8 +152,16 @@ impl Server {
             Step::Keep { entry, .. } => {
                 self.store(at(&Place::Waiting), Kept::Entry(entry.clone()));
             }
-            Step::Give { entry } => {
+            Step::Give { entry, from } => {
+                if let Some((place, sequence)) = from
+                    && stands(at(place)) != *sequence
+                {
+                    return false;
+                }
                 self.store(at(&Place::Due), Kept::Entry(entry.clone()));
+                if let Some((Place::Waiting, _)) = from {
+                    self.store(at(&Place::Waiting), Kept::Ended);
+                }
             }
             Step::Again {
                 entry,

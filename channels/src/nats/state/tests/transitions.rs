@@ -239,7 +239,7 @@ fn what_nobody_has_been_handed_is_pending_until_the_server_says_otherwise() {
     assert_eq!((mine.pending, mine.filtered), (wanted, 10 - wanted));
     // Another process was not told what the matcher says of these.
     let mut other = Process::start(&server);
-    other.state.heard_of(10);
+    other.state.highest = 10;
     assert_eq!(books(&other).pending, 10);
     let figures = Figures {
         pending: 4,
@@ -265,8 +265,9 @@ fn who_goes_to_another_place_lets_go_of_what_waits() {
     process.end(leases[0].id, Ending::Dropped, server.now);
     let mut record = server.record(NUMBER, NAME);
     record.epoch = 1;
-    let let_go = process.state.recorded(&record, server.now);
-    assert_eq!(let_go, 1);
+    let left = process.state.recorded(&record, server.now);
+    let left = left.expect("it went to another place");
+    assert_eq!(left.let_go, [leases[0].id.offset]);
     assert!(!process.state.is_in_force(leases[0].id));
     assert!(process.state.is_in_force(leases[1].id));
     // What its old consumer still brings is nobody's.
@@ -300,7 +301,7 @@ fn a_replay_that_goes_back_to_wait_takes_its_event_along() {
             replayed: true,
         },
     };
-    assert!(server.apply(NUMBER, position, &Step::Give { entry }));
+    assert!(server.apply(NUMBER, position, &Step::Give { entry, from: None }));
     process.watch(&server);
     let again = lease_all(&mut server, &mut process);
     let again = again.into_iter().find(|it| it.id.offset == position);
