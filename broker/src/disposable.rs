@@ -16,6 +16,11 @@ use sluicegate_channels::Timestamp;
 
 pub use self::folder::SpareFolder;
 
+/// The code of log lines about damage to what may be lost.
+pub const DAMAGED: &str = "W027";
+/// What such a line says is to be done.
+pub const NOTHING_TO_MEND: &str = "nothing needs to be mended; if it happens again, check the disk";
+
 /// Pages kept in memory for one store. What is in them is read in order, seldom.
 const CACHE_BYTES: u64 = 2 << 20;
 /// What was written is synced this often, in milliseconds.

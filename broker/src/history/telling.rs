@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use sluicegate_channels::Timestamp;
 use sluicegate_resources::ObjectName;
 
+use crate::disposable;
 use crate::metrics::history::{HistoryHandles, Part};
 
 /// Notes that are kept; the oldest make room.
@@ -60,9 +61,11 @@ impl Telling {
         self.metrics.set_aside(part);
         let part = part.label();
         tracing::error!(
+            code = disposable::DAMAGED,
             broker = %self.broker,
             part,
-            aside = %aside.display(),
+            file = %aside.display(),
+            help = disposable::NOTHING_TO_MEND,
             "a part of the history was damaged and is set aside; no event is affected: {error}"
         );
         self.note(format!(
@@ -75,10 +78,12 @@ impl Telling {
     pub(super) fn damaged(&self, dir: &Path, places: usize, first: &dyn std::fmt::Debug) {
         self.metrics.damaged(places);
         tracing::error!(
+            code = disposable::DAMAGED,
             broker = %self.broker,
-            dir = %dir.display(),
+            file = %dir.display(),
             places,
             ?first,
+            help = disposable::NOTHING_TO_MEND,
             "the history is damaged and is read past that; no event is affected"
         );
         self.note(format!(

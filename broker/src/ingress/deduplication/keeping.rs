@@ -23,7 +23,7 @@ use self::store::Store;
 use super::tail::{Asked, Tail};
 use super::window::{Key, Salt};
 use super::{Deduplication, DeduplicationOptions};
-use crate::disposable::{Damaged, SpareFolder, set_aside};
+use crate::disposable::{self, Damaged, SpareFolder, set_aside};
 
 /// How long the end waits for the last of them.
 const END_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -266,8 +266,10 @@ impl Keeping {
         }
         match set_aside(self.folder.path(), self.now()) {
             Ok(aside) => tracing::error!(
+                code = disposable::DAMAGED,
                 broker = %self.broker,
-                aside = %aside.display(),
+                file = %aside.display(),
+                help = disposable::NOTHING_TO_MEND,
                 "what was remembered of events is damaged and set aside: an event that was sent before may \
                  be taken again: {damaged}"
             ),

@@ -22,7 +22,8 @@ pub(super) async fn shows_damage(broker: &Broker) -> Result<bool, Trouble> {
 pub(super) fn is_untold(line: &str) -> bool {
     let is_of_damage = line.contains("\"level\":\"error\"") && line.contains("damage");
     let has = |what: &str| line.contains(what);
-    is_of_damage && !(has("\"code\":\"W026\"") && has("\"file\":\"") && has("\"help\":\""))
+    let has_code = has("\"code\":\"W026\"") || has("\"code\":\"W027\"");
+    is_of_damage && !(has_code && has("\"file\":\"") && has("\"help\":\""))
 }
 
 #[cfg(test)]
@@ -35,9 +36,10 @@ mod tests {
             |rest: &str| format!("{{\"level\":\"error\",\"msg\":\"the store is damaged\"{rest}}}");
         assert!(is_untold(&line("")));
         assert!(is_untold(&line(",\"code\":\"W026\",\"file\":\"/a\"")));
-        assert!(!is_untold(&line(
-            ",\"code\":\"W026\",\"file\":\"/a\",\"help\":\"check the disk\""
-        )));
+        for code in ["W026", "W027"] {
+            let whole = format!(",\"code\":\"{code}\",\"file\":\"/a\",\"help\":\"check the disk\"");
+            assert!(!is_untold(&line(&whole)), "{code}");
+        }
         assert!(!is_untold(
             "{\"level\":\"warn\",\"msg\":\"an index was damaged\"}"
         ));
