@@ -1,7 +1,7 @@
 //! Which brokers a server for production must not have: one rule for who starts one and who checks its
 //! manifests. `defaultChannel` is judged with the settings.
 
-use sluicegate_resources::{Broker, BrokerConfig, ChannelConfig, ObjectName};
+use sluicegate_resources::{Broker, BrokerConfig, ObjectName};
 
 use crate::config::Profile;
 
@@ -25,7 +25,7 @@ pub(crate) fn is_refused<'a>(
             name: reference.name.clone(),
         };
         let config = config_of(&name)?;
-        Some(matches!(config.channel, ChannelConfig::Memory(_)))
+        Some(config.channel.is_in_memory())
     };
     profile == Profile::Production && is_in_memory().unwrap_or(false)
 }

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 mod dead_letters;
 mod disk;
+mod nats;
 mod retention;
 
 pub use dead_letters::{DeadLetters, WhenExpired, read_age, read_dead_letters};
 pub use disk::DiskConfig;
+pub use nats::{NatsConfig, NatsIdentity, NatsPlacement, NatsTls, SecretSource};
 pub use retention::{Retention, read_retention};
 
 use disk::read_disk;
+use nats::read_nats;
 
 use crate::metadata::read_header;
 use crate::text::listed;
@@ -46,14 +49,26 @@ pub enum ChannelConfig {
     Memory(MemoryConfig),
     /// `disk`
     Disk(DiskConfig),
+    /// `nats`
+    Nats(Box<NatsConfig>),
 }
 
 impl ChannelConfig {
+    /// Whether what is accepted is lost with the processes that hold it.
+    pub fn is_in_memory(&self) -> bool {
+        match self {
+            ChannelConfig::Memory(_) => true,
+            ChannelConfig::Disk(_) => false,
+            ChannelConfig::Nats(config) => !config.is_in_files,
+        }
+    }
+
     /// The kind's name, such as `memory`.
     pub fn kind(&self) -> &'static str {
         match self {
             ChannelConfig::Memory(_) => "memory",
             ChannelConfig::Disk(_) => "disk",
+            ChannelConfig::Nats(_) => "nats",
         }
     }
 }
@@ -148,15 +163,20 @@ fn read_limits(field: &Field<'_>) -> Option<(Option<u8>, Option<Duration>)> {
 
 /// Retention, where the channel keeps what it says.
 fn read_kept(field: &Field<'_>, channel: Option<&ChannelConfig>) -> Option<Retention> {
-    if let Some(ChannelConfig::Memory(_)) = channel {
-        let message = format!(
-            "`{}` is for a channel that keeps settled events; `memory` keeps none",
-            field.path()
-        );
-        field.refuse(codes::NOT_ALLOWED, message, "remove it, or use `disk`");
-        return None;
-    }
-    read_retention(field)
+    let (why, remedy) = match channel {
+        Some(ChannelConfig::Memory(_)) => ("`memory` keeps none", "remove it, or use `disk`"),
+        Some(ChannelConfig::Nats(_)) => (
+            "`nats` keeps them until it needs their room",
+            "remove it; `maxBytes`, `maxMessages` and `maxAge` of `nats` bound what is kept",
+        ),
+        Some(ChannelConfig::Disk(_)) | None => return read_retention(field),
+    };
+    let message = format!(
+        "`{}` is for a channel that keeps settled events; {why}",
+        field.path()
+    );
+    field.refuse(codes::NOT_ALLOWED, message, remedy);
+    None
 }
 
 /// `Retain` is what happens on disk, and the only thing that does.
@@ -165,6 +185,10 @@ fn check_reclaim_policy(field: &Field<'_>, channel: Option<&ChannelConfig>) {
         Some(ChannelConfig::Memory(_)) => not_available(
             field,
             "remove it; what a deleted broker held in memory is deleted",
+        ),
+        Some(ChannelConfig::Nats(_)) => not_available(
+            field,
+            "remove it; what a deleted broker holds in NATS stays there until you delete its streams",
         ),
         Some(ChannelConfig::Disk(_)) | None => {
             if field.one_of(&[("Retain", false), ("Delete", true)]) == Some(true) {
@@ -211,6 +235,8 @@ pub fn read_channel(field: &Field<'_>) -> Option<ChannelConfig> {
     let is = |name| named.contains(&name);
     let memory = channel.field("memory");
     let disk = channel.field("disk");
+    let is_served = CHANNELS[..SERVED].contains(&"nats");
+    let nats = is_served.then(|| channel.field("nats")).flatten();
     // An unknown field is the misspelt channel, which is then said.
     if channel.finish() && named.is_empty() {
         field.refuse(
@@ -219,11 +245,12 @@ pub fn read_channel(field: &Field<'_>) -> Option<ChannelConfig> {
             "  channel:\n    disk: {}",
         );
     }
-    match (memory, disk) {
-        (Some(field), _) => read_memory(&field).map(ChannelConfig::Memory),
-        (None, Some(field)) => read_disk(&field).map(ChannelConfig::Disk),
-        (None, None) if is("memory") => Some(ChannelConfig::Memory(MemoryConfig::default())),
-        (None, None) => is("disk").then(|| ChannelConfig::Disk(DiskConfig::default())),
+    match (memory, disk, nats) {
+        (Some(field), _, _) => read_memory(&field).map(ChannelConfig::Memory),
+        (None, Some(field), _) => read_disk(&field).map(ChannelConfig::Disk),
+        (None, None, Some(field)) => read_nats(&field).map(Box::new).map(ChannelConfig::Nats),
+        (None, None, None) if is("memory") => Some(ChannelConfig::Memory(MemoryConfig::default())),
+        (None, None, None) => is("disk").then(|| ChannelConfig::Disk(DiskConfig::default())),
     }
 }
 

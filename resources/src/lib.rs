@@ -22,8 +22,9 @@ pub mod yaml;
 
 pub use broker::Broker;
 pub use broker_config::{
-    BrokerConfig, ChannelConfig, DeadLetters, DiskConfig, MemoryConfig, Retention, WhenExpired,
-    WhenFull, read_age, read_channel, read_dead_letters, read_retention,
+    BrokerConfig, ChannelConfig, DeadLetters, DiskConfig, MemoryConfig, NatsConfig, NatsIdentity,
+    NatsPlacement, NatsTls, Retention, SecretSource, WhenExpired, WhenFull, read_age, read_channel,
+    read_dead_letters, read_retention,
 };
 pub use delivery::{BackoffPolicy, DeliverySpec, EffectiveDelivery, Format, RetryLimit};
 pub use destination::{Destination, KReference};

@@ -135,7 +135,7 @@ fn read_root(mut root: Mapping<'_>, config: &mut Config, folder: &Path) {
         (Some(data), _) => Some(data),
         (None, ChannelConfig::Disk(_)) => Some(folder.join(DATA)),
         // Who keeps events in memory may have no folder to write to.
-        (None, ChannelConfig::Memory(_)) => None,
+        (None, ChannelConfig::Memory(_) | ChannelConfig::Nats(_)) => None,
     };
     if let Some(retention) = root.field("retention").and_then(|it| read_retention(&it)) {
         config.retention = retention.or(config.retention);

@@ -87,10 +87,28 @@ impl Condition {
     pub fn channel_cannot_change(is: &str, wanted: &str) -> Self {
         Self::not_ready(
             "ChannelCannotChange",
-            format!(
-                "The channel is {is} and cannot become {wanted} while the server runs; start the \
-                 server again, which leaves behind what the channel holds."
-            ),
+            if is == wanted {
+                format!(
+                    "The settings of channel {is} cannot change while the server runs; start the \
+                     server again."
+                )
+            } else {
+                format!(
+                    "The channel is {is} and cannot become {wanted} while the server runs; start the \
+                     server again, which leaves behind what the channel holds."
+                )
+            },
+        )
+    }
+
+    /// A broker that is to be in NATS, and a server that was built without.
+    #[cfg(not(feature = "nats"))]
+    pub fn no_nats() -> Self {
+        Self::not_ready(
+            "NoNats",
+            "This server was built without the NATS channel; run one that was built with the feature \
+             `nats`, as releases are."
+                .to_owned(),
         )
     }
 

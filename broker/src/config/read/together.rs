@@ -149,7 +149,7 @@ fn same_address(config: &Config, document: &Document) -> Option<Diagnostic> {
 
 /// What is for production promises that no accepted event goes with the process.
 fn not_durable(config: &Config, document: &Document) -> Option<Diagnostic> {
-    let is_in_memory = matches!(config.default_channel, ChannelConfig::Memory(_));
+    let is_in_memory = config.default_channel.is_in_memory();
     let message = "`profile` is `production`, and `defaultChannel` keeps events in memory only: what is \
                    accepted would be lost with the process";
     let help = "leave `defaultChannel` out, or set it to `disk`; or leave `profile` out";

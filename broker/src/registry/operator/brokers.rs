@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sluicegate_channels::Timestamp;
-use sluicegate_resources::{Broker, ChannelConfig, DeadLetters, DeliverySpec, ObjectName};
+use sluicegate_resources::{Broker, DeadLetters, DeliverySpec, ObjectName};
 
 use super::super::{Condition, RunningBroker};
 use super::Operator;
@@ -115,7 +115,7 @@ impl Operator {
     /// What the broker's configuration comes to, if a broker may be so.
     fn settings_of(&self, broker: &Broker, objects: &Objects) -> Result<Settings, Condition> {
         let settings = self.written_settings_of(broker, objects)?;
-        let is_in_memory = matches!(settings.store.channel, ChannelConfig::Memory(_));
+        let is_in_memory = settings.store.channel.is_in_memory();
         match self.options.profile {
             Profile::Production if is_in_memory => Err(Condition::not_durable()),
             Profile::Production | Profile::Standard => Ok(settings),

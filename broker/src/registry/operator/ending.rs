@@ -109,7 +109,7 @@ impl Operator {
         ingress.remove(&state.running.entry.metrics);
         self.parts.metrics.history.remove(&name);
         self.parts.metrics.deduplication.remove(&name);
-        let folders = self.folders.as_ref().filter(|_| state.store.is_durable());
+        let folders = self.folders.as_ref().filter(|_| state.store.is_on_disk());
         // One of its name may be opened next, and needs its files.
         let beside = close_beside([&*state.running]);
         tokio::join!(state.store.close(), beside);
@@ -144,6 +144,8 @@ impl Operator {
             let latest = clock.now() + deadline.saturating_duration_since(now);
             let is_busy = self.brokers.values().any(|state| match &state.store {
                 Store::Disk(channel) => has_leased(&**channel),
+                #[cfg(feature = "nats")]
+                Store::Nats(channel, _) => has_leased(&**channel),
                 Store::Memory(_) => self.is_busy(&state.running, latest),
             });
             if !is_busy || now >= deadline {

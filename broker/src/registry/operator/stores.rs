@@ -1,12 +1,19 @@
 //! The channel of a broker by its own type: opened, changed and closed as only that kind is.
 
+#[cfg(feature = "nats")]
+mod nats;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate_channels::disk::{DiskChannel, DiskOptions};
 use sluicegate_channels::memory::{MemoryChannel, MemoryOptions};
+#[cfg(feature = "nats")]
+use sluicegate_channels::nats::channel::NatsChannel;
 use sluicegate_channels::{Channel, Clock, Matcher};
+#[cfg(feature = "nats")]
+use sluicegate_resources::NatsConfig;
 use sluicegate_resources::{Broker, ChannelConfig, DiskConfig, MemoryConfig, Retention, WhenFull};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -16,12 +23,17 @@ use super::folders::{FolderError, Folders};
 
 /// How long a channel may take to close; what it has acknowledged is stored whether it does or not.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
+/// The same where its servers have to hear of it.
+#[cfg(feature = "nats")]
+const NATS_CLOSE_WAIT: Duration = Duration::from_secs(3);
 
 /// A channel by its own type, for what only that kind can do.
 #[derive(Clone, Debug)]
 pub(super) enum Store {
     Memory(Arc<MemoryChannel>),
     Disk(Arc<DiskChannel>),
+    #[cfg(feature = "nats")]
+    Nats(Arc<NatsChannel>, Box<NatsConfig>),
 }
 
 /// How a broker's events are stored, and for how long.
@@ -68,6 +80,13 @@ impl Store {
                     Err(error) => Err(Condition::channel_not_opened(&error)),
                 }
             }
+            #[cfg(feature = "nats")]
+            ChannelConfig::Nats(config) => {
+                let channel = nats::open(broker, config, matcher, clock).await?;
+                Ok(Store::Nats(Arc::new(channel), config.clone()))
+            }
+            #[cfg(not(feature = "nats"))]
+            ChannelConfig::Nats(_) => Err(Condition::no_nats()),
         }
     }
 
@@ -75,6 +94,8 @@ impl Store {
         match self {
             Store::Memory(channel) => Arc::clone(channel) as Arc<dyn Channel>,
             Store::Disk(channel) => Arc::clone(channel) as Arc<dyn Channel>,
+            #[cfg(feature = "nats")]
+            Store::Nats(channel, _) => Arc::clone(channel) as Arc<dyn Channel>,
         }
     }
 
@@ -82,6 +103,8 @@ impl Store {
         match self {
             Store::Memory(_) => "memory",
             Store::Disk(_) => DISK,
+            #[cfg(feature = "nats")]
+            Store::Nats(..) => "nats",
         }
     }
 
@@ -90,7 +113,14 @@ impl Store {
         match self {
             Store::Memory(_) => false,
             Store::Disk(_) => true,
+            #[cfg(feature = "nats")]
+            Store::Nats(..) => true,
         }
+    }
+
+    /// Whether it has a folder here.
+    pub(super) fn is_on_disk(&self) -> bool {
+        self.kind() == DISK
     }
 
     /// Goes by other bounds from now on. False where they are those of another kind of channel: what
@@ -105,8 +135,13 @@ impl Store {
                 channel.reconfigure(disk_options(config, settings.retention));
                 true
             }
-            (Store::Memory(_), ChannelConfig::Disk(_))
-            | (Store::Disk(_), ChannelConfig::Memory(_)) => false,
+            // Its streams are never changed, nor are its connections.
+            #[cfg(feature = "nats")]
+            (Store::Nats(_, opened), ChannelConfig::Nats(config)) => opened == config,
+            #[cfg(feature = "nats")]
+            (Store::Nats(..), ChannelConfig::Memory(_) | ChannelConfig::Disk(_)) => false,
+            (Store::Memory(_), ChannelConfig::Disk(_) | ChannelConfig::Nats(_))
+            | (Store::Disk(_), ChannelConfig::Memory(_) | ChannelConfig::Nats(_)) => false,
         }
     }
 
@@ -119,6 +154,16 @@ impl Store {
                 if timeout(CLOSE_WAIT, channel.shutdown()).await.is_err() {
                     tracing::warn!(
                         "a channel on disk was not closed in time: nothing is lost, and some \
+                         events may be delivered again"
+                    );
+                }
+            }
+            #[cfg(feature = "nats")]
+            Store::Nats(channel, _) => {
+                channel.close();
+                if timeout(NATS_CLOSE_WAIT, channel.shutdown()).await.is_err() {
+                    tracing::warn!(
+                        "a channel in NATS was not closed in time: nothing is lost, and some \
                          events may be delivered again"
                     );
                 }

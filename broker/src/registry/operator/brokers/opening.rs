@@ -99,7 +99,7 @@ impl Operator {
         let channels = [&settings.store.channel, &self.options.default_channel];
         let config = channels.into_iter().find_map(|it| match it {
             ChannelConfig::Disk(config) => Some(config),
-            ChannelConfig::Memory(_) => None,
+            ChannelConfig::Memory(_) | ChannelConfig::Nats(_) => None,
         });
         let default = DiskConfig::default();
         Some(SpareFolder::new(path, config.unwrap_or(&default)))
@@ -117,7 +117,7 @@ impl Operator {
         // Without it too, so that its series tell that there were none.
         let metrics = self.parts.metrics.deduplication.handles(broker);
         let folder = self.folder_of(broker, settings, "seen");
-        let folder = folder.filter(|_| store.is_durable());
+        let folder = folder.filter(|_| store.is_on_disk());
         let clock = self.parts.registry.clock();
         let options = self.options.deduplicate.as_ref()?;
         let tail = folder.is_some().then(|| Tail::new(store.channel()));
