@@ -5,8 +5,10 @@
 //!
 //! ```text
 //!   channel.rs     this: what it offers
+//!   offering.rs    the methods of the contract
 //!   appending.rs   events on their way into the first stream
-//!   tasks.rs       what is done by itself: opening, what transitions leave to be done, ticks, figures
+//!   tasks.rs       what is done by itself: opening, what transitions leave to be done, ticks, figures;
+//!                  pulls.rs what consumers hand out
 //!   hearing.rs     what other processes agreed on takes effect
 //!   moving.rs      a subscription that goes to another place, and what ends by that
 //!   readiness.rs   whether the streams are there and read, and what is in the way
@@ -21,6 +23,8 @@
 mod appending;
 mod hearing;
 mod moving;
+mod offering;
+mod pulls;
 mod readiness;
 mod tasks;
 
@@ -29,7 +33,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sluicegate_event::Event;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -45,16 +48,13 @@ use super::kept::Kept;
 use super::link::{Health, Link, OptionsError};
 use super::names::Names;
 use super::options::NatsOptions;
-use super::retained::retained;
 use super::room::Room;
 use super::shared::Shared;
 use crate::contract::Interest;
 use crate::reading::Reader;
 use crate::{
-    Admission, AppendError, BY_AGE, BY_THE_OPERATOR, BoxFuture, Channel, ChannelStatus, Clock,
-    DeadLetter, DeadLetterKey, DurabilityClass, Exhausted, Matcher, ParkedSince, Position,
-    Replayed, RetainedPage, SeekError, Start, StoreError, SubscribeError, Subscription,
-    SubscriptionSpec, SubscriptionStatus, Timestamp, telemetry,
+    Channel as _, ChannelStatus, Clock, DurabilityClass, Matcher, Start, StoreError,
+    SubscribeError, Subscription, SubscriptionSpec, SubscriptionStatus, Timestamp,
 };
 
 /// How long what is asked for waits until the streams are there and read.
@@ -271,110 +271,5 @@ impl Inner {
             disk: None,
             subscriptions,
         }
-    }
-}
-
-impl Channel for NatsChannel {
-    fn append(
-        &self,
-        batch: Vec<Event>,
-        admission: Admission,
-    ) -> BoxFuture<'_, Result<Vec<Position>, AppendError>> {
-        Box::pin(self.inner.append(batch, admission))
-    }
-
-    fn subscribe(
-        &self,
-        spec: SubscriptionSpec,
-    ) -> BoxFuture<'_, Result<Box<dyn Subscription>, SubscribeError>> {
-        Box::pin(async move { self.inner.subscribe(&spec).await })
-    }
-
-    fn pause(&self, name: &str, paused: bool) -> BoxFuture<'_, ()> {
-        let name = name.to_owned();
-        Box::pin(async move { self.inner.pause(&name, paused).await })
-    }
-
-    fn set_exhausted(&self, name: &str, exhausted: Exhausted) -> BoxFuture<'_, ()> {
-        let name = name.to_owned();
-        Box::pin(async move { self.inner.kept.set_exhausted(&name, exhausted).await })
-    }
-
-    fn delete(&self, name: &str) -> BoxFuture<'_, Option<SubscriptionStatus>> {
-        let name = name.to_owned();
-        Box::pin(async move { self.inner.delete(&name).await })
-    }
-
-    fn seek(&self, name: &str, to: Start) -> BoxFuture<'_, Result<(), SeekError>> {
-        let name = name.to_owned();
-        Box::pin(async move { self.inner.seek(&name, to).await })
-    }
-
-    fn retained(
-        &self,
-        from: Start,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<RetainedPage, StoreError>> {
-        Box::pin(async move {
-            self.inner.ready().await?;
-            let Inner { link, names, .. } = &*self.inner;
-            Ok(Box::pin(retained(link, names, from, limit)).await?)
-        })
-    }
-
-    fn replay(
-        &self,
-        name: &str,
-        positions: &[Position],
-    ) -> BoxFuture<'_, Result<Replayed, SeekError>> {
-        let (name, positions) = (name.to_owned(), positions.to_vec());
-        Box::pin(async move {
-            self.inner.ready().await?;
-            self.inner.kept.replay(&name, &positions).await
-        })
-    }
-
-    fn dead_letters(
-        &self,
-        name: Option<&str>,
-        after: Option<DeadLetterKey>,
-        limit: usize,
-    ) -> BoxFuture<'_, Vec<DeadLetter>> {
-        let name = name.map(str::to_owned);
-        Box::pin(async move {
-            let letters = self.inner.kept.letters(name.as_deref(), after, limit);
-            letters.await.unwrap_or_else(|error| {
-                telemetry::cannot_list(&error);
-                Vec::new()
-            })
-        })
-    }
-
-    fn redrive(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
-        let key = key.clone();
-        Box::pin(async move { self.inner.kept.redrive(&key).await })
-    }
-
-    fn discard(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
-        let key = key.clone();
-        Box::pin(async move { self.inner.kept.discard(&key, BY_THE_OPERATOR).await })
-    }
-
-    fn parked(&self, name: &str, after: Option<Position>, limit: usize) -> Vec<ParkedSince> {
-        let shared = &self.inner.shared;
-        shared.apply(|state, _| state.parked_since(name, after, limit))
-    }
-
-    fn discard_by_age(&self, key: &DeadLetterKey) -> BoxFuture<'_, Result<bool, StoreError>> {
-        let key = key.clone();
-        Box::pin(async move { self.inner.kept.discard(&key, BY_AGE).await })
-    }
-
-    fn describe(&self) -> ChannelStatus {
-        self.inner.describe()
-    }
-
-    fn close(&self) {
-        self.inner.shared.apply(|state, _| state.close());
     }
 }

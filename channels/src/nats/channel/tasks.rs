@@ -8,18 +8,15 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::Inner;
-use crate::answers::Answers;
+use super::pulls::EventsPull;
 use crate::nats::asking::AskError;
 use crate::nats::due::DuePull;
 use crate::nats::monitoring;
-use crate::nats::names;
 use crate::nats::overseeing::{Known, Overseer};
-use crate::nats::publishing::MESSAGE_ID;
-use crate::nats::pulling::{Delivered, Ended, Pull, Say};
-use crate::nats::state::{Arrival, Consumer, PullEnd, Reply, ToDo};
+use crate::nats::pulling::Say;
+use crate::nats::state::{Consumer, Reply, ToDo};
 use crate::nats::streams::{Streams, StreamsError};
-use crate::nats::{message, watch::Watch};
-use crate::reading::SubscriptionId;
+use crate::nats::watch::Watch;
 
 /// How long one try to open the streams may take.
 const OPEN_WAIT: Duration = Duration::from_secs(10);
@@ -32,21 +29,8 @@ const READ_WAIT: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_secs(1);
 /// How often it is asked how well events are kept.
 const MONITOR_EVERY: Duration = Duration::from_secs(60);
-/// How often the matcher is asked of an event while subscriptions come and go.
-const ASKS_MAX: usize = 4;
 /// How a server says that a stream is not there.
 const NO_STREAM: u64 = 10_059;
-
-/// An events' pull, as the state asks for it.
-#[derive(Clone, Copy, Debug)]
-struct EventsPull {
-    id: SubscriptionId,
-    number: u64,
-    epoch: u64,
-    pull: u64,
-    items: usize,
-    bytes: Option<u64>,
-}
 
 /// Starts all of it.
 pub(super) fn start(inner: &Arc<Inner>) -> Vec<AbortHandle> {
@@ -254,76 +238,6 @@ impl Inner {
             drop(Box::pin(adding).await);
         }
         self.link.flush(deadline).await;
-    }
-
-    // ---- pulls ----
-
-    async fn pull_events(&self, asked: EventsPull) {
-        let consumer = names::consumer(asked.number, asked.epoch);
-        let pull = Pull {
-            stream: self.names.events_stream(),
-            consumer: &consumer,
-            items: asked.items,
-            bytes: asked.bytes,
-        };
-        let pulling = self
-            .link
-            .pull(&pull, |delivered| self.arrived(asked, delivered));
-        let end = match pulling.await {
-            Ended::TooLarge => PullEnd::TooLarge,
-            Ended::Done | Ended::Gone | Ended::Interrupted => PullEnd::Done,
-        };
-        self.shared
-            .apply(|state, _| state.pull_ended(asked.id, asked.pull, end));
-    }
-
-    fn arrived(&self, asked: EventsPull, delivered: Delivered) {
-        let reply = Reply(delivered.reply);
-        let headers = delivered.message.headers.as_ref();
-        let id = headers.and_then(|headers| headers.get(MESSAGE_ID));
-        let id = id.map(|id| Arc::from(id.as_str()));
-        let event = match message::read(headers, delivered.message.payload.clone()) {
-            Ok(event) => event,
-            Err(error) => {
-                let position = delivered.sequence;
-                tracing::error!(position, %error, "a message in NATS is no event, and has expired");
-                self.shared.apply(|state, _| {
-                    state.was_unreadable(asked.number, asked.pull, reply);
-                });
-                return;
-            }
-        };
-        let mut arrival = Arrival {
-            number: asked.number,
-            epoch: asked.epoch,
-            pull: asked.pull,
-            position: delivered.sequence,
-            times: delivered.times,
-            reply,
-            id,
-            accepted_at: delivered.stored_at,
-            event: Arc::new(event),
-        };
-        for _ in 0..ASKS_MAX {
-            let arrived = self.shared.apply(|state, now| {
-                let keys_epoch = state.keys_epoch();
-                state
-                    .arrived(arrival, now)
-                    .map_err(|arrival| (arrival, keys_epoch))
-            });
-            let Err((back, keys_epoch)) = arrived else {
-                return;
-            };
-            let answers = Answers::of(&back.event, &*self.matcher);
-            self.shared
-                .apply(|state, _| state.learn(back.position, answers, keys_epoch));
-            arrival = *back;
-        }
-        // The server hands it out again.
-        self.shared.apply(|state, _| {
-            let again = Duration::from_secs(1);
-            state.is_for_later(arrival.number, arrival.pull, arrival.reply, again);
-        });
     }
 
     // ---- time ----
