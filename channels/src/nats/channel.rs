@@ -50,7 +50,6 @@ use super::names::Names;
 use super::options::NatsOptions;
 use super::room::Room;
 use super::shared::Shared;
-use crate::contract::Interest;
 use crate::reading::Reader;
 use crate::{
     Channel as _, ChannelStatus, Clock, DurabilityClass, Matcher, Start, StoreError,
@@ -201,9 +200,7 @@ impl Inner {
         self.ready().await?;
         let is_known = |state: &super::state::State| state.exhausted(&spec.name).is_some();
         let is_new = !self.shared.apply(|state, _| is_known(state));
-        let enrolling = self
-            .enrolling
-            .enrol(&spec.name, spec.start, &Interest::Everything);
+        let enrolling = self.enrolling.enrol(&spec.name, spec.start, &spec.interest);
         Box::pin(enrolling).await.map_err(StoreError::from)?;
         let id = self.shared.apply(|state, now| {
             let id = state.subscribe(spec)?;

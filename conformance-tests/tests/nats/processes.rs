@@ -5,18 +5,22 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream;
+use futures_util::StreamExt as _;
 use sluicegate_channels::contract_suite::ByType;
 use sluicegate_channels::nats::channel::{NatsChannel, Standing};
 use sluicegate_channels::nats::options::NatsOptions;
 use sluicegate_channels::{
-    Admission, AppendError, Channel as _, Clock, Exhausted, Lease, LeasePurpose, NextLimit,
-    ParkReason, Position, Settled, Start, Subscription, SubscriptionKey, SubscriptionSpec,
+    Admission, AppendError, Channel as _, Clock, Exhausted, Interest, Lease, LeasePurpose,
+    NextLimit, ParkReason, Position, Settled, Start, Subscription, SubscriptionKey,
+    SubscriptionSpec,
 };
 use sluicegate_conformance::nats::{NatsServer, Settings};
 use sluicegate_event::Event;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::contract::clock;
+use crate::servers::connect;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const KEY: SubscriptionKey = SubscriptionKey(1);
@@ -58,6 +62,7 @@ impl Process {
             start: Start::Earliest,
             exhausted: Exhausted::HandOver,
             deferred_max: NonZeroUsize::MAX,
+            interest: Interest::default(),
         };
         let end = self.channel.subscribe(spec).await;
         end.expect("it is not open here")
@@ -205,6 +210,26 @@ async fn what_one_process_keeps_apart_is_everybodys() {
         })
         .await;
     }
+    // The copies of events that no entry needs any more are gone.
+    let deadline = Instant::now() + PATIENCE;
+    while copies(&server).await > 0 {
+        assert!(
+            Instant::now() < deadline,
+            "{} are left",
+            copies(&server).await
+        );
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// How many events are kept apart.
+async fn copies(server: &NatsServer) -> usize {
+    let context = jetstream::new(connect(&[server.url()]).await);
+    let stream = Box::pin(context.get_stream("sluicegate_default_orders_kept")).await;
+    let stream = stream.expect("it is there");
+    let events = stream.info_with_subjects("sluicegate.default.orders.k.b.>");
+    let events = Box::pin(events).await.expect("it answers");
+    events.count().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
