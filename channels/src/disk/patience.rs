@@ -5,8 +5,8 @@
 //! passed over: what lay there counts as damage. Whatever else the system says tells nothing of what is
 //! on the disk, and nothing is passed over for it.
 //!
-//! A device can be away for longer than three tries. So nothing is passed over before the device has
-//! written and synced something else. While it cannot, an opening fails, and whoever asked for it asks
+//! A device can be away for longer than three tries. So nothing is passed over unless the device has
+//! written and synced something else, both before that and after it. While it cannot, an opening fails, and whoever asked for it asks
 //! again; whoever reads for deliveries begins its tries anew.
 //!
 //! Between two tries some time must go by. How it is waited for is left to whoever reads: a thread that

@@ -78,7 +78,18 @@ impl SimulatedDisk {
         self.volume.lock().faults.plan_outage(nth, calls);
     }
 
-    /// Forgets a planned fault that has not come.
+    /// Goes away when this byte of a file is read, until it shall [fail no more](Self::fail_no_more).
+    ///
+    /// # Panics
+    ///
+    /// If there is no such file.
+    pub fn goes_away_at(&self, path: &Path, byte: u64) {
+        let mut volume = self.volume.lock();
+        let inode = volume.find(path).and_then(|it| volume.inode_mut(it));
+        inode.expect("the file is there").away_at = Some(byte);
+    }
+
+    /// Forgets a planned fault that has not come, and ends one that lasts.
     pub fn fail_no_more(&self) {
         self.volume.lock().faults.forget();
     }
@@ -238,6 +249,14 @@ impl SimulatedFile {
 
 impl OpenFile for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let mut volume = self.disk.volume.lock();
+        if volume
+            .inode_mut(self.inode)
+            .is_ok_and(|it| it.ends_at(at, buffer.len()))
+        {
+            volume.faults.plan_outage(1, u64::MAX);
+        }
+        drop(volume);
         self.call(Call::Read, |volume| {
             let inode = volume.inode(self.inode)?;
             if inode.is_broken(at, buffer.len()) {

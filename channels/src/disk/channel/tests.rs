@@ -6,6 +6,7 @@ mod crashing;
 mod failing;
 mod keeping;
 mod losing;
+mod outages;
 mod reading;
 mod retention;
 mod support;

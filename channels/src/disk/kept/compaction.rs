@@ -77,13 +77,11 @@ impl Kept {
     /// Writes some of what lives in the oldest segment anew.
     fn move_some(&mut self, end: u64, now_ms: i64) -> Result<(), LogError> {
         let mut reader = self.log.readers().reader(self.compacting.next);
-        if self.compacting.passes_over {
-            reader.pass_over();
-        }
         self.batch.clear();
         let index = self.index.read();
         let mut records = Records::new(&mut self.batch, now_ms);
-        let next = collect(&mut reader, end, &index, &mut records);
+        let passes_over = self.compacting.passes_over;
+        let next = collect(&mut reader, passes_over, end, &index, &mut records);
         let plan = records.plan;
         drop(index);
         let compacting = &mut self.compacting;
@@ -149,19 +147,29 @@ fn lost(key: KeptKey, now_ms: i64) -> Entry<'static> {
     }
 }
 
-/// Lays out what lives as it was, as far as one step goes, and says where the next goes on.
+/// Lays out what lives as it was, as far as one step goes, and says where the next goes on. Only what it
+/// begins with may be passed over.
 fn collect(
     reader: &mut Reader,
+    passes_over: bool,
     end: u64,
     index: &Index,
     records: &mut Records<'_>,
 ) -> Result<u64, ReadError> {
     let (mut read_bytes, mut written_bytes) = (0, 0);
+    let from = reader.position();
     while read_bytes < READ_BYTES_MAX && written_bytes < WRITTEN_BYTES_MAX {
-        let record = match reader.read()? {
-            Some(Item::Record(record)) if record.offset < end => record,
-            Some(Item::Damaged(damage)) if damage.offsets.end < end => continue,
-            Some(_) | None => return Ok(end),
+        let at = reader.position();
+        if passes_over && at == from {
+            reader.pass_over();
+        }
+        let record = match reader.read() {
+            Ok(Some(Item::Record(record))) if record.offset < end => record,
+            Ok(Some(Item::Damaged(damage))) if damage.offsets.end < end => continue,
+            Ok(Some(_) | None) => return Ok(end),
+            // What stands before it is written; the next step begins there, with all its tries.
+            Err(_) if at > from => return Ok(at),
+            Err(error) => return Err(error),
         };
         read_bytes += record.payload.len();
         let Some(change) = living(record.payload, record.offset, index) else {

@@ -105,10 +105,9 @@ impl KeptReader {
     /// which it does not lie in.
     fn record(&self, at: u64) -> Result<Option<Bytes>, ReadError> {
         let mut reader = self.readers.short_reader(at);
-        match record_at(&mut reader, at) {
+        match record_at(&mut reader, at, false) {
             Err(error) if is_broken(&error.source) => {
-                reader.pass_over();
-                let found = record_at(&mut reader, at)?;
+                let found = record_at(&mut reader, at, true)?;
                 found.map(Some).ok_or(error)
             }
             found => found,
@@ -116,8 +115,11 @@ impl KeptReader {
     }
 }
 
-fn record_at(reader: &mut Reader, at: u64) -> Result<Option<Bytes>, ReadError> {
+fn record_at(reader: &mut Reader, at: u64, passes_over: bool) -> Result<Option<Bytes>, ReadError> {
     while reader.position() == at {
+        if passes_over {
+            reader.pass_over();
+        }
         match reader.read()? {
             Some(Item::Record(record)) if record.offset == at => {
                 return Ok(Some(Bytes::copy_from_slice(record.payload)));

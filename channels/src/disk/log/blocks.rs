@@ -37,6 +37,28 @@ impl Unreadable {
         others
     }
 
+    /// Whether none of them can be read now either.
+    ///
+    /// # Errors
+    ///
+    /// The system's, but for a device that says of a block that it is broken.
+    pub(super) fn is_so_still(&self, file: &dyn OpenFile) -> io::Result<bool> {
+        let mut block = Vec::new();
+        for bad in &self.0 {
+            let mut at = bad.start;
+            while at < bad.end {
+                let end = bad.end.min((at / BLOCK_BYTES + 1) * BLOCK_BYTES);
+                block.resize(usize::try_from(end - at).unwrap_or_default(), 0);
+                match read_full_at(file, &mut block, at) {
+                    Err(error) if is_broken(&error) => at = end,
+                    Err(error) => return Err(error),
+                    Ok(_) => return Ok(false),
+                }
+            }
+        }
+        Ok(true)
+    }
+
     fn add(&mut self, bytes: Range<u64>) {
         match self.0.last_mut() {
             Some(last) if bytes.start <= last.end => last.end = last.end.max(bytes.end),

@@ -2,6 +2,7 @@
 
 mod entering;
 mod finding;
+mod passing;
 
 use std::fmt;
 use std::ops::Range;
@@ -9,7 +10,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::files::OpenFile;
-use super::super::patience::{Advice, MOMENT, Patience};
 use super::error::ReadError;
 use super::report::{Damage, SegmentInfo};
 use super::scan::{Found, Scan};
@@ -87,7 +87,7 @@ pub struct Reader {
     shared: Arc<Shared>,
     next: u64,
     chunk_bytes: usize,
-    /// Whether what cannot be read in the present segment is taken for damage.
+    /// Whether what the next read cannot read is taken for damage.
     passes_over: bool,
     /// Whether somebody else tells of the damage that it finds.
     is_opening: bool,
@@ -156,17 +156,16 @@ impl Reader {
     /// [`ReadError`]: the system could not read. The reader stays where it is, so asking again
     /// asks for the same.
     pub fn read(&mut self) -> Result<Option<Item<'_>>, ReadError> {
-        let (offset, timestamp_ms, payload) = loop {
-            match self.step()? {
-                Step::Record {
-                    offset,
-                    timestamp_ms,
-                    payload,
-                } => break (offset, timestamp_ms, payload),
-                Step::Damaged(damage) => return Ok(Some(Item::Damaged(damage))),
-                Step::Again => {}
-                Step::End => return Ok(None),
-            }
+        let step = self.steps();
+        self.stop_at_unreadable();
+        let (offset, timestamp_ms, payload) = match step? {
+            Step::Record {
+                offset,
+                timestamp_ms,
+                payload,
+            } => (offset, timestamp_ms, payload),
+            Step::Damaged(damage) => return Ok(Some(Item::Damaged(damage))),
+            Step::Again | Step::End => return Ok(None),
         };
         let place = self.place.as_ref();
         let place = place.expect("a record was just found there");
@@ -177,55 +176,26 @@ impl Reader {
         })))
     }
 
-    /// Goes on behind what could not be read. Blocks of the present segment that the device cannot
-    /// read are taken for damage; if not even its file can be opened, all of it is. This is for
-    /// bad sectors, when trying again has not helped: a device that is only away for a while would
-    /// be passed over too.
-    pub fn pass_over(&mut self) {
-        self.passes_over = true;
-        if let Some(place) = &mut self.place {
-            place.scan.pass_over_unreadable();
-        }
-    }
-
-    /// Does about a failure what [patience](super::super::patience) says, for whoever can do nothing
-    /// else meanwhile: waits a moment, so that the next read tries again, or passes over the place.
-    ///
-    /// # Errors
-    ///
-    /// The same failure, if there is nothing to be done about it, or the device answers to nothing else
-    /// either.
-    pub(in super::super) fn overcome(
-        &mut self,
-        error: ReadError,
-        patience: &mut Patience,
-    ) -> Result<(), ReadError> {
-        match patience.failed(&error.source) {
-            Advice::TryAgain => self.shared.files.pause(MOMENT),
-            Advice::PassOver if self.device_answers() => self.pass_over(),
-            Advice::PassOver | Advice::GiveUp => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// Whether the device does anything at all, or is away.
-    pub(in super::super) fn device_answers(&self) -> bool {
-        self.shared.device_answers().is_ok()
-    }
-
-    /// Ends with a segment, and with what was allowed for it.
     fn leave(&mut self) -> Step {
-        self.passes_over = false;
         self.place = None;
         Step::Again
+    }
+
+    /// Takes steps until one comes to something, or to the end.
+    fn steps(&mut self) -> Result<Step, ReadError> {
+        loop {
+            match self.step()? {
+                Step::Again => {}
+                step @ (Step::Record { .. } | Step::Damaged(_) | Step::End) => return Ok(step),
+            }
+        }
     }
 
     fn step(&mut self) -> Result<Step, ReadError> {
         let Some(place) = &mut self.place else {
             return self.enter();
         };
-        let found = place.scan.next(&*place.file, place.limit);
-        let found = found.map_err(|source| ReadError {
+        let found = place.next(&self.shared).map_err(|source| ReadError {
             path: self.shared.path(place.segment.base),
             source,
         })?;

@@ -25,6 +25,14 @@ pub(super) struct Scan {
     is_exact: bool,
 }
 
+/// Where a walk stood.
+#[derive(Debug)]
+pub(super) struct Mark {
+    position: u64,
+    ordinal: u32,
+    is_exact: bool,
+}
+
 /// What is at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -73,6 +81,35 @@ impl Scan {
         self.window.passes_over = true;
     }
 
+    /// Takes no more of it for damage.
+    pub(super) fn stop_at_unreadable(&mut self) {
+        self.window.passes_over = false;
+        self.forget_unreadable();
+    }
+
+    /// What was passed over so far has been looked at.
+    pub(super) fn forget_unreadable(&mut self) {
+        self.window.unreadable = Unreadable::default();
+    }
+
+    /// Where it stands, to come back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            position: self.position,
+            ordinal: self.ordinal,
+            is_exact: self.is_exact,
+        }
+    }
+
+    /// Comes back to where it stood, and forgets all that was read since.
+    pub(super) fn go_back(&mut self, mark: &Mark) {
+        self.position = mark.position;
+        self.ordinal = mark.ordinal;
+        self.is_exact = mark.is_exact;
+        self.window.buffer.clear();
+        self.forget_unreadable();
+    }
+
     /// Where bytes were passed over that the device cannot read.
     pub(super) fn unreadable(&self) -> &Unreadable {
         &self.window.unreadable
@@ -97,9 +134,9 @@ impl Scan {
         if self.is_exact && header.ordinal > self.ordinal {
             return Ok(self.missing(position..position, header.ordinal));
         }
-        let record_bytes = header.record_bytes();
-        self.position = position + record_bytes;
+        let end = position + header.record_bytes();
         if header.is_filler {
+            self.position = end;
             self.is_exact = false;
             return Ok(Found::Filler { header, position });
         }
@@ -109,6 +146,8 @@ impl Scan {
             .window
             .view(file, from..from + u64::from(header.payload_bytes), limit)?
             .filter(|it| crc(&[&self.window.buffer[it.clone()]]) == header.payload_crc);
+        // Only now: where the payload cannot be read, asking again must ask for the same record.
+        self.position = end;
         let ordinals = header.ordinal..header.ordinal + 1;
         self.ordinal = ordinals.end;
         self.is_exact = true;

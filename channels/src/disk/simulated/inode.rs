@@ -15,6 +15,8 @@ pub(super) struct Inode {
     is_locked: bool,
     /// What cannot be read.
     pub(super) broken: Option<Range<u64>>,
+    /// The device goes away when this byte is read.
+    pub(super) away_at: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +41,12 @@ impl Inode {
         self.broken
             .as_ref()
             .is_some_and(|it| at < it.end && it.start < end)
+    }
+
+    /// Whether this read is the one at which the device goes away; it is so once.
+    pub(super) fn ends_at(&mut self, at: u64, length: usize) -> bool {
+        let read = at..at + length as u64;
+        self.away_at.take_if(|it| read.contains(it)).is_some()
     }
 
     pub(super) fn write(&mut self, bytes: &[u8], at: usize) {

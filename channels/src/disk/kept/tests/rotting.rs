@@ -1,8 +1,11 @@
 //! What rots while the store is open: what can be read is, and what is lost ends as lost.
 
-use super::super::{KeptOp, KeptState};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::{Kept, KeptOp, KeptOptions, KeptState};
 use super::support::{
-    NOW, apply, event, has_event, keep, key, keys, moved, open, parked, put, reason, segments,
+    DIR, NOW, apply, event, has_event, keep, key, keys, moved, open, parked, put, reason, segments,
 };
 use crate::disk::log::DamageKind;
 use crate::disk::patience::{Advice, Patience};
@@ -138,4 +141,66 @@ fn a_sector_that_cannot_be_read_stops_a_compaction_for_three_steps() {
     while kept.compact(NOW).expect("it is passed over") {}
     assert_eq!((kept.entries(), segments(&disk).len()), (1, 1));
     assert!(!has_event(&kept, 1_000, 50), "now it is");
+}
+
+/// Nine entries, of which one lies in a bad sector of the oldest segment, and nothing lives around them.
+fn nine_beside_a_bad_sector() -> (SimulatedDisk, Kept) {
+    let disk = SimulatedDisk::new(1);
+    let options = KeptOptions {
+        segment_bytes: 32 << 10,
+        salts: fastrand::Rng::with_seed(1),
+    };
+    let opened = Kept::open(Arc::new(disk.clone()), Path::new(DIR), options, &|_| true);
+    let (mut kept, ..) = opened.expect("it opens");
+    for offset in 1_000..1_009 {
+        apply(
+            &mut kept,
+            &[put(key(2, offset), Some(event(offset, 2_000)), parked())],
+        );
+    }
+    for offset in 0..200 {
+        keep(&mut kept, 1, offset);
+        apply(&mut kept, &[KeptOp::End(key(1, offset))]);
+    }
+    disk.break_reads(&segments(&disk)[0], 4_096..4_608);
+    (disk, kept)
+}
+
+/// Compacts for as long as it takes, and says which events are left.
+fn compacted(kept: &mut Kept, what: &str) -> Vec<u64> {
+    let mut failures = 0;
+    while kept.compact(NOW).unwrap_or_else(|_| {
+        failures += 1;
+        true
+    }) {
+        assert!(failures < 100, "{what}: it comes to an end");
+    }
+    assert_eq!(kept.entries(), 9, "{what}");
+    let left = (1_000..1_009).filter(|it| has_event(kept, *it, 2_000));
+    left.collect()
+}
+
+#[test]
+fn a_device_that_is_away_during_a_compaction_costs_nothing_but_the_bad_sector() {
+    let (disk, mut kept) = nine_beside_a_bad_sector();
+    let before = disk.calls();
+    let left = compacted(&mut kept, "calm");
+    let calls = disk.calls() - before;
+    assert!((1..9).contains(&left.len()), "{left:?}");
+    // While it reads only: a write that fails poisons the store, of which other tests tell.
+    let mut compared = 0;
+    for nth in 1..=calls {
+        for away in 1..=14 {
+            let what = format!("away for {away} calls from {nth} on");
+            let (disk, mut kept) = nine_beside_a_bad_sector();
+            disk.goes_away(nth, away);
+            while kept.poison().is_none() && kept.compact(NOW).unwrap_or(true) {}
+            if kept.poison().is_none() {
+                disk.fail_no_more();
+                assert_eq!(compacted(&mut kept, &what), left, "{what}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 50, "{compared} outages");
 }

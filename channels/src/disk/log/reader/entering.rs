@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::super::super::files::{OpenFile, OpenMode, read_full_at};
+use super::super::super::files::{OpenFile, is_broken, read_full_at};
 use super::super::error::ReadError;
 use super::super::format::{Footer, IndexEntry};
 use super::super::report::{Damage, DamageKind, Given};
@@ -30,17 +30,15 @@ impl Reader {
         }
 
         let path = self.shared.path(segment.base);
-        let place = match self.shared.files.open(&path, OpenMode::Read) {
-            Ok(file) => self.place_in(&segment, file, &state),
+        let place = match self.open(&segment) {
+            Ok(Some(file)) => self.place_in(&segment, file, &state),
+            Ok(None) => return Ok(self.pass_over_segment(&segment, &state)),
             Err(error) if segment.with(|it| it.is_removed) => {
                 drop(error);
                 return Ok(Step::Again);
             }
             Err(error) => Err(error),
         };
-        if place.is_err() && self.passes_over {
-            return Ok(self.pass_over_segment(&segment, &state));
-        }
         self.place = Some(place.map_err(|source| ReadError { path, source })?);
         Ok(Step::Again)
     }
@@ -59,7 +57,7 @@ impl Reader {
         if self.next > segment.base {
             let index = if state.has_footer {
                 match index_of(segment, &*file, state) {
-                    Err(_) if self.passes_over => Vec::new(),
+                    Err(error) if self.passes_over && is_broken(&error) => Vec::new(),
                     index => index?,
                 }
             } else {
@@ -91,7 +89,6 @@ impl Reader {
             given: Given::All,
         };
         self.found(segment, &damage);
-        self.passes_over = false;
         self.next = self.next.max(state.end);
         Step::Damaged(damage)
     }
