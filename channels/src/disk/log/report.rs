@@ -75,6 +75,21 @@ impl Damage {
         }
     }
 
+    /// Becomes a stretch that reaches from one to the other, of which nobody knows how much is damaged.
+    pub(super) fn reach(&mut self, other: &Damage) {
+        self.join(other);
+        self.given = match (self.given, other.given) {
+            (Given::Unknown, _) | (_, Given::Unknown) => Given::Unknown,
+            (Given::All | Given::AtMost, Given::All | Given::AtMost) => Given::AtMost,
+        };
+    }
+
+    fn join(&mut self, other: &Damage) {
+        let joined = |a: &Range<u64>, b: &Range<u64>| a.start.min(b.start)..a.end.max(b.end);
+        self.offsets = joined(&self.offsets, &other.offsets);
+        self.bytes = joined(&self.bytes, &other.bytes);
+    }
+
     /// Becomes the whole of both, if they are of one kind and of some of the same records; says whether
     /// they are.
     pub(super) fn take_in(&mut self, other: &Damage) -> bool {
@@ -83,9 +98,7 @@ impl Damage {
             && self.offsets.start < other.offsets.end
             && other.offsets.start < self.offsets.end;
         if is_one {
-            let joined = |a: &Range<u64>, b: &Range<u64>| a.start.min(b.start)..a.end.max(b.end);
-            self.offsets = joined(&self.offsets, &other.offsets);
-            self.bytes = joined(&self.bytes, &other.bytes);
+            self.join(other);
         }
         is_one
     }

@@ -68,16 +68,20 @@ impl Segment {
     }
 
     /// Keeps a damage that a reader has found, and says whether it is news. A reader that has begun within
-    /// a damaged place finds a part of it, which is not counted once more.
+    /// a damaged place finds a part of it, which is not counted once more. Where there are too many places to
+    /// be kept, the last of them becomes a stretch in which all may be lost.
     pub(super) fn note_damage(&self, damage: &Damage) -> bool {
         self.with(|state| {
-            let is_known = state.damage.iter().any(|known| known.covers(damage));
-            if is_known || state.damage.len() >= DAMAGE_MAX {
+            if state.damage.iter().any(|known| known.covers(damage)) {
                 return false;
             }
             let mut whole = damage.clone();
             state.damage.retain(|known| !whole.take_in(known));
-            state.damage.push(whole);
+            if state.damage.len() < DAMAGE_MAX {
+                state.damage.push(whole);
+            } else if let Some(last) = state.damage.last_mut() {
+                last.reach(&whole);
+            }
             true
         })
     }
