@@ -28,7 +28,7 @@ impl Named {
         if let Some(base) = name.strip_suffix(".log").and_then(offset) {
             return Named::Segment(base);
         }
-        if let Some(base) = name.strip_suffix(".damaged").and_then(offset) {
+        if let Some(base) = name.strip_suffix(".bad").and_then(offset) {
             return Named::Damaged(base);
         }
         let range = name.strip_suffix(".removed").and_then(|range| {
@@ -48,7 +48,7 @@ pub(in super::super) fn removed_path(dir: &Path, range: &Range<u64>) -> PathBuf 
 }
 
 pub(in super::super) fn damaged_path(dir: &Path, base: u64) -> PathBuf {
-    dir.join(format!("{base:020}.damaged"))
+    dir.join(format!("{base:020}.bad"))
 }
 
 /// Twenty digits, as every u64 fits in: a name has one way to be written.

@@ -10,7 +10,7 @@ use crate::disk::simulated::SimulatedDisk;
 /// The names of files that say where damage was found.
 fn marks(disk: &SimulatedDisk) -> Vec<String> {
     let names = disk.names(std::path::Path::new(DIR)).into_iter();
-    names.filter(|it| it.ends_with(".damaged")).collect()
+    names.filter(|it| it.ends_with(".bad")).collect()
 }
 
 fn lost(log: &Log) -> LostEvents {
