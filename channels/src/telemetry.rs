@@ -1,12 +1,17 @@
 //! What this crate logs. Never an event's attributes or data.
 
 mod damage;
+#[cfg(test)]
+mod lines;
 
 use std::path::Path;
 
 pub(crate) use self::damage::{
-    cannot_decode, damaged, events_missing, found_damaged, kept_lost, standings_lost,
+    cannot_decode, events_damaged, events_missing, found_damaged, kept_damaged, kept_lost,
+    standings_lost,
 };
+#[cfg(test)]
+pub(crate) use self::lines::logged;
 use crate::disk::log::LogError;
 
 /// A full store discarded events of `subscription`: `count` of them so far.

@@ -52,7 +52,7 @@ use self::queue::{End, Queue, Waiting};
 use self::room::RoomKeeper;
 use super::log::{Batch, Log, LogError, Readers, SegmentInfo};
 use super::space::SpaceWatch;
-use crate::{Admission, AppendError, Clock, Position, Refuses};
+use crate::{Admission, AppendError, Clock, Position, Refuses, telemetry};
 
 /// Takes over what has become durable.
 pub trait Accept: Send + Sync {
@@ -187,7 +187,7 @@ impl Appender {
         accept: Arc<dyn Accept>,
     ) -> io::Result<Self> {
         let queue = Arc::new(Queue::new(&options));
-        let readers = log.readers();
+        let readers = log.readers().telling(telemetry::events_damaged);
         let room = RoomKeeper::new(space.clone(), options.look_every);
         let is_short = room.is_short();
         let owner = Owner {

@@ -56,8 +56,8 @@ use self::index::Index;
 use self::plan::Plan;
 pub use self::reader::KeptReader;
 use super::files::Files;
-use super::log::{Batch, Log, LogError, LogOptions, Poison, Recovery};
-use crate::ParkReason;
+use super::log::{Batch, Log, LogError, LogOptions, Poison, Readers, Recovery};
+use crate::{ParkReason, telemetry};
 
 /// How large a batch is whose memory is kept for the next.
 const BATCH_BYTES_KEPT: usize = 1 << 20;
@@ -283,7 +283,7 @@ impl Kept {
     /// Reads events and reasons, from any thread.
     #[must_use]
     pub fn reader(&self) -> KeptReader {
-        KeptReader::new(self.log.readers(), Arc::clone(&self.index))
+        KeptReader::new(self.readers(), Arc::clone(&self.index))
     }
 
     /// How many entries there are.
@@ -305,6 +305,11 @@ impl Kept {
     /// [`LogError::Poisoned`]. Nothing that was answered for is lost.
     pub fn close(self) -> Result<(), LogError> {
         self.log.close()
+    }
+
+    /// Reads its log, and tells of damage there in words of its own.
+    fn readers(&self) -> Readers {
+        self.log.readers().telling(telemetry::kept_damaged)
     }
 
     /// Makes the batch durable, and says which offsets its records have.

@@ -239,7 +239,7 @@ impl Log {
     #[must_use]
     pub fn readers(&self) -> Readers {
         let shared = Arc::clone(&self.shared);
-        Readers { shared }
+        Readers { shared, tell: None }
     }
 
     /// All segments in order, as far as they are synced.

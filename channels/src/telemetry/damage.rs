@@ -8,11 +8,12 @@ use crate::disk::log::{Damage, DamageKind, Recovery, segment_path};
 const CODE: &str = "W026";
 const WHERE_IT_IS_COUNTED: &str =
     "what is lost is in the column LOST of `sluicegate get brokers -o wide`";
+const WHAT_WAS_PARKED: &str = "`sluicegate get deadletters` shows what was parked";
 const CHECK_THE_DISK: &str = "check the disk, and leave the file as it is or, while the server is stopped, put \
                               it back from a copy";
 
 /// Damage to the events in this file was met while reading.
-pub(crate) fn damaged(file: &Path, damage: &Damage) {
+pub(crate) fn events_damaged(file: &Path, damage: &Damage) {
     tracing::error!(
         code = CODE,
         file = %file.display(),
@@ -23,6 +24,22 @@ pub(crate) fn damaged(file: &Path, damage: &Damage) {
         kind = ?damage.kind,
         help = %format!("{}; {WHERE_IT_IS_COUNTED}", remedy(damage.kind)),
         "events are lost to damage of the store; what follows them is delivered"
+    );
+}
+
+/// Damage to what is kept in this file, deferred and parked events, was met while reading. What it costs
+/// is not counted with the events: some of it may stand elsewhere too, or be over.
+pub(crate) fn kept_damaged(file: &Path, damage: &Damage) {
+    tracing::error!(
+        code = CODE,
+        file = %file.display(),
+        first_byte = damage.bytes.start,
+        bytes = damage.bytes.end - damage.bytes.start,
+        records_max = damage.offsets.end - damage.offsets.start,
+        kind = ?damage.kind,
+        help = %format!("{}; {WHAT_WAS_PARKED}", remedy(damage.kind)),
+        "deferred or parked events are damaged: an event that stood there has expired, and where only \
+         the reason did, the event is parked with an unknown one"
     );
 }
 
@@ -86,14 +103,15 @@ pub(crate) fn cannot_decode(dir: &Path, error: &(dyn Error + 'static), offset: u
     );
 }
 
-/// Records of what is kept could not be read when they were to be written anew.
+/// What damage of what is kept, which was told when it was found, has cost: now that the rest is written
+/// anew.
 pub(crate) fn kept_lost(dir: &Path, segment: u64, entries: usize, events: usize) {
-    tracing::error!(
+    tracing::warn!(
         code = CODE,
         file = %segment_path(dir, segment).display(),
         entries,
         events,
-        help = %format!("{CHECK_THE_DISK}; `sluicegate get deadletters` shows what was parked"),
+        help = %format!("{CHECK_THE_DISK}; {WHAT_WAS_PARKED}"),
         "deferred or parked events are damaged: the entries are parked with an unknown reason, \
          and the events are lost"
     );

@@ -76,7 +76,7 @@ impl Kept {
 
     /// Writes some of what lives in the oldest segment anew.
     fn move_some(&mut self, end: u64, now_ms: i64) -> Result<(), LogError> {
-        let mut reader = self.log.readers().reader(self.compacting.next);
+        let mut reader = self.readers().reader(self.compacting.next);
         self.batch.clear();
         let index = self.index.read();
         let mut records = Records::new(&mut self.batch, now_ms);

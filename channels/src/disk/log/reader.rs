@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use self::finding::Tell;
 use super::super::files::OpenFile;
 use super::error::ReadError;
 use super::report::{Damage, SegmentInfo};
@@ -26,15 +27,28 @@ const SHORT_CHUNK_BYTES: usize = 16 << 10;
 #[derive(Clone, Debug)]
 pub struct Readers {
     pub(super) shared: Arc<Shared>,
+    /// Who is told of damage that they come upon.
+    pub(super) tell: Option<Tell>,
 }
 
 impl Readers {
+    /// The same, whose readers tell of damage that was not known before, once. Without this nobody is
+    /// told: what damage costs is known to whoever knows what the log is for.
+    #[must_use]
+    pub fn telling(self, tell: impl Fn(&Path, &Damage) + Send + Sync + 'static) -> Self {
+        Readers {
+            tell: Some(Tell(Arc::new(tell))),
+            ..self
+        }
+    }
+
     /// A reader whose first record is the one at `from`, or the first there is after it. Nothing
     /// is opened before it is asked for one.
     #[must_use]
     pub fn reader(&self, from: u64) -> Reader {
         Reader {
             shared: Arc::clone(&self.shared),
+            tell: self.tell.clone(),
             next: from,
             chunk_bytes: CHUNK_BYTES,
             passes_over: false,
@@ -85,6 +99,7 @@ impl Readers {
 /// passed over; so is a segment that is removed under its hands.
 pub struct Reader {
     shared: Arc<Shared>,
+    tell: Option<Tell>,
     next: u64,
     chunk_bytes: usize,
     /// Whether what the next read cannot read is taken for damage.

@@ -13,3 +13,4 @@ mod removing;
 mod reporting;
 mod sectors;
 mod support;
+mod telling;

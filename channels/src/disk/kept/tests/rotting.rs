@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tracing::Level;
+
 use super::super::{Kept, KeptOp, KeptOptions, KeptState};
 use super::support::{
     DIR, NOW, apply, event, has_event, keep, key, keys, moved, open, parked, put, reason, segments,
@@ -10,6 +12,7 @@ use super::support::{
 use crate::disk::log::DamageKind;
 use crate::disk::patience::{Advice, Patience};
 use crate::disk::simulated::{Call, Effect, SimulatedDisk};
+use crate::telemetry::logged;
 
 /// Flips a bit of the first place in the oldest segment that holds this.
 fn damage(disk: &SimulatedDisk, text: &[u8]) {
@@ -141,6 +144,37 @@ fn a_sector_that_cannot_be_read_stops_a_compaction_for_three_steps() {
     while kept.compact(NOW).expect("it is passed over") {}
     assert_eq!((kept.entries(), segments(&disk).len()), (1, 1));
     assert!(!has_event(&kept, 1_000, 50), "now it is");
+}
+
+#[test]
+fn damage_is_told_once_when_it_is_found_and_not_as_lost_events() {
+    let disk = SimulatedDisk::new(1);
+    let (mut kept, ..) = open(&disk);
+    apply(
+        &mut kept,
+        &[put(key(2, 1_000), Some(event(1_000, 50)), parked())],
+    );
+    for offset in 0..200 {
+        keep(&mut kept, 1, offset);
+        apply(&mut kept, &[KeptOp::End(key(1, offset))]);
+    }
+    damage(&disk, &[b'x'; 40]);
+    let lines = logged(|| {
+        for _ in 0..3 {
+            assert!(!has_event(&kept, 1_000, 50));
+        }
+        while kept.compact(NOW).expect("there is room") {}
+    });
+    let messages = |level| {
+        let of_it = lines.iter().filter(move |it| it.0 == level);
+        of_it.map(|it| it.1.as_str()).collect::<Vec<_>>()
+    };
+    let told = messages(Level::ERROR);
+    assert!(
+        told.len() == 1 && told[0].starts_with("deferred or parked events are damaged: an event")
+    );
+    // What it has cost in the end is told once all else is written anew.
+    assert_eq!(messages(Level::WARN).len(), 1, "{lines:?}");
 }
 
 /// Nine entries, of which one lies in a bad sector of the oldest segment, and nothing lives around them.

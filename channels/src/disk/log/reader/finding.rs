@@ -1,11 +1,25 @@
 //! What a reader does about damage: passes over it, and tells of it once.
 
+use std::fmt;
 use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::super::report::{Damage, DamageKind, Given};
 use super::super::segment::Segment;
 use super::{Reader, Step};
-use crate::telemetry;
+
+type TellOf = dyn Fn(&Path, &Damage) + Send + Sync;
+
+/// Tells of damage in a file.
+#[derive(Clone)]
+pub(in super::super) struct Tell(pub(super) Arc<TellOf>);
+
+impl fmt::Debug for Tell {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Tell")
+    }
+}
 
 impl Reader {
     /// Passes over damage, and tells of it unless it lies before what is read, or what was removed
@@ -37,7 +51,9 @@ impl Reader {
     pub(super) fn found(&self, segment: &Segment, damage: &Damage) {
         if segment.note_damage(damage) && !self.is_opening {
             self.shared.mark_damaged(segment.base);
-            telemetry::damaged(&self.shared.path(segment.base), damage);
+            if let Some(Tell(tell)) = &self.tell {
+                tell(&self.shared.path(segment.base), damage);
+            }
         }
     }
 }
