@@ -38,6 +38,7 @@ pub mod lying;
 pub mod observer;
 pub mod operator;
 mod standing;
+mod subscriptions;
 mod too_old;
 mod watching;
 
@@ -46,6 +47,7 @@ pub use kept::{KeptPlace, KeptTrigger, TriggerStore};
 pub use observer::TriggerObserver;
 pub use operator::{Operator, OperatorOptions, OperatorParts};
 pub use standing::Standing;
+pub use subscriptions::Subscriptions;
 
 use departed::{Account, Departed};
 use lying::{LookSoon, Lying};

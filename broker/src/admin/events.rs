@@ -18,7 +18,7 @@ use crate::api::{
 use crate::filter_lines::Line;
 use crate::history::{Found, History, Told, tell};
 use crate::operations::choice;
-use crate::registry::{RunningBroker, Table};
+use crate::registry::{RunningBroker, Subscriptions, Table};
 
 mod beside;
 
@@ -70,14 +70,31 @@ pub(super) async fn story(
         let namespace = &broker.name.namespace;
         let deleted_at = found.deleted_at(|name| query.is_of(namespace, name));
         stories.trigger_deleted_at = stories.trigger_deleted_at.max(deleted_at.map(Time));
+        let is_of_source = |told: &Told| query.source.as_ref().is_none_or(|it| told.is_of(it));
+        let asked = Asked {
+            id: &id,
+            query: &query,
+            found: &found,
+            broker,
+            table: &table,
+            began,
+            subscriptions: match told.iter().any(is_of_source) {
+                true => Subscriptions::of(&*broker.channel),
+                false => Subscriptions::default(),
+            },
+        };
         for told in told {
-            let is_of_source = query.source.as_ref().is_none_or(|it| told.is_of(it));
-            let story = complete(told, &id, &found, broker, &table, &query, began).await;
-            let has_any = !story.triggers.is_empty() || !story.deletions.is_empty();
-            if is_of_source && (query.trigger.is_none() || has_any) {
-                stories.events.push(story);
-            } else if stories.others.len() < OTHERS_MAX {
-                stories.others.push(other(story));
+            let mut story = told.story.clone();
+            if is_of_source(&told) {
+                story = asked.complete(told).await;
+                let has_any = !story.triggers.is_empty() || !story.deletions.is_empty();
+                if query.trigger.is_none() || has_any {
+                    stories.events.push(story);
+                    continue;
+                }
+            }
+            if stories.others.len() < OTHERS_MAX {
+                stories.others.push(other(broker, story));
             }
         }
     }
@@ -90,9 +107,9 @@ pub(super) async fn story(
     }
 }
 
-fn other(story: Story) -> StoryOther {
+fn other(broker: &RunningBroker, story: Story) -> StoryOther {
     StoryOther {
-        broker: story.broker,
+        broker: broker.name.to_string(),
         position: story.position,
         source: story.source,
     }
@@ -142,50 +159,56 @@ fn reach(broker: &RunningBroker, found: &Found, is_cut: bool) -> HistoryReach {
     }
 }
 
-/// Adds to what was recorded of an event what can be found out now.
-async fn complete(
-    told: Told,
-    id: &str,
-    found: &Found,
-    broker: &RunningBroker,
-    table: &Table,
-    query: &StoryQuery,
+/// What is asked of one broker, and what answers it.
+#[derive(Debug)]
+struct Asked<'a> {
+    id: &'a str,
+    query: &'a StoryQuery,
+    found: &'a Found,
+    broker: &'a RunningBroker,
+    table: &'a Table,
+    /// When this process began.
     began: Timestamp,
-) -> Story {
-    let event = match told.is_latest {
-        true => retained(&*broker.channel, told.position).await,
-        false => None,
-    };
-    let event = event.filter(|(_, event)| event.id() == id && told.is_of(event.source()));
-    let (told_at, is_latest) = (told.position, told.is_latest);
-    let Told {
-        mut story,
-        triggers,
-        ..
-    } = told;
-    story.broker = broker.name.to_string();
-    if let Some((accepted_at, event)) = &event {
-        story.retained = true;
-        fill_in(&mut story, event, *accepted_at);
+    /// Those of the broker's channel.
+    subscriptions: Subscriptions,
+}
+
+impl Asked<'_> {
+    /// Adds to what was recorded of an event what can be found out now.
+    async fn complete(&self, told: Told) -> Story {
+        let channel = &*self.broker.channel;
+        let event = match told.is_latest {
+            true => retained(channel, told.position).await,
+            false => None,
+        };
+        let event = event.filter(|(_, event)| event.id() == self.id && told.is_of(event.source()));
+        let Told {
+            mut story,
+            triggers,
+            position,
+            is_latest,
+            ..
+        } = told;
+        story.broker = self.broker.name.to_string();
+        if let Some((accepted_at, event)) = &event {
+            story.retained = true;
+            fill_in(&mut story, event, *accepted_at);
+        }
+        story.lost = event.is_none() && is_latest && is_lost(channel, position).await;
+        let beside = Beside {
+            asked: self,
+            position,
+            event: event.as_ref().map(|(at, event)| (at.0, &**event)),
+        };
+        let mut triggers = beside.complete(&mut story, triggers);
+        for trigger in triggers.values_mut() {
+            name_replies(trigger, channel).await;
+        }
+        let from = story.accepted_at.map_or(0, |it| it.0.0);
+        story.gaps = self.found.gaps.iter().any(|gap| gap.to.0 >= from);
+        story.triggers = triggers.into_values().collect();
+        story
     }
-    story.lost = event.is_none() && is_latest && is_lost(&*broker.channel, told_at).await;
-    let beside = Beside {
-        broker,
-        position: told_at,
-        table,
-        query,
-        event: event.as_ref().map(|(at, event)| (at.0, &**event)),
-        began,
-        subscriptions: broker.channel.describe().subscriptions,
-    };
-    let mut triggers = beside.complete(&mut story, triggers);
-    for trigger in triggers.values_mut() {
-        name_replies(trigger, &*broker.channel).await;
-    }
-    let from = story.accepted_at.map_or(0, |it| it.0.0);
-    story.gaps = found.gaps.iter().any(|gap| gap.to.0 >= from);
-    story.triggers = triggers.into_values().collect();
-    story
 }
 
 async fn retained(channel: &dyn Channel, position: Position) -> Option<(Time, Arc<Event>)> {

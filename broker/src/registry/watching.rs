@@ -1,16 +1,17 @@
 //! Tells the watch list of accepted events that someone asked about.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use sluicegate_channels::{Claim, Position, SubscriptionKey, SubscriptionStatus};
+use sluicegate_channels::{Claim, Position, SubscriptionKey};
 use sluicegate_dispatcher::TriggerMatcher;
 use sluicegate_event::Event;
 use sluicegate_resources::ObjectName;
 
 use super::failure::Failure;
 use super::holding::Hold;
-use super::{Registry, Table, TriggerView};
+use super::{Registry, Subscriptions, Table, TriggerView};
 use crate::api::WatchedFailure;
 use crate::ingress::Accepted;
 use crate::watch_list::{Judged, WatchList};
@@ -49,15 +50,15 @@ impl Accepted for Watching {
         };
         let table = registry.table();
         let triggers: Vec<_> = table.triggers_of(&self.broker).collect();
-        let (mut wanted, mut undecided) = (Vec::new(), Vec::new());
+        let (mut wanted, mut undecided) = (HashSet::new(), HashSet::new());
         self.matcher.ask(event, &mut |key, claim| match claim {
-            Claim::Wanted => wanted.push(key),
-            Claim::Undecided => undecided.push(key),
+            Claim::Wanted => drop(wanted.insert(key)),
+            Claim::Undecided => drop(undecided.insert(key)),
         });
         let subscriptions = self.subscriptions(&table);
         let wanting = triggers.iter().filter(|view| is_one_of(view, &wanted));
         let wanting = wanting.map(|view| {
-            let status = subscriptions.iter().find(|it| Some(it.key) == view.key());
+            let status = view.key().and_then(|key| subscriptions.by_key(key));
             // One that waits for a probe may itself be the probe.
             let hold = Hold::of(view, status).filter(|it| it.until.is_none());
             (view.trigger.metadata.name.clone(), hold)
@@ -83,9 +84,9 @@ impl Accepted for Watching {
 
 impl Watching {
     /// Asked of the channel, which alone knows; watched events are rare.
-    fn subscriptions(&self, table: &Table) -> Vec<SubscriptionStatus> {
+    fn subscriptions(&self, table: &Table) -> Subscriptions {
         let broker = table.brokers.get(&self.broker);
-        broker.map_or_else(Vec::new, |it| it.channel.describe().subscriptions)
+        broker.map_or_else(Subscriptions::default, |it| Subscriptions::of(&*it.channel))
     }
 }
 
@@ -100,6 +101,6 @@ fn failure_of(view: &TriggerView, event: &Event) -> WatchedFailure {
     }
 }
 
-fn is_one_of(view: &TriggerView, wanted: &[SubscriptionKey]) -> bool {
+fn is_one_of(view: &TriggerView, wanted: &HashSet<SubscriptionKey>) -> bool {
     view.key().is_some_and(|key| wanted.contains(&key))
 }

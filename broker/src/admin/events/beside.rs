@@ -8,10 +8,11 @@ use sluicegate_event::Event;
 use sluicegate_filter::explain::explain;
 use sluicegate_resources::{ObjectName, StartAt};
 
-use crate::api::{Decision, FilterPart, Story, StoryQuery, StoryState, Time, TriggerStory};
+use super::Asked;
+use crate::api::{Decision, FilterPart, Story, StoryState, Time, TriggerStory};
 use crate::filter_lines::lines;
 use crate::registry::holding::Hold;
-use crate::registry::{KeptTrigger, RunningBroker, Table, TriggerView};
+use crate::registry::{KeptTrigger, TriggerView};
 
 /// Triggers of which nothing is recorded are told up to this many, for one event.
 const TRIGGERS_MAX: usize = 200;
@@ -21,17 +22,11 @@ const NOT_BEGUN: &str = "NotBegun";
 /// A broker's triggers as they stand, beside one of its events.
 #[derive(Debug)]
 pub(super) struct Beside<'a> {
-    pub(super) broker: &'a RunningBroker,
+    pub(super) asked: &'a Asked<'a>,
     /// Where the event stands.
     pub(super) position: Position,
-    pub(super) table: &'a Table,
-    pub(super) query: &'a StoryQuery,
     /// The event, if the channel still has it, and when it was accepted.
     pub(super) event: Option<(Timestamp, &'a Event)>,
-    /// When this process began.
-    pub(super) began: Timestamp,
-    /// The subscriptions of the broker's channel.
-    pub(super) subscriptions: Vec<SubscriptionStatus>,
 }
 
 impl Beside<'_> {
@@ -46,7 +41,8 @@ impl Beside<'_> {
         let are_all_known = story.matched.is_some_and(|matched| matched <= recorded);
         triggers.retain(|name, _| self.is_asked(name));
         story.deletions.retain(|it| self.is_asked(&it.trigger));
-        for view in self.table.triggers_of(&self.broker.name) {
+        let Asked { broker, table, .. } = self.asked;
+        for view in table.triggers_of(&broker.name) {
             let name = &view.trigger.metadata.name.name;
             if !self.is_asked(name) {
                 continue;
@@ -54,12 +50,13 @@ impl Beside<'_> {
             match triggers.get_mut(name) {
                 Some(known) => self.go_on(view, known),
                 None => {
-                    let judged = self.judged(view, are_all_known);
-                    add(story, &mut triggers, judged);
+                    let Some(event) = self.event else { continue };
+                    let judge = || self.judged(view, event, are_all_known);
+                    add(story, &mut triggers, judge);
                 }
             }
         }
-        for (name, kept) in self.table.kept_of(&self.broker.name) {
+        for (name, kept) in table.kept_of(&broker.name) {
             if !self.is_asked(&name.name) {
                 continue;
             }
@@ -70,7 +67,8 @@ impl Beside<'_> {
                 }
                 None => {
                     let waiting = self.kept_for(name, kept, are_all_known);
-                    add(story, &mut triggers, waiting);
+                    let Some(waiting) = waiting else { continue };
+                    add(story, &mut triggers, || waiting);
                 }
             }
         }
@@ -87,10 +85,10 @@ impl Beside<'_> {
             return;
         }
         let name = ObjectName {
-            namespace: self.broker.name.namespace.clone(),
+            namespace: self.asked.broker.name.namespace.clone(),
             name: trigger.to_owned(),
         };
-        let Some(store) = self.table.store(&name) else {
+        let Some(store) = self.asked.table.store(&name) else {
             return;
         };
         let before = self.position.offset.checked_sub(1);
@@ -105,12 +103,14 @@ impl Beside<'_> {
     }
 
     fn is_asked(&self, trigger: &str) -> bool {
-        self.query.is_of(&self.broker.name.namespace, trigger)
+        self.asked
+            .query
+            .is_of(&self.asked.broker.name.namespace, trigger)
     }
 
     fn status(&self, view: &TriggerView) -> Option<&SubscriptionStatus> {
         let key = view.service.as_ref()?.key;
-        self.subscriptions.iter().find(|it| it.key == key)
+        self.asked.subscriptions.by_key(key)
     }
 
     /// A trigger in force of which something is recorded.
@@ -124,8 +124,12 @@ impl Beside<'_> {
 
     /// A trigger in force of which nothing is recorded, as its filter judges now. Whoever else would
     /// match now did not when the event was stored, where all who did are known.
-    fn judged(&self, view: &TriggerView, are_all_known: bool) -> Option<TriggerStory> {
-        let (accepted_at, event) = self.event?;
+    fn judged(
+        &self,
+        view: &TriggerView,
+        (accepted_at, event): (Timestamp, &Event),
+        are_all_known: bool,
+    ) -> TriggerStory {
         let name = &view.trigger.metadata.name;
         let (decision, filter) = parts(view, event);
         let status = self.status(view);
@@ -135,7 +139,7 @@ impl Beside<'_> {
             ..TriggerStory::named(&name.namespace, &name.name, decision)
         };
         if decision != Decision::Match {
-            return Some(story);
+            return story;
         }
         let begins_at = begins_at(view).filter(|at| *at > accepted_at);
         if let Some(begins_at) = begins_at {
@@ -148,7 +152,7 @@ impl Beside<'_> {
             story.state = Some(StoryState::Waiting);
             story.is_held(Hold::of(view, status));
         }
-        Some(story)
+        story
     }
 
     /// A trigger that is not in force, if the event is kept for it.
@@ -160,10 +164,9 @@ impl Beside<'_> {
     ) -> Option<TriggerStory> {
         let (accepted_at, _) = self.event?;
         let subscription = &kept.place.as_ref()?.subscription;
-        let mut subscriptions = self.subscriptions.iter();
-        let status = subscriptions.find(|it| it.name == *subscription)?;
+        let status = self.asked.subscriptions.by_name(subscription)?;
         // Before that it was in force, and was counted where it wanted the event.
-        let is_of_before = accepted_at < self.began;
+        let is_of_before = accepted_at < self.asked.began;
         if !is_unread(status, accepted_at) || (is_of_before && are_all_known) {
             return None;
         }
@@ -177,17 +180,18 @@ impl Beside<'_> {
     }
 }
 
+/// Adds the trigger that `judge` tells of. Filters cost: what finds no room is not judged.
 fn add(
     story: &mut Story,
     triggers: &mut BTreeMap<String, TriggerStory>,
-    added: Option<TriggerStory>,
+    judge: impl FnOnce() -> TriggerStory,
 ) {
-    let Some(added) = added else { return };
     if triggers.len() >= TRIGGERS_MAX {
         story.triggers_left_out += 1;
-    } else {
-        triggers.insert(added.name.clone(), added);
+        return;
     }
+    let added = judge();
+    triggers.insert(added.name.clone(), added);
 }
 
 impl TriggerStory {
@@ -227,4 +231,23 @@ fn parts(view: &TriggerView, event: &Event) -> (Decision, Vec<FilterPart>) {
     let explanation = explain(&view.trigger.filters, event);
     let parts = lines(&explanation).into_iter().map(FilterPart::from);
     (explanation.outcome.into(), parts.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trigger_that_finds_no_room_is_counted_and_not_judged() {
+        let (mut story, mut triggers) = (Story::default(), BTreeMap::new());
+        let mut judged = 0;
+        for number in 0..TRIGGERS_MAX + 50 {
+            add(&mut story, &mut triggers, || {
+                judged += 1;
+                TriggerStory::named("shop", &format!("t{number}"), Decision::NoMatch)
+            });
+        }
+        assert_eq!((judged, triggers.len()), (TRIGGERS_MAX, TRIGGERS_MAX));
+        assert_eq!(story.triggers_left_out, 50);
+    }
 }
