@@ -139,8 +139,44 @@ async fn an_event_from_before_a_trigger_began_says_so() {
         assert!(began.elapsed() < PATIENCE, "{}", shown.out);
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     };
-    let told = "so it was not given this event";
+    let told = "and was not given this event";
     assert_eq!(shown.out.matches(told).count(), 2, "{}", shown.out);
     assert!(shown.out.contains("2999-01-01T00:00:00"), "{}", shown.out);
     assert!(!shown.out.contains("filter in force now"), "{}", shown.out);
+}
+
+/// What a manifest says of a start holds for a trigger that is new: edited later, it says nothing of what
+/// the trigger was given.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_was_edited_denies_no_event_that_waits() {
+    let scene = Scene::new("start-edited").await.broker(json!({}));
+    let held = json!({"sluicegate.dev/paused": "true"});
+    let scene = scene
+        .annotated_trigger("holds", held, json!({}))
+        .start()
+        .await;
+    scene.accept(&scene.event("e1")).await;
+    let annotations = json!({"sluicegate.dev/paused": "true", "sluicegate.dev/start": "earliest"});
+    let scene = scene.annotated_trigger("early", annotations, json!({}));
+    let scene = scene.start().await;
+    let edited = scene.yaml();
+    assert!(edited.contains("\"earliest\""), "{edited}");
+    let edited = edited.replace("\"earliest\"", "\"latest\"");
+    scene.server.write_manifest(&scene.file(), &edited);
+    let broker = format!("{}/broker", scene.namespace);
+    let began = tokio::time::Instant::now();
+    let words = ["e1", "--broker", &*broker];
+    loop {
+        let shown = explain(&scene.server, &words);
+        if shown.out.contains("by what its manifest says now") {
+            let waits = "the event waits for its turn";
+            assert!(shown.out.contains(waits), "{}", shown.out);
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{} {}", shown.out, shown.talk);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let running = edited.replace("\"true\"", "\"false\"");
+    scene.server.write_manifest(&scene.file(), &running);
+    assert_eq!(scene.await_count("early", 1).await.len(), 1);
 }

@@ -16,8 +16,8 @@ use crate::registry::{KeptTrigger, TriggerView};
 
 /// Triggers of which nothing is recorded are told up to this many, for one event.
 const TRIGGERS_MAX: usize = 200;
-/// Why a trigger was not given an event that it would want.
-const NOT_BEGUN: &str = "NotBegun";
+/// Why a trigger was not given an event that it would want: the word of the condition before it begins.
+const STARTS_LATER: &str = "StartsLater";
 
 /// A broker's triggers as they stand, beside one of its events.
 #[derive(Debug)]
@@ -143,11 +143,9 @@ impl Beside<'_> {
         }
         let begins_at = begins_at(view).filter(|at| *at > accepted_at);
         if let Some(begins_at) = begins_at {
-            story.reason = Some(NOT_BEGUN.to_owned());
-            story.detail = Some(format!(
-                "it begins with what is accepted at {} or later, so it was not given this event",
-                Time(begins_at)
-            ));
+            story.reason = Some(STARTS_LATER.to_owned());
+            let may_wait = status.is_some_and(|it| may_wait(it, accepted_at));
+            story.detail = Some(not_given(begins_at, may_wait));
         } else if !are_all_known || status.is_some_and(|it| is_unread(it, accepted_at)) {
             story.state = Some(StoryState::Waiting);
             story.is_held(Hold::of(view, status));
@@ -213,8 +211,27 @@ fn is_unread(status: &SubscriptionStatus, accepted_at: Timestamp) -> bool {
     status.unread > 0 && oldest.is_some_and(|oldest| oldest <= accepted_at)
 }
 
-/// Before when a trigger was given nothing. One that begins with the latest does so when it is first
-/// seen, which is when its uid is made.
+/// Whether an event that was accepted then may still be handed out to the subscription.
+fn may_wait(status: &SubscriptionStatus, accepted_at: Timestamp) -> bool {
+    let oldest = status.oldest_pending_accepted_at;
+    status.waiting > 0 && oldest.is_some_and(|oldest| oldest <= accepted_at)
+}
+
+/// What a manifest says now need not be what it said when the trigger was new, and only that counts.
+fn not_given(begins_at: Timestamp, may_wait: bool) -> String {
+    let begins_at = Time(begins_at);
+    let otherwise = match may_wait {
+        true => "; if it said otherwise when the trigger was new, the event waits for its turn",
+        false => "",
+    };
+    format!(
+        "by what its manifest says now it begins with what is accepted at {begins_at} or later, and was not \
+         given this event{otherwise}"
+    )
+}
+
+/// Before when a trigger was given nothing, by its manifest as it is now. One that begins with the
+/// latest does so when it is first seen, which is when its uid is made.
 fn begins_at(view: &TriggerView) -> Option<Timestamp> {
     match view.trigger.settings.start {
         StartAt::Earliest => None,
