@@ -11,7 +11,7 @@ use crate::scene::Scene;
 /// Begins an operation and waits for its end; gives its id.
 async fn operate(scene: &Scene, request: Value) -> String {
     let operation = begin(scene, request).await;
-    let done = ended(scene, &operation).await;
+    let done = ended(&scene.server, &operation).await;
     assert_eq!(done["state"], "done", "{done}");
     let id = operation["id"].as_str();
     id.expect("an operation has an id").to_owned()

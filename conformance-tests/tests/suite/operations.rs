@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluicegate_conformance::client::Request;
+use sluicegate_conformance::harness::Server;
 use sluicegate_conformance::http1::Message;
 use sluicegate_conformance::subscriber::{Answer, Script};
 use tokio::time::{Instant, sleep};
 
 use crate::scene::{Load, PATIENCE, Scene, ids};
 
-async fn ask(scene: &Scene, request: Request) -> Message {
-    let answer = scene.server.admin().send(request).await;
+async fn ask(server: &Server, request: Request) -> Message {
+    let answer = server.admin().send(request).await;
     answer.expect("the admin listener answers")
 }
 
@@ -23,19 +24,19 @@ pub(crate) async fn begin(scene: &Scene, request: Value) -> Value {
     let request = Request::post("/api/v1/operations")
         .header("Content-Type", "application/json")
         .body(request.to_string());
-    let answer = ask(scene, request).await;
+    let answer = ask(&scene.server, request).await;
     let operation = json_of(&answer);
     assert_eq!(answer.status(), Some(202), "{operation}");
     operation
 }
 
 /// The operation once it has ended.
-pub(crate) async fn ended(scene: &Scene, operation: &Value) -> Value {
+pub(crate) async fn ended(server: &Server, operation: &Value) -> Value {
     let id = operation["id"].as_str().expect("an operation has an id");
     let path = format!("/api/v1/operations/{id}");
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let shown = json_of(&ask(scene, Request::get(&path)).await);
+        let shown = json_of(&ask(server, Request::get(&path)).await);
         if shown["state"] != "running" {
             return shown;
         }
@@ -71,11 +72,11 @@ async fn redriving_under_load_and_cancelling_it_loses_and_doubles_nothing() {
         "/api/v1/operations/{}",
         slow["id"].as_str().unwrap_or_default()
     );
-    ask(&scene, Request::new("DELETE", &path)).await;
-    let cancelled = ended(&scene, &slow).await;
+    ask(&scene.server, Request::new("DELETE", &path)).await;
+    let cancelled = ended(&scene.server, &slow).await;
     assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
     let first = cancelled["progress"]["done"].as_u64().unwrap_or_default();
-    let rest = ended(&scene, &begin(&scene, redrive(json!({}))).await).await;
+    let rest = ended(&scene.server, &begin(&scene, redrive(json!({}))).await).await;
     let second = rest["progress"]["done"].as_u64().unwrap_or_default();
     assert_eq!(first + second, EVENTS / 2, "{cancelled} {rest}");
     load.judge(EVENTS).await.assert_clean(EVENTS);
@@ -97,7 +98,7 @@ async fn what_a_filter_chooses_is_discarded_and_nothing_else() {
     for (dry_run, left) in [(true, 4), (false, 2)] {
         let conduct = json!({"dryRun": dry_run});
         let discard = json!({"discard": {"letters": chosen, "conduct": conduct}});
-        let operation = ended(&scene, &begin(&scene, discard).await).await;
+        let operation = ended(&scene.server, &begin(&scene, discard).await).await;
         let progress = &operation["progress"];
         assert_eq!(
             (&progress["done"], &progress["skipped"]),
@@ -139,7 +140,7 @@ async fn what_is_retained_is_replayed_to_those_whose_filters_take_it() {
     }
     let replay = json!({"replay": {"namespace": scene.namespace, "broker": "broker",
         "events": {"match": "id <> '1'"}}});
-    let operation = ended(&scene, &begin(&scene, replay).await).await;
+    let operation = ended(&scene.server, &begin(&scene, replay).await).await;
     let progress = &operation["progress"];
     let counts = ["lookedAt", "done", "skipped", "unfinished", "gone"];
     let counts = counts.map(|count| progress[count].as_u64().unwrap_or_default());
