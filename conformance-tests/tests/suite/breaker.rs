@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluicegate_conformance::harness::{Server, Setup};
 use sluicegate_conformance::subscriber::{Answer, Received};
@@ -43,6 +44,17 @@ async fn reason(scene: &Scene, trigger: &str) -> Value {
     named.next().expect("it is listed")["delivering"]["reason"].clone()
 }
 
+/// When the story of an event says that the next probe is due.
+async fn next_probe(scene: &Scene, trigger: &str, id: &str) -> Timestamp {
+    let story = crate::history::told(scene, id).await;
+    let triggers = story["events"][0]["triggers"].as_array().expect("a list");
+    let held = triggers.iter().find(|it| it["name"] == trigger);
+    let held = held.expect("it is to get the event");
+    assert_eq!(held["reason"], "SubscriberRefusing", "{held}");
+    let next = held["nextAt"].as_str().expect("a time");
+    next.parse().expect("it is RFC 3339")
+}
+
 /// The shortest wait between two sends after the first `count`.
 fn shortest_wait(received: &[Received], count: usize) -> Option<Duration> {
     let waits = received[count..]
@@ -66,12 +78,7 @@ async fn who_is_down_is_probed_and_gets_everything_on_its_return() {
     assert_eq!(reason(&scene, "down").await, "SubscriberRefusing");
     assert_eq!(reason(&scene, "up").await, Value::Null);
     assert!(scene.server.log().contains("W023"));
-    let story = crate::history::told(&scene, "49").await;
-    let triggers = story["events"][0]["triggers"].as_array().expect("a list");
-    let held = triggers.iter().find(|it| it["name"] == "down");
-    let held = held.expect("it is to get the event");
-    assert_eq!(held["reason"], "SubscriberRefusing", "{held}");
-    assert!(held["nextAt"].is_string(), "{held}");
+    next_probe(&scene, "down", "49").await;
     scene.await_count("up", 50).await;
 
     // Those that were under way when it opened have ended long before the second probe.
@@ -80,6 +87,12 @@ async fn who_is_down_is_probed_and_gets_everything_on_its_return() {
     let shortest = shortest_wait(&received, before + 1).expect("several probes");
     // The subscriber's clock reads when a request has come whole, which may differ a little.
     assert!(shortest >= PROBE_EVERY.mul_f64(0.9), "{shortest:?}");
+    // When the next is due is told anew with each: what was told when it opened is long past.
+    let began = Instant::now();
+    while next_probe(&scene, "down", "49").await <= Timestamp::now() {
+        assert!(began.elapsed() < PATIENCE, "no probe says when the next is");
+        sleep(Duration::from_millis(5)).await;
+    }
 
     scene.subscriber.script("/down", Answer::status(200));
     let returned = Instant::now();

@@ -178,6 +178,8 @@ pub(super) struct Heard {
     pub(super) endings: Vec<String>,
     pub(super) replies: Vec<String>,
     pub(super) breaker: Vec<&'static str>,
+    /// When each probe was told of, and how long after it the next was to be.
+    pub(super) probed: Vec<(Instant, Duration)>,
 }
 
 #[derive(Debug, Default)]
@@ -214,7 +216,10 @@ impl Observer for Ear {
 
     fn breaker_changed(&self, change: &BreakerReport<'_>) {
         let word = match change {
-            BreakerReport::Probed { .. } => return,
+            BreakerReport::Probed { probe_in } => {
+                self.0.lock().probed.push((Instant::now(), *probe_in));
+                return;
+            }
             BreakerReport::Opened { .. } => "opened",
             BreakerReport::Closed { .. } => "closed",
             BreakerReport::Replaced => "replaced",

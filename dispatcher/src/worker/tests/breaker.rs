@@ -88,6 +88,11 @@ async fn there_is_always_an_event_to_probe_with() {
     let probes: Vec<Duration> = probes.map(|sent| sent.at).collect();
     let longest = probes.windows(2).map(|pair| pair[1] - pair[0]).max();
     assert!(longest <= Some(Duration::from_secs(34)), "{longest:?}");
+    // Each says when the next is due, and none comes before.
+    let probed = bench.heard().probed.clone();
+    assert!(probed.len() >= probes.len(), "{} told", probed.len());
+    let mut pairs = probed.windows(2);
+    assert!(pairs.all(|pair| pair[0].0 + pair[0].1 <= pair[1].0));
     bench.pass(MINUTE).await;
     assert!(bench.books().delivered >= 1);
     bench.pass(11 * MINUTE).await;
