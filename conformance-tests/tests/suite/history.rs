@@ -95,6 +95,19 @@ async fn every_end_of_an_event_is_told_with_its_attempts() {
     let parked = await_state(&scene, "e1", "parked", "parked").await;
     assert_eq!(parked["reason"], "exhausted");
     assert_eq!(parked["attempts"].as_array().map(Vec::len), Some(3));
+    // The story and the dead letter are one event: each has the channel's times.
+    let letters = format!("/api/v1/dead-letters?namespace={}", scene.namespace);
+    let letters = scene.server.admin().get(&letters).await;
+    let letters = letters.expect("it answers").body;
+    let letters: Value = serde_json::from_slice(&letters).expect("JSON");
+    let letter = &letters["items"][0];
+    let accepted_at = told(&scene, "e1").await["events"][0]["acceptedAt"].clone();
+    assert_eq!(
+        (&accepted_at, &parked["since"]),
+        (&letter["acceptedAt"], &letter["parkedAt"]),
+        "{letters}"
+    );
+    assert!(accepted_at.is_string(), "{letters}");
     let buried = await_state(&scene, "e1", "buried", "deadLettered").await;
     assert_eq!(buried["attempts"][1]["toSink"], true);
     let waits = await_state(&scene, "e1", "waits", "retrying").await;
