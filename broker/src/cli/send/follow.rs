@@ -11,7 +11,9 @@ use tokio::time::{Instant, sleep};
 
 use super::target::Target;
 use super::{SendArgs, WaitFor};
-use crate::api::{self, Watch, WatchReport, WatchRequest, WatchedState, WatchedTrigger};
+use crate::api::{
+    self, Watch, WatchAttempt, WatchReport, WatchRequest, WatchedState, WatchedTrigger,
+};
 use crate::cli::called::{Called, quoted};
 use crate::cli::client::AdminClient;
 use crate::cli::console::{Console, Tone};
@@ -111,9 +113,13 @@ pub(super) async fn tell(
     Err(Failure::already_told(Exit::Failed))
 }
 
-/// Whether nothing more is to be waited for at first: something was tried, or nothing will be soon.
+/// Whether nothing more is to be waited for at first: something was tried, or nothing will be soon. What
+/// follows an attempt after which there is no other is about to be known, and is waited for.
 fn was_tried(trigger: &WatchedTrigger) -> bool {
-    !trigger.attempts.is_empty() || trigger.is_settled() || trigger.state == WatchedState::Waiting
+    let another_follows = |attempt: &WatchAttempt| attempt.next_in_ms.is_some();
+    trigger.attempts.last().is_some_and(another_follows)
+        || trigger.state.is_final()
+        || trigger.state == WatchedState::Waiting
 }
 
 /// Names the triggers that could not say whether they want the event.

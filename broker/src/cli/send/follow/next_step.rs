@@ -18,8 +18,10 @@ pub(super) fn hint(
     waited: Duration,
     called: &Called,
 ) -> String {
+    // Where nothing more is tried, a receiver that is begun now gets nothing.
     let refused = triggers
         .iter()
+        .filter(|it| !it.state.is_final())
         .filter_map(|it| it.attempts.last())
         .filter(|it| it.reason.as_deref() == Some("connection refused"))
         .find_map(|it| local_authority(&it.url));
@@ -40,7 +42,14 @@ pub(super) fn hint(
                 spoken(waited)
             );
         }
-        return format!("see why:  {see}");
+        if parked.sink_retry_in_ms.is_some() {
+            return format!("see why:  {see}");
+        }
+        let again = called.asking(&format!(
+            "dead redrive --trigger {}/{name}",
+            visible(&parked.namespace, SHOWN_BYTES_MAX)
+        ));
+        return format!("see why:  {see}\nonce that is mended, deliver it again:  {again}");
     }
     let see = called.asking("get triggers");
     if is_done {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sluicegate_channels::Timestamp;
 
 use super::next_step::{hint, routing};
+use super::was_tried;
 use super::words::{failures, lines};
 use crate::api::{Time, WatchAttempt, WatchedFailure, WatchedState, WatchedTrigger};
 use crate::cli::called::Called;
@@ -155,6 +156,23 @@ fn triggers_whose_expressions_failed_are_named_with_the_reason() {
 }
 
 #[test]
+fn an_attempt_that_was_the_last_is_waited_out_until_its_end_is_known() {
+    let next = |next| vec![attempt(None, Some("connection refused"), next)];
+    for (state, attempts, is_enough) in [
+        (WatchedState::Matched, Vec::new(), false),
+        (WatchedState::Waiting, Vec::new(), true),
+        (WatchedState::Matched, next(None), false),
+        (WatchedState::Retrying, next(Some(1_000)), true),
+        (WatchedState::Retrying, next(None), false),
+        (WatchedState::Parked, next(None), true),
+        (WatchedState::Delivered, Vec::new(), true),
+    ] {
+        let told = was_tried(&trigger(state, attempts.clone()));
+        assert_eq!(told, is_enough, "{state:?} {attempts:?}");
+    }
+}
+
+#[test]
 fn a_trigger_of_another_namespace_is_named_in_full() {
     let told = lines(&[trigger(WatchedState::Matched, Vec::new())], "shop");
     assert_eq!(told[0].name, "default/hello");
@@ -163,9 +181,13 @@ fn a_trigger_of_another_namespace_is_named_in_full() {
 #[test]
 fn the_next_step_fits_what_went_wrong() {
     let refused = vec![attempt(None, Some("connection refused"), Some(1_000))];
+    let last = vec![attempt(None, Some("connection refused"), None)];
     let mut elsewhere = refused.clone();
     elsewhere[0].url = "http://billing.example/".to_owned();
     let wait = Duration::from_secs(60);
+    let redrive = "see why:  sluicegate get deadletters hello\n\
+                   once that is mended, deliver it again:  \
+                   sluicegate dead redrive --trigger default/hello";
     for (state, attempts, is_done, hinted) in [
         (
             WatchedState::Retrying,
@@ -184,8 +206,9 @@ fn the_next_step_fits_what_went_wrong() {
             WatchedState::Parked,
             vec![attempt(Some(400), None, None)],
             true,
-            "see why:  sluicegate get deadletters hello",
+            redrive,
         ),
+        (WatchedState::Parked, last, true, redrive),
         (
             WatchedState::Matched,
             Vec::new(),
