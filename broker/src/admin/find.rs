@@ -1,5 +1,6 @@
 //! The trigger that a call names, or the refusal that says which it may have meant.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -7,8 +8,11 @@ use sluicegate_channels::Channel;
 use sluicegate_resources::{ObjectName, nearest};
 
 use super::{bad_call, no_object, refuse};
+use crate::operations::choice::LetterChoice;
 use crate::problem::{Problem, Refusal};
 use crate::registry::{Table, TriggerService, TriggerStore, TriggerView};
+
+type Refused = Box<Response>;
 
 /// A trigger that is served, with its channel.
 #[derive(Clone, Copy, Debug)]
@@ -31,17 +35,14 @@ impl<'a> Served<'a> {
 }
 
 /// The trigger of that name, if it is served.
-pub(super) fn served<'a>(table: &'a Table, name: &ObjectName) -> Result<Served<'a>, Box<Response>> {
+pub(super) fn served<'a>(table: &'a Table, name: &ObjectName) -> Result<Served<'a>, Refused> {
     let view = table.triggers.get(name);
     let served = view.and_then(|view| Served::of(table, view));
     served.ok_or_else(|| Box::new(not_served(table, name)))
 }
 
 /// Where the events of the trigger of that name are, served or not.
-pub(super) fn store<'a>(
-    table: &'a Table,
-    name: &ObjectName,
-) -> Result<TriggerStore<'a>, Box<Response>> {
+pub(super) fn store<'a>(table: &'a Table, name: &ObjectName) -> Result<TriggerStore<'a>, Refused> {
     let store = table.store(name);
     store.ok_or_else(|| Box::new(not_served(table, name)))
 }
@@ -56,6 +57,29 @@ fn not_served(table: &Table, name: &ObjectName) -> Response {
     let detail = format!("trigger {name} is not served: {why}");
     let refusal = Refusal::new(Problem::NotReady, detail);
     refuse(refusal.hint("try again once it is ready"))
+}
+
+/// The letters of one trigger where one is named: a name alone means the only trigger of that name, here as
+/// on the command line, so that nothing is ended for one that nobody thought of.
+pub(super) fn of_one_trigger(table: &Table, choice: LetterChoice) -> Result<LetterChoice, Refused> {
+    let Some((None, name)) = choice.trigger() else {
+        return Ok(choice);
+    };
+    let may_be_meant = |it: &&ObjectName| {
+        // One whose broker is not served is listed, too, and whoever names it may mean it.
+        it.name == name && table.store(it).is_none_or(|store| choice.covers(&store))
+    };
+    let names = table.triggers.keys().chain(table.kept.keys());
+    let meant: BTreeSet<&ObjectName> = names.filter(may_be_meant).collect();
+    let mut meant = meant.into_iter();
+    match (meant.next(), meant.next()) {
+        (None, _) => Ok(choice),
+        (Some(only), None) => Ok(choice.within(only.namespace.clone())),
+        (Some(first), Some(second)) => Err(Box::new(bad_call(
+            format!("there is more than one trigger {name}"),
+            &format!("say which, such as {first} or {second}"),
+        ))),
+    }
 }
 
 /// Why a trigger that is named, and perhaps its broker, is none whose events can be got at.

@@ -96,6 +96,7 @@ fn letters(
 ) -> Result<Work, Refused> {
     check(&request.conduct)?;
     let choice = LetterChoice::read(&request.letters, now).map_err(senseless)?;
+    let choice = find::of_one_trigger(table, choice)?;
     if let Some((namespace, trigger)) = choice.trigger()
         && !table.stores().any(|store| choice.covers(&store))
     {

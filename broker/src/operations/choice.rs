@@ -143,6 +143,14 @@ impl LetterChoice {
         Some((self.namespace.as_deref(), trigger))
     }
 
+    /// The same, of the trigger of its name that is in this namespace.
+    pub fn within(self, namespace: String) -> Self {
+        LetterChoice {
+            namespace: Some(namespace),
+            ..self
+        }
+    }
+
     /// Whether letters of this trigger may be meant.
     pub fn covers(&self, store: &TriggerStore<'_>) -> bool {
         let name = store.trigger;
@@ -164,13 +172,13 @@ impl LetterChoice {
     }
 }
 
-/// `dead letters of shop/billing, given up on as exhausted, parked since …, matching …`
+/// `dead letters of trigger shop/billing, given up on as exhausted, parked since …, matching …`
 impl fmt::Display for LetterChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("dead letters of ")?;
         match (&self.namespace, &self.trigger) {
-            (Some(namespace), Some(trigger)) => write!(f, "{namespace}/{trigger}")?,
-            (None, Some(trigger)) => write!(f, "every trigger {trigger}")?,
+            (Some(namespace), Some(trigger)) => write!(f, "trigger {namespace}/{trigger}")?,
+            (None, Some(trigger)) => write!(f, "trigger {trigger}")?,
             (Some(namespace), None) => write!(f, "every trigger in {namespace}")?,
             (None, None) => f.write_str("every trigger")?,
         }

@@ -21,6 +21,7 @@ mod stopping;
 /// The admin listener.
 mod dead_letters;
 mod metrics;
+mod naming;
 mod operations;
 mod pausing;
 mod routes;

@@ -276,7 +276,7 @@ async fn an_operation_is_paced_looked_at_and_cancelled() {
     let (code, said) = scene.say(&["cancel", "operation", id]).await;
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains("   cancelled   dead letters of shop/a"),
+        said.contains("   cancelled   dead letters of trigger shop/a"),
         "{said}"
     );
     let ended = scene.ended(&begun["id"]).await;

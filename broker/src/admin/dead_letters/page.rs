@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use sluicegate_channels::{DeadLetterKey, Position};
 use sluicegate_resources::ObjectName;
 
-use super::super::{Admin, bad_call};
+use super::super::{Admin, bad_call, find};
 use super::describe;
 use crate::api;
 use crate::operations::choice::{self, LetterChoice, Meant};
@@ -56,6 +56,11 @@ pub(in super::super) async fn list(
         Ok(choice) => choice,
         Err(senseless) => return bad_call(senseless.detail, &senseless.hint),
     };
+    let table = admin.registry.table();
+    let choice = match find::of_one_trigger(&table, choice) {
+        Ok(choice) => choice,
+        Err(refused) => return *refused,
+    };
     let page = Page {
         choice,
         limit: limit as usize,
@@ -63,7 +68,7 @@ pub(in super::super) async fn list(
         last: None,
         list: api::List::whole(Vec::new()),
     };
-    Json(page.fill(&admin.registry.table(), after).await).into_response()
+    Json(page.fill(&table, after).await).into_response()
 }
 
 /// A page that is being filled.
