@@ -24,8 +24,11 @@ use crate::operations::letters::End;
 use crate::registry::TriggerStore;
 
 mod page;
+mod tries;
 
 pub(super) use page::list;
+
+use tries::Tries;
 
 /// The namespace, trigger and position that a path names.
 type Place = Result<Path<(String, String, String)>, PathRejection>;
@@ -59,7 +62,7 @@ async fn letter(
         Box::new(no_letter(trigger, position))
     })?;
     Ok(api::DeadLetterShown {
-        letter: describe(trigger, letter),
+        letter: describe(trigger, letter, &Tries::of(&store, &table, admin)),
         cloud_event,
     })
 }
@@ -90,8 +93,11 @@ fn no_letter(trigger: &ObjectName, position: Position) -> Response {
     )
 }
 
-fn describe(trigger: &ObjectName, letter: DeadLetter) -> api::DeadLetter {
+fn describe(trigger: &ObjectName, letter: DeadLetter, tries: &Tries<'_>) -> api::DeadLetter {
     let reason = letter.reason;
+    let retry_at = letter.retry_at;
+    let held_by = retry_at.and_then(|_| tries.held_by());
+    let retry_at = retry_at.filter(|_| held_by.is_none());
     api::DeadLetter {
         namespace: trigger.namespace.clone(),
         trigger: trigger.name.clone(),
@@ -107,7 +113,9 @@ fn describe(trigger: &ObjectName, letter: DeadLetter) -> api::DeadLetter {
         sends: letter.sends,
         accepted_at: letter.accepted_at.into(),
         parked_at: letter.parked_at.into(),
-        retry_at: letter.retry_at.map(Into::into),
+        due: retry_at.is_some_and(|at| at <= tries.now),
+        retry_at: retry_at.map(Into::into),
+        sink_waits_for: held_by.map(str::to_owned),
     }
 }
 

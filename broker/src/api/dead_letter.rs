@@ -87,6 +87,12 @@ pub struct DeadLetter {
     /// When its dead-letter sink is tried again; absent when it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Time>,
+    /// Whether that time has come: its sink is being tried now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub due: bool,
+    /// What the next try at its sink waits for instead of a time, in a word, such as `Paused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink_waits_for: Option<String>,
 }
 
 /// What is shown of a parked event.

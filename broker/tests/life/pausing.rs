@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::http::eventually;
 use crate::program::{Folder, Server, broker, run, trigger};
 use crate::subscriber::Subscriber;
 
@@ -63,6 +64,45 @@ async fn a_command_pauses_and_resumes_and_what_waits_is_delivered() {
         (code, &*said),
         (Some(0), "shop/a delivers again   0 not ended\n")
     );
+}
+
+/// What is paused is the trigger, the way to its sink with it, and no command promises it a try.
+#[tokio::test]
+async fn a_pause_stops_the_tries_at_the_dead_letter_sink_too_and_says_that_they_wait() {
+    let subscriber = Subscriber::start(400, Duration::ZERO).await;
+    let folder = Folder::new("");
+    let sink = format!(
+        "delivery: {{retry: 0, deadLetterSink: {{uri: \"{}\"}}}}",
+        subscriber.url
+    );
+    let a = trigger("a", &subscriber.url).replace("delivery: {retry: 0}", &sink);
+    folder.write_manifest("a.yaml", &(broker("orders") + &a));
+    let server = Server::start(&folder).await;
+    let admin = format!("http://{}", server.admin);
+    let say = async |words: &[&str]| {
+        let (code, said) = run(&folder, &[words, &["--server", &admin]].concat()).await;
+        assert_eq!(code, Some(0), "{words:?}: {said}");
+        said
+    };
+    assert_eq!(server.send("1").await, 202);
+    server.trigger("a", |it| it["books"]["parked"] == 1).await;
+    say(&["pause", "trigger", "a"]).await;
+    let path = "/api/v1/dead-letters?namespace=shop&trigger=a";
+    let held = eventually(async || {
+        // A try that was under way when the trigger was paused may end with a first letter.
+        let listed = server.get(path).await.json();
+        listed["items"].get(0).cloned()
+    })
+    .await;
+    assert_eq!(held["sinkWaitsFor"], "Paused", "{held}");
+    assert_eq!(held.get("retryAt"), None, "{held}");
+    let listed = say(&["dead", "ls", "a", "-o", "wide"]).await;
+    assert!(listed.contains("  waits (Paused)  "), "{listed}");
+    subscriber.answer_with(200);
+    say(&["resume", "trigger", "a"]).await;
+    server
+        .trigger("a", |it| it["books"]["deadLettered"] == 1)
+        .await;
 }
 
 #[tokio::test]

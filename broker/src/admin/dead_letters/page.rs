@@ -14,6 +14,7 @@ use sluicegate_resources::ObjectName;
 
 use super::super::{Admin, bad_call, find};
 use super::describe;
+use super::tries::Tries;
 use crate::api;
 use crate::operations::choice::{self, LetterChoice, Meant};
 use crate::registry::letters::letters_after;
@@ -68,7 +69,7 @@ pub(in super::super) async fn list(
         last: None,
         list: api::List::whole(Vec::new()),
     };
-    Json(page.fill(&table, after).await).into_response()
+    Json(page.fill(&table, after, &admin).await).into_response()
 }
 
 /// A page that is being filled.
@@ -82,7 +83,12 @@ struct Page {
 }
 
 impl Page {
-    async fn fill(mut self, table: &Table, after: Option<Cursor>) -> api::List<api::DeadLetter> {
+    async fn fill(
+        mut self,
+        table: &Table,
+        after: Option<Cursor>,
+        admin: &Admin,
+    ) -> api::List<api::DeadLetter> {
         let mut after = after;
         for store in table.stores() {
             let name = store.trigger;
@@ -91,7 +97,8 @@ impl Page {
                 continue;
             }
             let from = after.take().filter(|after| after.trigger == *name);
-            if self.take(&store, from.map(|it| it.position)).await {
+            let tries = Tries::of(&store, table, admin);
+            if self.take(&store, from.map(|it| it.position), tries).await {
                 break;
             }
         }
@@ -99,7 +106,12 @@ impl Page {
     }
 
     /// Takes the letters of one trigger; true once the page is full.
-    async fn take(&mut self, store: &TriggerStore<'_>, after: Option<Position>) -> bool {
+    async fn take(
+        &mut self,
+        store: &TriggerStore<'_>,
+        after: Option<Position>,
+        tries: Tries<'_>,
+    ) -> bool {
         let (name, subscription) = (store.trigger, store.subscription);
         let mut after = after;
         loop {
@@ -123,7 +135,7 @@ impl Page {
                 after = Some(position);
                 self.looked_at += 1;
                 match self.choice.judge(&letter) {
-                    Meant::Yes => self.list.items.push(describe(name, letter)),
+                    Meant::Yes => self.list.items.push(describe(name, letter, &tries)),
                     Meant::No => {}
                     Meant::Undecided => self.list.undecided += 1,
                 }

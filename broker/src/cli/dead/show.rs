@@ -87,8 +87,14 @@ fn lines(shown: &DeadLetterShown) -> Vec<String> {
     if let Some(data) = &reason.data_base64 {
         line("answer", text_of_base64(data));
     }
-    if let Some(at) = letter.retry_at {
-        line("sink", format!("tried again at {at}"));
+    if let Some(reason) = &letter.sink_waits_for {
+        line("sink", format!("the next try waits ({reason})"));
+    } else if let Some(at) = letter.retry_at {
+        let next = match letter.due {
+            true => "being tried now".to_owned(),
+            false => format!("tried again at {at}"),
+        };
+        line("sink", next);
     }
     line("data", format!("{} bytes", count(event.data_size_bytes)));
     if let Some(data) = data(cloud_event.get()) {

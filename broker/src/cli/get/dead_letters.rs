@@ -93,6 +93,17 @@ impl DeadLetterArgs {
     }
 }
 
+impl DeadLetter {
+    fn next_try(&self) -> String {
+        match (&self.sink_waits_for, self.retry_at) {
+            (Some(reason), _) => format!("waits ({reason})"),
+            (None, Some(_)) if self.due => "now".to_owned(),
+            (None, Some(at)) => at.to_string(),
+            (None, None) => "-".to_owned(),
+        }
+    }
+}
+
 impl Listed for DeadLetter {
     const PLURAL: &'static str = "deadletters";
     const COLUMNS: &'static [&'static str] = &[
@@ -145,7 +156,7 @@ impl Listed for DeadLetter {
         vec![
             self.event.source.clone(),
             self.accepted_at.to_string(),
-            or_dash(self.retry_at.map(|time| time.to_string())),
+            self.next_try(),
             count(self.event.data_size_bytes),
             or_dash(self.reason.dest.clone()),
             self.position.clone(),
