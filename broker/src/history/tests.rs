@@ -255,6 +255,10 @@ fn damage_is_read_past_and_told() {
     let found = history.find("1");
     assert_eq!(ids(&found).len(), 2);
     assert!(found.gaps.iter().any(|gap| gap.cause == GapCause::Damage));
+    let told = history.notes();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(ids(&history.find("1")).len(), 2);
+    assert_eq!(history.notes(), told, "it is told once");
     // All of every file: what is left is a history that works.
     drop(history);
     for file in segments(folder.path()) {

@@ -71,7 +71,10 @@ impl Indexing {
             self.is_stale = false;
         }
         index.forget_below(oldest(log))?;
-        let mut reader = log.readers().reader(index.end()?);
+        // Those that tell of damage, if there are any yet.
+        let readers = self.shared.shelf.lock().readers.clone();
+        let readers = readers.unwrap_or_else(|| log.readers());
+        let mut reader = readers.reader(index.end()?);
         while let Ok(Some(item)) = reader.read() {
             let Item::Record(record) = item else { continue };
             if let Some(records) = records_of(record.payload) {

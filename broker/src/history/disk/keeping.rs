@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate_channels::Timestamp;
-use sluicegate_channels::disk::log::{Batch, DamageKind, Log, LogError, LogOptions, Recovery};
+use sluicegate_channels::disk::log::{
+    Batch, DamageKind, Log, LogError, LogOptions, Readers, Recovery,
+};
 
 use super::super::queue::Taken;
 use super::super::record::{Gap, GapCause, What, split};
@@ -94,7 +96,7 @@ impl Keeping {
         match opened {
             Ok((log, recovery)) => {
                 self.note(&log, &recovery, now);
-                self.shared.shelf.lock().readers = Some(log.readers());
+                self.shared.shelf.lock().readers = Some(self.readers(&log));
                 self.indexing.open(&log, now);
                 self.log = Some(log);
                 self.show();
@@ -109,6 +111,17 @@ impl Keeping {
             ..LogOptions::default()
         };
         Log::open(self.place.folder.files(), &self.place.log_dir(), options)
+    }
+
+    /// Readers that tell of damage as an opening does: no event is lost by it.
+    fn readers(&self, log: &Log) -> Readers {
+        let shared = Arc::downgrade(&self.shared);
+        let dir = self.place.log_dir();
+        log.readers().telling(move |_, damage| {
+            if let Some(shared) = shared.upgrade() {
+                shared.telling.damaged(&dir, 1, damage);
+            }
+        })
     }
 
     fn set_aside(&mut self, error: &LogError, now: Timestamp) {
