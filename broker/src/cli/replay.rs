@@ -98,8 +98,16 @@ fn positions(text: &str) -> Result<Positions, String> {
     };
     match (read(first)?, read(last)?) {
         (None, None) => Err(must.to_owned()),
+        (Some(first), Some(last)) if is_behind(&first, &last) => Err(format!(
+            "{first} is behind {last}, so nothing is between them; write the earlier position first"
+        )),
         (first, last) => Ok(Positions { first, last }),
     }
+}
+
+fn is_behind(first: &str, last: &str) -> bool {
+    let [first, last] = [first, last].map(crate::operations::choice::position);
+    first > last
 }
 
 /// Replays, and waits until it is done.
@@ -234,6 +242,10 @@ mod tests {
         for text in ["", "..", "a..b", "1...2", "-1"] {
             let must = positions(text).unwrap_err();
             assert!(must.contains("1200..1300"), "{text}: {must}");
+        }
+        for text in ["9..1", "0:9..0:1", "10..9"] {
+            let why = positions(text).unwrap_err();
+            assert!(why.contains("is behind"), "{text}: {why}");
         }
     }
 
