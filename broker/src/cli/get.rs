@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
+use sluicegate_resources::nearest;
 
 use super::arguments::{ServerArgs, dns_label};
 use super::client::AdminClient;
@@ -169,6 +170,7 @@ async fn list_all<T: Listed + serde::de::DeserializeOwned>(
     let namespace = args.listing.namespace.as_deref();
     let wanted = args.name.as_ref().map(|it| it.within(namespace));
     let elsewhere = namespaces(&list.items);
+    let meant = wanted.as_ref().and_then(|it| meant(it, &list.items));
     list.items.retain(|item| {
         let (of, name) = item.name();
         match &wanted {
@@ -177,7 +179,7 @@ async fn list_all<T: Listed + serde::de::DeserializeOwned>(
         }
     });
     if let (true, Some(wanted)) = (list.items.is_empty(), &wanted) {
-        return Err(nothing_named(wanted, T::PLURAL));
+        return Err(nothing_named(wanted, meant.as_deref(), T::PLURAL));
     }
     let is_elsewhere = list.items.is_empty() && !elsewhere.is_empty();
     if let (true, Some(namespace), Output::Table | Output::Wide) =
@@ -209,11 +211,29 @@ fn none_there(plural: &str, namespace: &str, elsewhere: &BTreeSet<String>) -> St
     format!("no {plural} in namespace {namespace}; there are some in {noun} {told}")
 }
 
-fn nothing_named(name: &impl std::fmt::Display, plural: &str) -> Failure {
+/// What was most likely meant by a name that nothing has: the same name in another namespace, else the
+/// nearest that is.
+fn meant<T: Listed>(wanted: &GivenName, items: &[T]) -> Option<String> {
+    let names = || items.iter().map(Listed::name);
+    let within = wanted.namespace.as_deref();
+    let beside = || names().filter(|(of, _)| within.is_none_or(|within| within == *of));
+    let same = names().find(|(_, name)| *name == wanted.name);
+    let meant = same.or_else(|| {
+        let near = nearest(&wanted.name, beside().map(|(_, name)| name))?;
+        beside().find(|(_, name)| *name == near)
+    });
+    meant.map(|(namespace, name)| format!("{namespace}/{name}"))
+}
+
+fn nothing_named(name: &impl std::fmt::Display, meant: Option<&str>, plural: &str) -> Failure {
+    let list = format!("list them all with `sluicegate get {plural}`");
     Failure::new(
         Exit::Failed,
         format!("the server has nothing named {name} among its {plural}"),
-        format!("list them all with `sluicegate get {plural}`"),
+        match meant {
+            Some(meant) => format!("did you mean {meant}? {list}"),
+            None => list,
+        },
     )
 }
 

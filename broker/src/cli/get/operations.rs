@@ -102,7 +102,7 @@ pub(super) async fn list(args: &OperationArgs, console: &mut Console) -> Result<
     if let Some(id) = &args.id {
         list.items.retain(|it| it.id == *id);
         if list.items.is_empty() {
-            return Err(nothing_named(id, Operation::PLURAL));
+            return Err(nothing_named(id, None, Operation::PLURAL));
         }
     }
     print(&list, args.output, console)
