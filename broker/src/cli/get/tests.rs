@@ -251,3 +251,21 @@ fn ages_are_spoken_and_nonsense_is_a_dash() {
         assert_eq!(age(seconds), text);
     }
 }
+
+#[test]
+fn a_name_that_nothing_has_is_met_with_the_one_that_was_meant() {
+    for (namespace, name, told) in [
+        (None, "refnds", Some("shop/refunds")),
+        (Some("shop"), "refnds", Some("shop/refunds")),
+        (Some("other"), "refunds", Some("shop/refunds")),
+        (Some("other"), "refnds", None),
+        (None, "entirely-else", None),
+    ] {
+        let wanted = GivenName {
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        };
+        let meant = meant(&wanted, &triggers().items);
+        assert_eq!(meant.as_deref(), told, "{wanted}");
+    }
+}

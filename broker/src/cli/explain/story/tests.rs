@@ -98,6 +98,29 @@ trigger  later    MATCH   (as recorded)
 }
 
 #[test]
+fn what_matched_when_it_was_stored_does_not_contradict_what_became_of_it() {
+    for (decision, state, is_said) in [
+        ("match", Value::Null, true),
+        ("noMatch", Value::Null, true),
+        ("match", json!("delivered"), false),
+        ("undecided", Value::Null, false),
+    ] {
+        let late = trigger(
+            "late",
+            json!({"decision": decision, "state": state,
+            "recorded": false, "filter": []}),
+        );
+        let story = json!({"broker": "shop/orders", "position": "2", "source": "/shop",
+            "type": "order.paid", "acceptedAt": "2026-01-05T12:01:07.198Z", "reply": false,
+            "retained": true, "matched": 0, "failed": 0, "triggersLeftOut": 0, "gaps": false,
+            "triggers": [late]});
+        let (out, _) = shown(story, reach(json!([])));
+        let told = out.contains("no trigger matched when it was stored");
+        assert_eq!(told, is_said, "{decision}, {state}: {out}");
+    }
+}
+
+#[test]
 fn a_dead_letter_says_why_and_what_is_tried_next() {
     for (end, told) in [
         (
