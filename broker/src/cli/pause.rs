@@ -48,6 +48,9 @@ pub enum PauseNoun {
     /// A trigger: nothing more is sent to its subscriber, and events wait
     #[command(before_help = PAUSE_EXAMPLES)]
     Trigger(NameArgs),
+    /// Anything else, most likely the name alone
+    #[command(external_subcommand)]
+    Other(Vec<String>),
 }
 
 /// What can be resumed.
@@ -56,6 +59,9 @@ pub enum ResumeNoun {
     /// A trigger that was paused by command
     #[command(before_help = RESUME_EXAMPLES)]
     Trigger(NameArgs),
+    /// Anything else, most likely the name alone
+    #[command(external_subcommand)]
+    Other(Vec<String>),
 }
 
 /// Which trigger.
@@ -78,7 +84,10 @@ pub struct NameArgs {
 ///
 /// When the server does not answer, or has no such trigger.
 pub async fn pause(args: &PauseArgs, console: &mut Console) -> Result<(), Failure> {
-    let PauseNoun::Trigger(args) = &args.noun;
+    let args = match &args.noun {
+        PauseNoun::Trigger(args) => args,
+        PauseNoun::Other(words) => return Err(no_noun("pause", words)),
+    };
     let (name, pausing) = set(args, api::TRIGGERS_PAUSE).await?;
     let waiting = count(pausing.lag);
     console.print(format_args!(
@@ -95,10 +104,23 @@ pub async fn pause(args: &PauseArgs, console: &mut Console) -> Result<(), Failur
 ///
 /// As [`pause`]; and when the trigger's manifest pauses it.
 pub async fn resume(args: &ResumeArgs, console: &mut Console) -> Result<(), Failure> {
-    let ResumeNoun::Trigger(args) = &args.noun;
+    let args = match &args.noun {
+        ResumeNoun::Trigger(args) => args,
+        ResumeNoun::Other(words) => return Err(no_noun("resume", words)),
+    };
     let (name, pausing) = set(args, api::TRIGGERS_RESUME).await?;
     let waiting = count(pausing.lag);
     console.print(format_args!("{name} delivers again   {waiting} not ended"))
+}
+
+/// A name is most likely that of a trigger.
+fn no_noun(verb: &str, words: &[String]) -> Failure {
+    let word = words.first().map_or("", String::as_str);
+    let name = given_name(word).map_or("NAME", |_| word);
+    Failure::usage(
+        format!("{verb} what? {word:?} is no kind of object, and only triggers can be {verb}d"),
+        format!("sluicegate {verb} trigger {name}"),
+    )
 }
 
 async fn set(args: &NameArgs, path: &str) -> Result<(String, api::Pausing), Failure> {
@@ -116,4 +138,31 @@ async fn set(args: &NameArgs, path: &str) -> Result<(String, api::Pausing), Fail
 fn by(pausing: &api::Pausing) -> String {
     let by: Vec<String> = pausing.paused_by.iter().map(ToString::to_string).collect();
     by.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_its_kind_is_told_the_whole_command() {
+        for (verb, words, next) in [
+            (
+                "pause",
+                &["billing"][..],
+                "sluicegate pause trigger billing",
+            ),
+            (
+                "resume",
+                &["shop/billing", "-v"],
+                "sluicegate resume trigger shop/billing",
+            ),
+            ("pause", &["no name"], "sluicegate pause trigger NAME"),
+        ] {
+            let words: Vec<String> = words.iter().map(|it| (*it).to_owned()).collect();
+            let failure = no_noun(verb, &words);
+            assert_eq!(failure.next(), Some(next), "{failure}");
+            assert!(failure.to_string().contains(&words[0]), "{failure}");
+        }
+    }
 }

@@ -174,7 +174,9 @@ async fn one(
     let watch = follow::begin(&event, target, args.waits_for()).await?;
     let client = Client::new(&target.url)?;
     let outgoing = Outgoing::new(&event, target, args.structured);
-    let sent = outgoing.send(&client).await?;
+    let sent = outgoing
+        .send(&client, &Called::now(&args.server.server))
+        .await?;
     let is_duplicate = sent.duplicates > 0;
     console.print(format_args!(
         "{}   id {}   {}   → {}{}",
@@ -186,10 +188,11 @@ async fn one(
     ))?;
     if is_duplicate {
         // Nothing more will happen to it, so nothing is waited for.
+        let see = follow::story_of(&event, &Called::now(&args.server.server));
+        let see = see.map(|story| format!("; see what became of it with: {story}"));
         console.say(format_args!(
-            "an event of this id and source was stored before, and is not stored again; see what became \
-             of it with: {}",
-            follow::story_of(&event, &Called::now(&args.server.server)),
+            "an event of this id and source was stored before, and is not stored again{}",
+            see.unwrap_or_default()
         ));
         return Ok(());
     }

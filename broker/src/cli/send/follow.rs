@@ -133,19 +133,21 @@ fn tell_failures(
         return Ok(());
     };
     console.print(told)?;
-    let called = Called::now(&args.server.server);
-    console.say(format_args!("see why:  {}", story_of(event, &called)));
+    if let Some(story) = story_of(event, &Called::now(&args.server.server)) {
+        console.say(format_args!("see why:  {story}"));
+    }
     Ok(())
 }
 
-/// The command that tells what became of the event.
-pub(super) fn story_of(event: &Event, called: &Called) -> String {
-    let shown = |text| quoted(&crate::logging::visible(text, 256).to_string());
-    called.asking(&format!(
-        "explain {} --source {}",
-        shown(event.id()),
-        shown(event.source())
-    ))
+/// The command that tells what became of the event. None where the id or the source cannot
+/// stand in it as it is: what is cut would not be found, and what begins with a dash is taken for a flag.
+pub(super) fn story_of(event: &Event, called: &Called) -> Option<String> {
+    let word = |text: &str| {
+        let shown = crate::logging::visible(text, words::SHOWN_BYTES_MAX).to_string();
+        (shown == text && !text.starts_with('-')).then(|| quoted(text))
+    };
+    let (id, source) = (word(event.id())?, word(event.source())?);
+    Some(called.asking(&format!("explain {id} --source {source}")))
 }
 
 impl Watching {

@@ -9,6 +9,7 @@ use super::request::Outgoing;
 use super::target::Target;
 use super::{SendArgs, request};
 use crate::cli::arguments::spoken;
+use crate::cli::called::Called;
 use crate::cli::client::Client;
 use crate::cli::console::Console;
 use crate::cli::exit::Failure;
@@ -34,7 +35,7 @@ pub(super) async fn send(
         let done = match event {
             Ok(event) => {
                 Outgoing::new(&event, target, args.structured)
-                    .send(&client)
+                    .send(&client, &Called::now(&args.server.server))
                     .await
             }
             Err(failure) => Err(failure),

@@ -6,6 +6,7 @@ use http_body_util::Full;
 use sluicegate_event::{ContentMode, Encode, Event, encode};
 
 use super::target::Target;
+use crate::cli::called::Called;
 use crate::cli::client::{Client, ExchangeError, refusal};
 use crate::cli::exit::{Exit, Failure};
 use crate::ingress::DUPLICATES_HEADER;
@@ -45,8 +46,8 @@ impl Outgoing {
         }
     }
 
-    /// Sends it; gives the answer of a success.
-    pub(super) async fn send(self, client: &Client) -> Result<Sent, Failure> {
+    /// Sends it; gives the answer of a success. Hints name the server that `called` asks.
+    pub(super) async fn send(self, client: &Client, called: &Called) -> Result<Sent, Failure> {
         let mut request = Request::post(self.url.clone())
             .body(Full::new(self.body))
             .map_err(|error| Failure::usage(error.to_string(), "give another --url"))?;
@@ -54,7 +55,7 @@ impl Outgoing {
         let answer = client
             .exchange(request)
             .await
-            .map_err(|error| not_answered(&error))?;
+            .map_err(|error| not_answered(&error, called))?;
         if answer.status.is_success() {
             let duplicates = answer.headers.get(DUPLICATES_HEADER);
             let duplicates = duplicates.and_then(|it| it.to_str().ok()?.parse().ok());
@@ -89,13 +90,13 @@ impl Outgoing {
     }
 }
 
-fn not_answered(error: &ExchangeError) -> Failure {
+fn not_answered(error: &ExchangeError, called: &Called) -> Failure {
     let next = match error.plain_url() {
         Some(url) => format!("write it with http: --url {url}"),
-        None => {
-            "check that something listens there; `sluicegate get brokers` shows where brokers do"
-                .to_owned()
-        }
+        None => format!(
+            "check that something listens there; `{}` shows where brokers do",
+            called.asking("get brokers")
+        ),
     };
     Failure::new(Exit::Unreachable, error.to_string(), next)
 }

@@ -5,6 +5,7 @@ use http::Uri;
 use super::SendArgs;
 use crate::api::{self, Broker, List};
 use crate::cli::arguments::DEFAULT_INGRESS;
+use crate::cli::called::Called;
 use crate::cli::client::AdminClient;
 use crate::cli::exit::{Exit, Failure};
 
@@ -76,7 +77,10 @@ fn choose<'a>(brokers: &'a [Broker], args: &SendArgs) -> Result<&'a Broker, Fail
         (None, _, []) => Err(Failure::new(
             Exit::Failed,
             "the server has no broker to send to",
-            "write one into its folder of manifests with `sluicegate new broker NAME`",
+            format!(
+                "write one into its folder of manifests with `{}`",
+                Called::now(&args.server.server).alone("new broker NAME")
+            ),
         )),
         (None, wanted, _) => {
             let names: Vec<String> = brokers

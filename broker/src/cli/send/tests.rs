@@ -292,3 +292,28 @@ async fn what_leaves_nothing_to_send_is_met_with_a_sentence() {
         assert!(failure.to_string().contains(said), "{failure}");
     }
 }
+
+#[test]
+fn the_command_that_tells_a_story_works_as_it_stands_or_is_not_said() {
+    let called = Called::by(
+        None,
+        &crate::cli::arguments::DEFAULT_SERVER.parse().unwrap(),
+    );
+    let story = |id: &str, source: &str| {
+        let event = Event::builder(id, source, "t").build().unwrap();
+        follow::story_of(&event, &called)
+    };
+    for (id, source, told) in [
+        ("7", "/shop", Some("sluicegate explain 7 --source /shop")),
+        (
+            "it's",
+            "/it's",
+            Some(r"sluicegate explain 'it'\''s' --source '/it'\''s'"),
+        ),
+        ("-7", "/shop", None),
+        ("7", &format!("/{}", "x".repeat(300)), None),
+        (&"7".repeat(300), "/shop", None),
+    ] {
+        assert_eq!(story(id, source).as_deref(), told, "{id} {source}");
+    }
+}
