@@ -14,7 +14,7 @@
 //!   options.rs    what a broker's settings say; class.rs how well its streams keep what they have,
 //!                 by what monitoring.rs is told by their servers
 //!   control.rs    subscriptions and what became of their events, as all processes agree on it
-//!   asking.rs     what servers are asked; pulling.rs what their consumers hand out; stored.rs single
+//!   asking.rs     what servers are asked; pulling.rs what their consumers hand out, by inbox.rs; stored.rs single
 //!                 messages, from any server
 //!   consumers.rs  where subscriptions read; enrolling.rs how they begin, go elsewhere and end
 //!   survey.rs     how streams and consumers stand
@@ -35,6 +35,7 @@ mod due;
 pub mod enrolling;
 pub mod entry;
 pub mod fields;
+mod inbox;
 pub mod index;
 mod kept;
 mod lease;

@@ -29,6 +29,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 pub use self::phase::{Health, ServerName};
 
 use self::phase::{Phase, Watch};
+use super::inbox::Inboxes;
 use super::message;
 use super::options::{Identity, NatsOptions, Tls};
 use super::publishing::Publishing;
@@ -56,6 +57,7 @@ struct Inner {
     watch: Arc<Watch>,
     prover: JoinHandle<()>,
     publishing: Publishing,
+    inboxes: Inboxes,
     ids: Ids,
     /// Gone with the link: then the client stops trying.
     _life: Arc<()>,
@@ -129,6 +131,7 @@ impl Link {
                 watch,
                 prover,
                 publishing: Publishing::new(options),
+                inboxes: Inboxes::default(),
                 ids: Ids::new(),
                 _life: life,
             }),
@@ -167,6 +170,10 @@ impl Link {
 
     pub(super) fn publishing(&self) -> &Publishing {
         &self.inner.publishing
+    }
+
+    pub(super) fn inboxes(&self) -> &Inboxes {
+        &self.inner.inboxes
     }
 
     /// An id that no other message has.

@@ -121,6 +121,9 @@ impl Link {
             Err(LinkError::NoAnswer) => Ended::Done,
             Err(_) => Ended::Interrupted,
         };
+        if matches!(ended, Ended::Gone | Ended::Interrupted) {
+            self.inboxes().forget(pull.stream, pull.consumer);
+        }
         if brought == 0 && matches!(ended, Ended::Gone | Ended::Interrupted) {
             sleep(PAUSE).await;
         }
@@ -138,10 +141,10 @@ impl Link {
         } = pull;
         let client = self.client();
         let context = self.jetstream();
-        let inbox = client.new_inbox();
-        let Ok(mut messages) = client.subscribe(inbox.clone()).await else {
+        let Ok(inbox) = self.inboxes().of(client, stream, consumer).await else {
             return Ended::Interrupted;
         };
+        let mut messages = inbox.messages.lock().await;
         let mut asked = json!({
             "batch": pull.items,
             "expires": nanos(PULL_WAIT),
@@ -152,7 +155,9 @@ impl Link {
         }
         let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
         let payload = Bytes::from(asked.to_string());
-        let sent = client.publish_with_reply(next, inbox, payload).await;
+        let sent = client
+            .publish_with_reply(next, inbox.subject.clone(), payload)
+            .await;
         if sent.is_err() {
             return Ended::Interrupted;
         }

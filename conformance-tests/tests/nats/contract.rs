@@ -1,4 +1,4 @@
-//! The contract suite on the NATS channel, each test against a server of its own.
+//! The contract suite on the NATS channel, each test against a server of its own, and against three.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,31 +8,58 @@ use sluicegate_channels::contract_suite::{Bounds, Capabilities, Fixture, Opened}
 use sluicegate_channels::nats::channel::{NatsChannel, Standing};
 use sluicegate_channels::nats::options::NatsOptions;
 use sluicegate_channels::{BoxFuture, Clock, Matcher};
-use sluicegate_conformance::nats::{NatsServer, Settings};
+use sluicegate_conformance::nats::{Cluster, NatsServer, Settings};
 use tokio::time::{Instant, sleep};
 
 /// What a dead process had been handed comes again after 10 s.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A server, with a broker for each channel that a test opens.
+/// Servers, with a broker for each channel that a test opens.
 struct NatsFixture {
-    server: NatsServer,
+    servers: Servers,
     opened: AtomicU64,
 }
 
+enum Servers {
+    One(Box<NatsServer>),
+    Three(Cluster),
+}
+
 impl NatsFixture {
-    async fn new() -> Self {
+    async fn single() -> Self {
+        Self::on(Servers::One(Box::new(
+            Box::pin(NatsServer::start(Settings::new())).await,
+        )))
+    }
+
+    async fn three() -> Self {
+        Self::on(Servers::Three(
+            Box::pin(Cluster::start(Settings::new())).await,
+        ))
+    }
+
+    fn on(servers: Servers) -> Self {
         NatsFixture {
-            server: Box::pin(NatsServer::start(Settings::new())).await,
+            servers,
             opened: AtomicU64::new(0),
+        }
+    }
+
+    fn options(&self) -> NatsOptions {
+        match &self.servers {
+            Servers::One(server) => NatsOptions::new(vec![server.url()]),
+            Servers::Three(cluster) => {
+                let mut options = NatsOptions::new(cluster.urls());
+                options.stream.replicas = 3;
+                options
+            }
         }
     }
 
     async fn channel(&self, matcher: Arc<dyn Matcher>) -> Opened {
         let broker = format!("b{}", self.opened.load(Ordering::Relaxed));
         let clock = clock();
-        let options = NatsOptions::new(vec![self.server.url()]);
-        let opening = NatsChannel::open(("default", &broker), options, matcher, clock);
+        let opening = NatsChannel::open(("default", &broker), self.options(), matcher, clock);
         let channel = Box::pin(opening).await.expect("the options are good");
         let deadline = Instant::now() + PATIENCE;
         while channel.standing() != Standing::Ready {
@@ -82,7 +109,20 @@ impl Fixture for NatsFixture {
     }
 }
 
-sluicegate_channels::contract_tests!(
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    NatsFixture::new().await
-);
+mod on_one_server {
+    use super::NatsFixture;
+
+    sluicegate_channels::contract_tests!(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        NatsFixture::single().await
+    );
+}
+
+mod on_three_servers {
+    use super::NatsFixture;
+
+    sluicegate_channels::contract_tests!(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        NatsFixture::three().await
+    );
+}
