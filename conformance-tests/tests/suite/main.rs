@@ -32,5 +32,6 @@ mod memory_channel;
 mod operations;
 mod pausing;
 mod replies;
+mod retention;
 mod scene;
 mod waits;
