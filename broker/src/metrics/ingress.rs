@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -36,10 +37,11 @@ impl Outcome {
 
     /// What the sender may simply send again later is overload; all else is a refusal.
     fn of(problem: Problem) -> Self {
-        if problem.status().is_server_error() {
-            Outcome::Overloaded
-        } else {
-            Outcome::Rejected
+        match problem.status() {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => {
+                Outcome::Overloaded
+            }
+            _ => Outcome::Rejected,
         }
     }
 }

@@ -255,9 +255,11 @@ async fn an_operator_acts_on_all_processes() {
 
     assert_eq!(two.channel.seek(NAME, Start::Latest).await, Ok(()));
     for process in [&one, &two] {
-        until("what waited was discarded", || {
+        // Who moves it may show what it does not know of as filtered: see 0016.
+        until("what waited is passed over", || {
             let books = process.books();
-            (books.delivered, books.discarded, books.pending) == (1, 1, 0)
+            let passed_over = books.discarded + books.filtered;
+            (books.delivered, passed_over, books.pending) == (1, 1, 0)
         })
         .await;
     }

@@ -216,7 +216,10 @@ async fn a_broken_expression_keeps_the_last_valid_one_and_is_shown_where_it_stan
     scene.quiet(3).await;
     assert_eq!(ids(&scene.received("edited")), ["1", "3"]);
     let mended = self::config(&scene).await;
-    assert_eq!(mended, json!({"valid": true, "findings": []}));
+    assert_eq!(
+        (&mended["valid"], &mended["findings"]),
+        (&json!(true), &json!([]))
+    );
 }
 
 /// What the server found in its manifests.
