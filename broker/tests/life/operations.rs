@@ -187,8 +187,8 @@ async fn what_names_nothing_is_refused_and_the_nearest_named() {
         (&["replay", "--all-triggers"], 2, "--all"),
         (
             &["replay", "--to", "a", "--position", "9..2"],
-            1,
-            "the earlier one first",
+            2,
+            "the earlier position first",
         ),
         (
             &["replay", "--to", "a", "--since", "1h", "--until", "2h"],

@@ -61,7 +61,7 @@ const READY_WAIT: Duration = Duration::from_secs(5);
 /// How long an orderly end waits for what was said to reach the server.
 const FLUSH_WAIT: Duration = Duration::from_secs(2);
 
-/// A [`Channel`] in NATS JetStream. See the [module](self).
+/// A [`Channel`](crate::Channel) in NATS JetStream. See the [module](self).
 ///
 /// Dropping it is like a kill, and as safe; [`NatsChannel::shutdown`] spares the subscribers some
 /// duplicates.
