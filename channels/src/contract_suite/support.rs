@@ -164,10 +164,18 @@ impl<'a> Bench<'a> {
 
     // ---- appending ----
 
+    /// Appends, and tries again where the store says that it cannot be reached: servers that agree on
+    /// a leader refuse for a moment.
     pub(super) async fn append(&self, batch: Vec<Event>) -> Vec<Position> {
-        self.try_append(batch, Admission::Ingress)
-            .await
-            .expect("there is room")
+        let deadline = Instant::now() + self.fixture.patience();
+        loop {
+            match self.try_append(batch.clone(), Admission::Ingress).await {
+                Err(AppendError::Unreachable { retry_after, .. }) if Instant::now() < deadline => {
+                    sleep(retry_after).await;
+                }
+                appended => return appended.expect("there is room"),
+            }
+        }
     }
 
     pub(super) async fn try_append(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
-use async_nats::{Message, StatusCode, jetstream};
+use async_nats::{Message, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde_json::json;
@@ -167,7 +167,7 @@ impl Link {
             };
             if let Some(status) = message.status {
                 let words = message.description.as_deref().unwrap_or_default();
-                if let Some(ended) = ended(status, words, *brought) {
+                if let Some(ended) = ended(status.as_u16(), words, *brought) {
                     return ended;
                 }
             } else if let Some(delivered) = Delivered::read(message, &context) {
@@ -214,8 +214,8 @@ impl Say {
 }
 
 /// What a message without content says; none where the pull goes on.
-fn ended(status: StatusCode, words: &str, brought: usize) -> Option<Ended> {
-    match status.as_u16() {
+fn ended(status: u16, words: &str, brought: usize) -> Option<Ended> {
+    match status {
         100 => None,
         // Nothing has come for the time that was asked for.
         404 | 408 => Some(Ended::Done),
